@@ -1,0 +1,212 @@
+"""The declared dependencies agree everywhere, and the scripts set an environment up."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from clipsim.paths import REPOSITORY
+
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # PyPI → conda-forge
+CONDA_ONLY = {"python", "pip"}
+
+
+def declared():
+    """Requirements of pyproject.toml, with those for development, by canonical name."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    texts = project["dependencies"] + project["optional-dependencies"]["dev"]
+    return {canonicalize_name(r.name): r for r in map(Requirement, texts)}
+
+
+def conda_blocks():
+    """Lines of environment.yml: those for conda, those for pip."""
+    lines = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
+    (pip,) = (line["pip"] for line in lines if isinstance(line, dict))
+    return [line for line in lines if isinstance(line, str)], pip
+
+
+class TestConda:
+    def test_same_packages_at_the_same_versions(self):
+        conda, pip = conda_blocks()
+        pypi_names = {conda: pypi for pypi, conda in CONDA_NAMES.items()}
+        listed = {}
+        for requirement in map(Requirement, conda + pip[:-1]):
+            name = canonicalize_name(pypi_names.get(requirement.name, requirement.name))
+            assert name not in listed, f"{name} is listed twice"
+            listed[name] = requirement.specifier
+        wanted = {name: requirement.specifier for name, requirement in declared().items()}
+        assert {n: s for n, s in listed.items() if n not in CONDA_ONLY} == wanted
+
+    def test_python_as_in_pyproject(self):
+        project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+        assert f"python{project['requires-python']}" in conda_blocks()[0]
+
+    def test_pip_comes_first_and_installs_clipsim_last(self):
+        conda, pip = conda_blocks()
+        assert "pip" in conda
+        assert pip[-1] == "-e ."
+
+
+class TestLock:
+    TEXT = (REPOSITORY / "requirements.lock").read_text()
+
+    def entries(self):
+        return re.findall(
+            r"^(\S+?==\S+(?: ;[^\\\n]*)?) \\\n((?:    --hash=.*\n?)+)", self.TEXT, re.M
+        )
+
+    def test_pins_every_dependency_at_a_version_that_satisfies_it(self):
+        pins = {}
+        for text, _ in self.entries():
+            pin = Requirement(text)
+            (exact,) = pin.specifier
+            pins.setdefault(canonicalize_name(pin.name), []).append(exact.version)
+        for name, requirement in declared().items():
+            assert pins.get(name), f"{name} is not locked"
+            assert all(requirement.specifier.contains(v) for v in pins[name]), name
+
+    def test_every_line_is_a_hashed_pin(self):
+        hashed = sum(1 + hashes.count("--hash=sha256:") for _, hashes in self.entries())
+        assert hashed == len(self.TEXT.splitlines())
+
+    def test_names_no_index(self):
+        assert "://" not in self.TEXT
+
+
+def test_citation_names_the_paper():
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert citation["cff-version"] == "1.2.0"
+    (paper,) = citation["references"]
+    assert len(paper["authors"]) == 5
+    assert paper["title"].startswith("Detection of Similarity Between Images")
+
+
+# A Python that stands in for the system's: it tells what it was asked to install.
+STAND_IN = """#!/usr/bin/env bash
+case "$*" in
+"-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo venv >>"$HERE/calls" ;;
+"-m pip install "*"-e "*) echo clipsim >>"$HERE/calls" ;;
+"-m pip install "*"--require-hashes "*) echo lock >>"$HERE/calls"
+    [ ! -f "$HERE/no-network" ] || { echo "no network"; exit 1; } ;;
+*sys.prefix*) dirname "$(dirname "$0")" ;;
+*sys.executable*) echo "$0" ;;
+*"import clipsim"*) exit 1 ;;
+*ensurepip*) [ ! -f "$HERE/no-ensurepip" ] ;;
+*"-P -m clipsim run"*) echo "ran with ${*: -1}" ;;
+*) exec "$REAL_PYTHON" "$@" ;;
+esac
+"""
+
+
+class TestSetUp:
+    """scripts/environment.sh on a copy of the repository in a folder with a space."""
+
+    @pytest.fixture
+    def copy(self, tmp_path):
+        root = tmp_path / "a copy"
+        (root / "scripts").mkdir(parents=True)
+        for name in ("run_all.sh", "scripts/environment.sh", "requirements.lock"):
+            shutil.copy(REPOSITORY / name, root / name)
+        path = tmp_path / "bin"
+        path.mkdir()
+        for tool in ("bash", "dirname", "mkdir", "cp", "cat", "rm", "tail", "sed"):
+            (path / tool).symlink_to(shutil.which(tool))
+        for name in ("python3", "python3.12"):
+            (path / name).write_text(STAND_IN)
+            (path / name).chmod(0o755)
+        return root
+
+    def run(self, copy):
+        here = copy.parent
+        calls = here / "calls"
+        calls.write_text("")
+        environment = {"PATH": str(here / "bin"), "HERE": str(here), "REAL_PYTHON": sys.executable}
+        done = subprocess.run(
+            [str(copy / "run_all.sh"), "--list"],
+            cwd=here,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        return done, calls.read_text().split()
+
+    def test_sets_up_once(self, copy):
+        first, calls = self.run(copy)
+        assert first.stdout == "ran with --list\n", first.stderr
+        assert calls == ["venv", "lock", "clipsim"]
+        assert first.stderr.count("\n") == 1
+        again, calls = self.run(copy)
+        assert (again.stdout, again.stderr, calls) == ("ran with --list\n", "", [])
+
+    def test_a_changed_lock_is_installed(self, copy):
+        self.run(copy)
+        with (copy / "requirements.lock").open("a") as lock:
+            lock.write("\n")
+        done, calls = self.run(copy)
+        assert calls == ["lock", "clipsim"]
+        assert "updating" in done.stderr
+        assert self.run(copy)[1] == []
+
+    def test_a_moved_repository_is_set_up_again(self, copy):
+        self.run(copy)
+        moved = copy.rename(copy.with_name("moved"))
+        assert self.run(moved)[1] == ["venv", "lock", "clipsim"]
+
+    def test_a_failed_set_up_tells_why_and_is_done_again(self, copy):
+        trouble = copy.parent / "no-network"
+        trouble.touch()
+        done, _ = self.run(copy)
+        assert done.returncode == 1
+        assert "no network" in done.stderr
+        assert "clipsim-setup.log" in done.stderr.splitlines()[-1]
+        trouble.unlink()
+        assert self.run(copy)[1] == ["venv", "lock", "clipsim"]
+
+    def test_waits_for_nobody_but_does_not_disturb_a_set_up(self, copy):
+        self.run(copy)
+        (copy / ".venv" / "clipsim-setup").write_text(f"unfinished {os.getpid()}\n")
+        done, calls = self.run(copy)
+        assert (done.returncode, calls) == (1, [])
+        assert f"process {os.getpid()} is setting up" in done.stderr
+
+    def test_leaves_a_foreign_venv_alone(self, copy):
+        (copy / ".venv").mkdir()
+        done, calls = self.run(copy)
+        assert (done.returncode, calls) == (1, [])
+        assert "was not made by this script" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+    def test_python_without_venv_is_one_line(self, copy):
+        (copy.parent / "no-ensurepip").touch()
+        done, _ = self.run(copy)
+        assert done.returncode == 1
+        assert done.stderr == (
+            "python3.12 cannot make environments; "
+            "on Debian and Ubuntu: apt install python3.12-venv\n"
+        )
+        assert not (copy / ".venv").exists()
+
+    def test_no_python_is_one_line(self, copy):
+        for stand_in in (copy.parent / "bin").glob("python*"):
+            stand_in.unlink()
+        done, _ = self.run(copy)
+        assert done.returncode == 1
+        assert done.stderr == "clipsim needs Python 3.11 or newer, and none was found on PATH\n"
+
+    def test_help_needs_no_set_up(self, copy):
+        done = subprocess.run([copy / "run_all.sh", "--help"], capture_output=True, text=True)
+        assert done.returncode == 0
+        assert not (copy / ".venv").exists()
+        run_help = subprocess.run(
+            [sys.executable, "-m", "clipsim", "run", "--help"], capture_output=True, text=True
+        ).stdout
+        options = set(re.findall(r"^  (?:-h, )?(--?[a-z]+)", run_help, re.MULTILINE))
+        assert options == set(re.findall(r"^  (--?[a-z]+)", done.stdout, re.MULTILINE))
