@@ -1,0 +1,58 @@
+"""Command line: `python -m clipsim COMMAND …`; `python -m clipsim --help` lists the commands.
+
+A command is a module with `add_arguments(parser)` and `run(args) -> int`, the exit status; it
+is imported only when it is asked for.
+"""
+
+import argparse
+import sys
+from importlib import import_module
+
+from clipsim.errors import is_bad_input, one_line
+
+COMMANDS = {
+    "run": ("clipsim.runner", "execute the notebooks of a profile"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {one_line(message)} (--help shows the options)\n")
+
+
+def main(argv=None):
+    """Run one command and return its exit status: 2 for bad input, told in one line."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal that lacks a character still works
+    args = _parser(argv).parse_args(argv)
+    try:
+        return args.run(args)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not is_bad_input(error):
+            raise
+        print(one_line(error), file=sys.stderr)
+        return 2
+
+
+def _parser(argv):
+    parser = Parser(prog="python -m clipsim", description="Image similarity by descriptions.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (module, purpose) in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=purpose, description=purpose.capitalize() + ".", allow_abbrev=False
+        )
+        if name in argv[:1]:
+            implementation = import_module(module)
+            implementation.add_arguments(command)
+            command.set_defaults(run=implementation.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

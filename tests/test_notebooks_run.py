@@ -1,0 +1,99 @@
+"""All notebooks from end to end with the `smoke` profile, as `./run_all.sh` runs them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from clipsim import load_profile
+from clipsim.paths import NOTEBOOKS
+
+STEMS = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
+METRICS = {"ssim", "fsim", "clip_score", "image_cosine"}
+PROVENANCE = {
+    "profile",
+    "seed",
+    "git_commit",
+    "versions",
+    "device",
+    "runtime_s",
+    "data",
+    "results",
+}
+
+pytestmark = [
+    pytest.mark.notebooks,
+    pytest.mark.skipif(not STEMS, reason="there are no notebooks"),
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The profile of a run from a folder elsewhere; it has an override, so it is under runs/."""
+    overrides = {"seed": 1}
+    options = ["--profile", "smoke", "-p", "seed=1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "clipsim", "run", *options],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return load_profile("smoke", **overrides), done.stdout
+
+
+@pytest.fixture
+def results(run):
+    profile, _ = run
+    paths = profile.results_dir.glob("*.json")
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def test_every_notebook_leaves_its_executed_copy(run):
+    profile, _ = run
+    for stem in STEMS:
+        assert (profile.run_dir / "notebooks" / f"{stem}.ipynb").is_file()
+        assert (profile.run_dir / "notebooks" / f"{stem}.html").is_file()
+
+
+def test_writes_below_runs_and_not_over_what_is_committed(run):
+    profile, _ = run
+    assert profile.run_dir in profile.results_dir.parents
+    assert profile.run_dir in profile.figures_dir.parents
+
+
+def test_ends_by_printing_table_1(run):
+    profile, printed = run
+    table = (profile.figures_dir / "table_1.md").read_text(encoding="utf-8").strip()
+    assert table in printed
+    assert (profile.figures_dir / "table_1.csv").is_file()
+
+
+def test_results_say_where_they_come_from(results):
+    assert results
+    for stem, result in results.items():
+        assert stem in STEMS
+        assert result.keys() >= PROVENANCE | {"results"}, stem
+        assert (result["profile"], result["seed"]) == ("smoke", 1), stem
+
+
+def test_table_1(results):
+    rows = results["05_threshold_sweeps"]["results"]["table1"]
+    assert {row["metric"] for row in rows} >= METRICS
+    assert {row["threshold_from"] for row in rows} == {"validation", "paper"}
+    for row in rows:
+        low, high = row["accuracy_ci95"]
+        assert 0 <= low <= row["accuracy"] <= high <= 1
+        assert {"variant", "threshold", "balanced_accuracy", "auc", "n_pairs"} <= row.keys()
+    assert results["05_threshold_sweeps"]["results"]["by_kind"]
+
+
+def test_retrieval(results):
+    recall = results["03_caption_retrieval"]["results"]["recall"]
+    for direction in ("image_to_text", "text_to_image"):
+        values = [recall[direction][f"R@{n}"] for n in (1, 5, 10)]
+        assert values == sorted(values)
+        assert 0 <= values[0] <= values[-1] <= 1
+    assert recall["pool_size"] >= 1
+    assert recall["n_images"] >= 1
