@@ -1,0 +1,256 @@
+"""`DualEncoder`: two backbones, two projections to one joint space, one temperature.
+
+Eq. 1: v_I = f_I(I), Eq. 2: v_T = f_T(T), Eq. 3: sim(v_I, v_T) is the cosine of the two.
+"""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn.functional import normalize
+
+from clipsim.config import Profile
+from clipsim.model.encoders import image_backbone, text_backbone
+from clipsim.model.features import image_features, text_features
+from clipsim.results import atomic_path
+
+# The settings that decide what the weights of a checkpoint mean.
+ARCHITECTURE = (
+    "image_encoder",
+    "text_encoder",
+    "weights",
+    "text_pooling",
+    "max_tokens",
+    "head",
+    "embedding_dim",
+    "trainable",
+    "seed",
+)
+MAX_LOGIT_SCALE = math.log(100)
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be read, or belongs to another profile."""
+
+
+class ResidualHead(nn.Module):
+    """Projection with one residual GELU layer, dropout and layer normalisation."""
+
+    def __init__(self, width, dim, dropout):
+        super().__init__()
+        self.project = nn.Linear(width, dim)
+        self.refine = nn.Sequential(nn.GELU(), nn.Linear(dim, dim), nn.Dropout(dropout))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, features):
+        """Joint-space vectors (B, dim) of backbone features (B, width)."""
+        projected = self.project(features)
+        return self.norm(projected + self.refine(projected))
+
+
+class DualEncoder(nn.Module):
+    """The CLIP model of a profile.
+
+    Parameters
+    ----------
+    profile : Profile
+
+    Notes
+    -----
+    With `trainable: projections` the backbones are frozen, in evaluation mode for good, and no
+    part of the checkpoint: they come from their packages.
+    """
+
+    def __init__(self, profile):
+        super().__init__()
+        self.profile = profile
+        pretrained = profile.weights == "pretrained"
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(profile.seed)
+            self.image_backbone = image_backbone(profile.image_encoder, pretrained)
+            self.text_backbone = text_backbone(
+                profile.text_encoder, pretrained, profile.text_pooling, profile.max_tokens
+            )
+            self.image_head = _head(profile, self.image_backbone.width)
+            self.text_head = _head(profile, self.text_backbone.width)
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / profile.temperature)))
+        self.is_frozen = profile.trainable == "projections"
+        if self.is_frozen:
+            self.image_backbone.requires_grad_(False)
+            self.text_backbone.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode=True):
+        """Training mode; frozen backbones stay in evaluation mode."""
+        super().train(mode)
+        if self.is_frozen:
+            self.image_backbone.eval()
+            self.text_backbone.eval()
+        return self
+
+    def forward(self, image_inputs, text_inputs):
+        """Unit vectors (B, d) of images and texts.
+
+        Frozen backbones: the inputs are backbone features; else pixels and tokens.
+        """
+        if not self.is_frozen:
+            image_inputs = self.image_backbone(image_inputs)
+            text_inputs = self.text_backbone(text_inputs)
+        return (
+            normalize(self.image_head(image_inputs).float(), dim=-1),
+            normalize(self.text_head(text_inputs).float(), dim=-1),
+        )
+
+    @property
+    def temperature(self):
+        """CLIP's temperature, the inverse of exp(logit_scale)."""
+        return (-self.logit_scale.detach().clamp(max=MAX_LOGIT_SCALE)).exp().item()
+
+    @property
+    def device(self):
+        """The device that the weights are on."""
+        return self.logit_scale.device
+
+    def encode_images(self, images):
+        """Joint-space vectors of images (Eq. 1).
+
+        Parameters
+        ----------
+        images : CaptionedImages, or array of uint8, shape (M, 3, 224, 224)
+            Preprocessed as `clipsim.data.images.preprocessed` does.
+
+        Returns
+        -------
+        array of float32, shape (M, d)
+            Unit vectors.
+        """
+        return self.project(image_features(self, images), "image")
+
+    def encode_texts(self, texts, space="joint"):
+        """Vectors of texts (Eq. 2); equal texts give equal vectors.
+
+        Parameters
+        ----------
+        texts : sequence of str, length C
+        space : {"joint", "text"}
+            "text" gives the text backbone's own space, without the projection.
+
+        Returns
+        -------
+        array of float32, shape (C, d)
+            Unit vectors.
+        """
+        features = text_features(self, texts)
+        if space == "text":
+            return normalize(features, dim=-1).numpy()
+        return self.project(features, "text")
+
+    @torch.inference_mode()
+    def project(self, features, modality, batch_size=4096):
+        """Joint-space unit vectors (M, d), float32, of backbone features (M, width).
+
+        `modality` is "image" or "text".
+        """
+        head = self.image_head if modality == "image" else self.text_head
+        was_training = self.training
+        self.eval()
+        batches = [
+            normalize(head(batch.to(self.device)).float(), dim=-1).cpu()
+            for batch in features.split(batch_size)
+        ]
+        self.train(was_training)
+        return torch.cat(batches).numpy()
+
+    def trained_state(self):
+        """What training changes: all weights, or all but the frozen backbones'."""
+        return {
+            name: value.contiguous()
+            for name, value in self.state_dict().items()
+            if not (self.is_frozen and name.startswith(("image_backbone.", "text_backbone.")))
+        }
+
+    def save(self, folder, record):
+        """Write `model.safetensors` and `checkpoint.json` (the profile and `record`)."""
+        folder = Path(folder)
+        with atomic_path(folder / "model.safetensors") as temporary:
+            save_file(self.trained_state(), temporary)
+        digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+        made_by = {"name": self.profile.name, **self.profile.settings}
+        write_record(folder, {"sha256": digest, "profile": made_by, **record})
+
+    @classmethod
+    def load(cls, checkpoint, profile=None):
+        """Read a checkpoint.
+
+        Parameters
+        ----------
+        checkpoint : str or Path
+            Folder with `model.safetensors` and `checkpoint.json`.
+        profile : Profile, optional
+            What the checkpoint must fit; without it, the profile that made it.
+
+        Returns
+        -------
+        DualEncoder
+            In evaluation mode, with the attributes `record` (the JSON) and `fingerprint`.
+
+        Raises
+        ------
+        CheckpointError
+            If it is missing, damaged, or made by a profile that differs where it matters.
+        """
+        folder = Path(checkpoint)
+        record = checkpoint_record(folder)
+        made_by = record["profile"]
+        if profile is None:
+            profile = Profile(**made_by)
+        differing = [
+            f"{key}: {made_by.get(key)!r} there, {getattr(profile, key)!r} here"
+            for key in ARCHITECTURE
+            if made_by.get(key) != getattr(profile, key)
+        ]
+        if differing:
+            raise CheckpointError(f"{folder} does not fit the profile ({'; '.join(differing)})")
+        model = cls(profile)
+        try:
+            state = load_file(folder / "model.safetensors")
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"{folder}/model.safetensors is damaged: {error}") from None
+        missing, unexpected = model.load_state_dict(state, strict=False)
+        if unexpected or set(missing) & set(model.trained_state()):
+            raise CheckpointError(f"{folder}: the weights do not fit the model")
+        model.record = record
+        return model
+
+    @property
+    def fingerprint(self):
+        """Hexadecimal sha256 of the trained weights, as in the checkpoint."""
+        return self.record["sha256"]
+
+
+def checkpoint_record(folder):
+    """The JSON of a checkpoint folder; `CheckpointError` if it cannot be read."""
+    path = Path(folder) / "checkpoint.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder}: no checkpoint there; run notebook 02 first") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from None
+
+
+def write_record(folder, record):
+    """Write the JSON of a checkpoint folder."""
+    with atomic_path(Path(folder) / "checkpoint.json") as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _head(profile, width):
+    if profile.head == "linear":
+        return nn.Linear(width, profile.embedding_dim)
+    return ResidualHead(width, profile.embedding_dim, profile.dropout)

