@@ -1,0 +1,311 @@
+"""How well a score tells similar from different pairs: thresholds, accuracy, intervals.
+
+A threshold is never tuned on the pairs it is reported on: it comes from validation pairs, or,
+where all pairs are of one split, from the pairs that share no group of images (cross-fitting).
+Intervals resample pairs where no image is in two pairs, else images.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
+from tqdm.auto import tqdm
+
+N_GROUPS = 10
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A similarity metric of the study; higher is more alike.
+
+    Attributes
+    ----------
+    key : str
+        Column of the pair scores.
+    name, variant : str
+        As in Table 1's rows.
+    label : str
+        For people.
+    paper_threshold, paper_accuracy : float or None
+        Table 1 of the paper.
+    """
+
+    key: str
+    name: str
+    variant: str
+    label: str
+    paper_threshold: float | None = None
+    paper_accuracy: float | None = None
+
+
+METRICS = (
+    Metric("clip_score", "clip_score", "eq4", "CLIP score", 0.5, 0.82),
+    Metric("ssim", "ssim", "canonical", "SSIM", 0.7, 0.64),
+    Metric("fsim", "fsim", "canonical", "FSIM", 0.3, 0.56),
+    Metric("ssim_package", "ssim", "package", "SSIM (package)", 0.7, 0.64),
+    Metric("fsim_package", "fsim", "package", "FSIM (package)", 0.3, 0.56),
+    Metric("image_cosine", "image_cosine", "joint", "image cosine"),
+)
+
+
+def mean_recall(recall):
+    """Mean of the six numbers of `retrieval_recall`: what selects the best epoch."""
+    directions = ("image_to_text", "text_to_image")
+    return float(np.mean([value for name in directions for value in recall[name].values()]))
+
+
+def best_threshold(scores, similar, criterion="accuracy"):
+    """The threshold that a criterion chooses; pairs with score ≥ threshold are called similar.
+
+    Parameters
+    ----------
+    scores : array of float, shape (P,)
+    similar : array of bool or {0, 1}, shape (P,)
+    criterion : {"accuracy", "balanced_accuracy"}
+
+    Returns
+    -------
+    float
+        Candidates lie midway between neighbouring distinct scores, and one beyond either end.
+        Of the longest run of neighbouring candidates that share the best value (the first
+        such run), the middle one (the lower of two).
+
+    Raises
+    ------
+    ValueError
+        If there are not both similar and other pairs.
+    """
+    scores, similar = np.asarray(scores, dtype=float), np.asarray(similar).astype(bool)
+    if similar.all() or not similar.any():
+        raise ValueError("a threshold needs similar pairs and other pairs to choose from")
+    levels = np.unique(scores)
+    middles = (levels[1:] + levels[:-1]) / 2
+    candidates = np.concatenate([[levels[0] - 1e-6], middles, [levels[-1] + 1e-6]])
+    # Similar pairs kept (hits) and other pairs left out (rejections) at each candidate.
+    hits = similar.sum() - np.searchsorted(np.sort(scores[similar]), candidates)
+    rejections = np.searchsorted(np.sort(scores[~similar]), candidates)
+    if criterion == "accuracy":
+        value = hits + rejections
+    elif criterion == "balanced_accuracy":
+        value = hits * (~similar).sum() + rejections * similar.sum()
+    else:
+        raise ValueError(f"criterion={criterion!r}: expected accuracy or balanced_accuracy")
+    best = np.flatnonzero(value == value.max())
+    runs = np.split(best, np.flatnonzero(np.diff(best) > 1) + 1)
+    longest = max(runs, key=len)
+    return float(candidates[longest[(len(longest) - 1) // 2]])
+
+
+def held_out_thresholds(pairs, scores, criterion, seed):
+    """For each evaluated pair, a threshold chosen without it.
+
+    Parameters
+    ----------
+    pairs : LabelledPairs
+    scores : array of float, shape (P,)
+    criterion : {"accuracy", "balanced_accuracy"}
+    seed : int
+        Of the image groups in cross-fitting.
+
+    Returns
+    -------
+    array of float, shape (P,)
+        NaN for pairs that are not evaluated: validation pairs, and pairs in between. Test
+        pairs all have the threshold of the validation pairs. With the split "cross" the images
+        fall into ten groups, and a pair in groups f and g has the threshold chosen on the
+        pairs with no image in f or g.
+    """
+    thresholds = np.full(len(pairs), np.nan)
+    labelled = pairs.similar >= 0
+    if (pairs.split != "cross").all():
+        chosen_on = labelled & (pairs.split == "val")
+        threshold = best_threshold(scores[chosen_on], pairs.similar[chosen_on], criterion)
+        thresholds[labelled & (pairs.split == "test")] = threshold
+        return thresholds
+    ids = pairs.image_ids
+    groups = np.random.default_rng(seed).permutation(np.arange(len(ids)) % N_GROUPS)
+    group = dict(zip(ids, groups.tolist(), strict=True))
+    group_a = np.array([group[i] for i in pairs.id_a.tolist()])
+    group_b = np.array([group[i] for i in pairs.id_b.tolist()])
+    low, high = np.minimum(group_a, group_b), np.maximum(group_a, group_b)
+    for f, g in sorted(set(zip(low.tolist(), high.tolist(), strict=True))):
+        inside = labelled & (low == f) & (high == g)
+        chosen_on = labelled & ~np.isin(group_a, [f, g]) & ~np.isin(group_b, [f, g])
+        thresholds[inside] = best_threshold(scores[chosen_on], pairs.similar[chosen_on], criterion)
+    return thresholds
+
+
+def resamples(pairs, n_resamples, seed):
+    """Bootstrap samples of pairs, as index arrays; and what was resampled.
+
+    Pairs are drawn with replacement where no image is in two pairs. Else images are drawn, and
+    a pair counts as often as the product of how often its two images were drawn.
+
+    Returns
+    -------
+    samples : list of array of int64
+    unit : {"pairs", "images"}
+    """
+    rng = np.random.default_rng(seed)
+    ids, members = np.unique(np.concatenate([pairs.id_a, pairs.id_b]), return_inverse=True)
+    if len(ids) == 2 * len(pairs):
+        return list(rng.integers(len(pairs), size=(n_resamples, len(pairs)))), "pairs"
+    first, second = np.split(members, 2)
+    samples = []
+    for _ in range(n_resamples):
+        drawn = np.bincount(rng.integers(len(ids), size=len(ids)), minlength=len(ids))
+        samples.append(np.repeat(np.arange(len(pairs)), drawn[first] * drawn[second]))
+    return samples, "images"
+
+
+def interval(values, level=LEVEL):
+    """Percentile interval [low, high] of bootstrap values, NaNs left out."""
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(values, [tail, 1 - tail])
+    return [float(low), float(high)]
+
+
+def accuracy_row(pairs, scores, thresholds, samples):
+    """Accuracy, balanced accuracy, AUC and Spearman's ρ with 95 % bootstrap intervals.
+
+    Parameters
+    ----------
+    pairs : LabelledPairs
+        Evaluated pairs; those in between count for ρ only.
+    scores : array of float, shape (P,)
+    thresholds : array of float, shape (P,)
+        Held fixed while pairs or images are resampled.
+    samples : list of array of int
+        From `resamples`.
+
+    Returns
+    -------
+    dict
+        Keys `accuracy`, `accuracy_ci95`, … as in Table 1's rows.
+    """
+    labelled = pairs.similar >= 0
+    called = scores >= thresholds
+
+    def statistics(index):
+        kept = index[labelled[index]]
+        similar = pairs.similar[kept]
+        if similar.min(initial=1) == similar.max(initial=0):
+            return [np.nan] * 4
+        return [
+            accuracy_score(similar, called[kept]),
+            balanced_accuracy_score(similar, called[kept]),
+            roc_auc_score(similar, scores[kept]),
+            spearmanr(scores[index], pairs.graded[index]).statistic,
+        ]
+
+    names = ("accuracy", "balanced_accuracy", "auc", "spearman")
+    values = statistics(np.arange(len(pairs)))
+    spread = np.array([statistics(sample) for sample in samples]).T
+    row = {}
+    for name, value, resampled in zip(names, values, spread, strict=True):
+        row |= {name: float(value), f"{name}_ci95": interval(resampled)}
+    return row
+
+
+def table_1(pairs, scores, profile):
+    """Table 1 of the paper on these pairs, with thresholds that never saw them.
+
+    Parameters
+    ----------
+    pairs : LabelledPairs
+    scores : mapping of str to array of float, shape (P,)
+        Scores by `Metric.key`.
+    profile : Profile
+
+    Returns
+    -------
+    list of dict
+        A row per source, metric and origin of the threshold; DESIGN.md's contract, plus
+        `threshold_range`, `n_similar`, `spearman` and the unit that was resampled.
+    """
+    rows = []
+    sources = sorted(set(pairs.source.tolist()), reverse=True)
+    for source in sources:
+        of_source = pairs.where(pairs.source == source)
+        evaluated = of_source.split != "val"
+        test = of_source.where(evaluated)
+        samples, unit = resamples(test, profile.n_bootstrap, profile.seed)
+        for metric in tqdm(METRICS, desc=f"Table 1 {source}".strip(), leave=False):
+            values = np.asarray(scores[metric.key])[pairs.source == source]
+            chosen = held_out_thresholds(
+                of_source, values, profile.threshold_criterion, profile.seed
+            )[evaluated]
+            origins = {"validation": chosen}
+            if metric.paper_threshold is not None:
+                origins["paper"] = np.full(len(test), metric.paper_threshold)
+            for origin, thresholds in origins.items():
+                counted = thresholds[test.similar >= 0]
+                rows.append(
+                    {
+                        "metric": metric.name,
+                        "variant": metric.variant,
+                        "threshold": float(np.median(counted)),
+                        "threshold_range": [float(counted.min()), float(counted.max())],
+                        "threshold_from": origin,
+                        **accuracy_row(test, values[evaluated], thresholds, samples),
+                        "n_pairs": int((test.similar >= 0).sum()),
+                        "n_similar": int((test.similar == 1).sum()),
+                        "resampled": unit,
+                        **({"source": source} if source else {}),
+                    }
+                )
+    return rows
+
+
+def thresholds_by_key(rows, source=""):
+    """The held-out (median) threshold of each metric, by its key, from Table 1's rows."""
+    variants = {(metric.name, metric.variant): metric.key for metric in METRICS}
+    return {
+        variants[row["metric"], row["variant"]]: row["threshold"]
+        for row in rows
+        if row["threshold_from"] == "validation" and row.get("source", "") == source
+    }
+
+
+def accuracy_by_kind(pairs, scores, profile):
+    """Accuracy per kind of pair and metric, at held-out thresholds.
+
+    Returns
+    -------
+    dict
+        Kind to {metric key: accuracy as a fraction}, with "n_pairs"; empty without kinds.
+    """
+    kinds = sorted(set(pairs.kind.tolist()) - {""})
+    table = {}
+    for metric in METRICS:
+        values = np.asarray(scores[metric.key])
+        thresholds = held_out_thresholds(pairs, values, profile.threshold_criterion, profile.seed)
+        for kind in kinds:
+            inside = (pairs.kind == kind) & ~np.isnan(thresholds)
+            right = (values >= thresholds)[inside] == (pairs.similar[inside] == 1)
+            table.setdefault(kind, {"n_pairs": int(inside.sum())})[metric.key] = float(
+                right.mean()
+            )
+    return table
+
+
+def sweep(scores, similar, thresholds):
+    """Accuracy and balanced accuracy at each of a list of thresholds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns threshold, accuracy, balanced_accuracy.
+    """
+    rows = [
+        {
+            "threshold": threshold,
+            "accuracy": accuracy_score(similar, scores >= threshold),
+            "balanced_accuracy": balanced_accuracy_score(similar, scores >= threshold),
+        }
+        for threshold in thresholds
+    ]
+    return pd.DataFrame(rows)
