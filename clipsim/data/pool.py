@@ -1,0 +1,45 @@
+"""The descriptions that a search may pick from."""
+
+from clipsim.data.caption_files import cleaned, file_text
+from clipsim.data.captioned import DataError
+
+
+def caption_pool(profile, images):
+    """Descriptions to retrieve from: unique, in a fixed order.
+
+    Captions of validation and test images are never among them (a pool file is its author's
+    choice).
+
+    Parameters
+    ----------
+    profile : Profile
+        `pool`: "train", the captions of the training images; "all_train_captions", those of
+        training images that are not on disk too; "file", the lines of `pool_file`.
+    images : CaptionedImages
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    DataError
+        If there are fewer than N descriptions, or the pool file cannot be read.
+    """
+    if profile.pool == "file":
+        pool = [cleaned(line) for line in file_text(profile.pool_file).split("\n")]
+        where = f"pool_file {profile.pool_file}: no descriptions in it; write one per line"
+    else:
+        pool = [caption for i in images.indices("train") for caption in images.captions[i]]
+        where = f"{images.name}: no training captions to search; check the splits, or pool=file"
+    if profile.pool == "all_train_captions":
+        pool += [c for captions in images.absent_captions.values() for c in captions]
+    unique = tuple(dict.fromkeys(description for description in pool if description))
+    if not unique:
+        raise DataError(where)
+    if profile.n_descriptions > len(unique):
+        raise DataError(
+            f"n_descriptions={profile.n_descriptions}: the pool has {len(unique):,} descriptions; "
+            "choose fewer, or a larger pool"
+        )
+    return unique

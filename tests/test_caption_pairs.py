@@ -1,0 +1,153 @@
+"""Pairs labelled by the agreement of captions."""
+
+from collections import Counter
+
+import numpy as np
+import photograph_folders as folders
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from clipsim.data import CaptionedImages, DataError
+from clipsim.data.caption_pairs import caption_pairs
+from clipsim.data.flickr import photographs
+from clipsim.paths import REPOSITORY
+
+FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
+TOPICS = (
+    "dog grass",
+    "surfer wave",
+    "climber rock",
+    "cyclist street",
+    "child swing",
+    "band stage",
+)
+
+
+def described(n_each, seed=0):
+    """Images of six topics, `n_each` of them in validation and test each."""
+    rng = np.random.default_rng(seed)
+    names = [f"{i:05d}.jpg" for i in range(2 * n_each)]
+    captions = [
+        tuple(
+            f"a {TOPICS[i % 6]} {rng.choice(['red', 'blue', 'green'])} number{rng.integers(40)}"
+            for _ in range(5)
+        )
+        for i in range(2 * n_each)
+    ]
+    split = np.array(["val", "test"]).repeat(n_each)
+    return CaptionedImages("topics", tuple(names), tuple(captions), split, read_image=None)
+
+
+def pairs_of(images, n_pairs=40, **settings):
+    return caption_pairs(images, folders.profile("", n_pairs=n_pairs, **settings))
+
+
+@pytest.fixture(scope="module")
+def images():
+    return described(120)
+
+
+@pytest.fixture(scope="module")
+def pairs(images):
+    return pairs_of(images)
+
+
+def test_as_many_pairs_as_wanted_half_of_each_class(pairs):
+    counts = Counter(zip(pairs.split.tolist(), pairs.similar.tolist(), strict=True))
+    assert counts == {("val", 1): 20, ("val", 0): 20, ("test", 1): 20, ("test", 0): 20}
+
+
+def test_similar_pairs_share_their_topic(images, pairs):
+    position = images.position()
+    topics = [[position[i] % 6 for i in column.tolist()] for column in (pairs.id_a, pairs.id_b)]
+    same = np.equal(*topics)
+    assert same[pairs.similar == 1].all()
+    assert not same[pairs.similar == 0].any()
+
+
+def test_labels_are_named_for_what_they_are(pairs):
+    assert set(pairs.kind[pairs.similar == 1]) == {"captions agree"}
+    assert set(pairs.kind[pairs.similar == 0]) == {"captions disagree"}
+    assert "not people's judgments" in pairs.details["made_of"]
+    assert "made of captions" in pairs.details["favours"]
+
+
+def test_no_image_in_two_pairs_where_there_are_enough(pairs):
+    uses = Counter([*pairs.id_a.tolist(), *pairs.id_b.tolist()])
+    assert set(uses.values()) == {1}
+    assert pairs.details["val"]["most_pairs_of_one_image"] == 1
+    assert "note" not in pairs.details["val"]
+
+
+def test_pairs_stay_within_their_split(images, pairs):
+    split = dict(zip(images.image_ids, images.split.tolist(), strict=True))
+    assert all(
+        split[a] == split[b] == s
+        for a, b, s in zip(
+            pairs.id_a.tolist(), pairs.id_b.tolist(), pairs.split.tolist(), strict=True
+        )
+    )
+
+
+def test_the_graded_score_is_the_cosine(images, pairs):
+    texts = [" ".join(captions) for captions in images.captions]
+    vectors = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit_transform(texts)
+    position = images.position()
+    a, b = ([position[i] for i in column.tolist()] for column in (pairs.id_a, pairs.id_b))
+    cosines = np.asarray(vectors[a].multiply(vectors[b]).sum(axis=1)).ravel()
+    np.testing.assert_allclose(pairs.graded, cosines.clip(0, 1), atol=1e-6)
+    assert pairs.graded.dtype == np.float32
+    assert pairs.graded[pairs.similar == 1].min() > pairs.graded[pairs.similar == 0].max()
+
+
+def test_the_seed_decides(images, pairs):
+    again = pairs_of(images)
+    assert again.id_a.tolist() == pairs.id_a.tolist()
+    assert pairs_of(images, seed=1).id_a.tolist() != pairs.id_a.tolist()
+
+
+def test_few_images_are_used_again_and_it_is_said():
+    pairs = pairs_of(described(30))
+    details = pairs.details["test"]
+    assert details["pairs"] == 40
+    assert details["most_pairs_of_one_image"] >= 2
+    assert details["note"].startswith("30 images are few for 40 pairs")
+    once = {frozenset(p) for p in zip(pairs.id_a.tolist(), pairs.id_b.tolist(), strict=True)}
+    assert len(once) == len(pairs)
+
+
+def test_fewer_pairs_than_wanted_stay_balanced():
+    details = pairs_of(described(12), n_pairs=400).details["test"]
+    assert details["pairs"] < 400
+    assert details["pairs"] % 2 == 0
+
+
+def test_more_images_than_are_compared(images, monkeypatch):
+    monkeypatch.setattr("clipsim.data.caption_pairs.COMPARED_AT_MOST", 90)
+    assert len(pairs_of(images)) == 80
+
+
+@pytest.mark.parametrize("n_test", [0, 1, 9])
+def test_too_few_images(images, n_test):
+    kept = [*images.indices("val"), *images.indices("test")[:n_test]]
+    with pytest.raises(DataError, match=f"the test split has {n_test} images"):
+        pairs_of(images.subset(kept))
+
+
+def test_captions_that_are_all_alike(images):
+    alike = CaptionedImages(
+        "alike", images.image_ids, (("a dog",),) * len(images), images.split, read_image=None
+    )
+    with pytest.raises(DataError, match="pairs=captions needs 5 pairs of each class"):
+        pairs_of(alike)
+
+
+def test_the_real_photographs():
+    if not FLICKR8K.is_dir():
+        pytest.skip("shared/flickr8k is not beside the repository")
+    profile = folders.profile(FLICKR8K, n_pairs=400)
+    pairs = caption_pairs(photographs(profile), profile)
+    assert len(pairs) == 800
+    assert pairs.graded[pairs.similar == 1].min() > 0.25
+    assert pairs.graded[pairs.similar == 0].max() == 0
+    assert pairs.details["val"]["most_pairs_of_one_image"] <= 2

@@ -1,0 +1,264 @@
+"""People's judgments of captions, read as judgments of image pairs."""
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import photograph_folders as folders
+import pytest
+
+from clipsim.data import DataError, load_pairs
+from clipsim.data.flickr import photographs
+from clipsim.data.judgments import expert_ratings, human_pairs
+from clipsim.paths import REPOSITORY
+
+FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
+A, B, C, D, *REST = folders.names()
+MAX_BAD_ROWS = 0.01
+
+
+def expert(image, other, *scores, number=2):
+    return "\t".join([image, f"{other}#{number}", *map(str, scores)])
+
+
+def crowd(image, other, yes, no, number=2):
+    return "\t".join([image, f"{other}#{number}", f"{yes / (yes + no):.15g}", str(yes), str(no)])
+
+
+def plenty(row, good, bad):
+    """Rows of 12 pairs among the images from the fifth on: six similar, six dissimilar."""
+    neighbours = list(itertools.pairwise(REST[:13]))
+    rows = [row(a, b, *good) for a, b in neighbours[:6]]
+    return rows + [row(a, b, *bad) for a, b in neighbours[6:]]
+
+
+EXPERTS = plenty(expert, (4, 4, 4), (1, 1, 1))
+CROWDS = plenty(crowd, (3, 0), (0, 3))
+
+
+@pytest.fixture
+def root(tmp_path):
+    folders.kaggle(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def images(root):
+    return photographs(folders.profile(root))
+
+
+def write(root, experts=None, crowds=None, end="\n"):
+    for name, rows in (("ExpertAnnotations", experts), ("CrowdFlowerAnnotations", crowds)):
+        if rows is not None:
+            (root / f"{name}.txt").write_bytes(end.join([*rows, ""]).encode())
+
+
+def found(pairs, a, b, source):
+    """Label and graded score of one pair, or None."""
+    a, b = sorted((a, b))
+    mask = (pairs.id_a == a) & (pairs.id_b == b) & (pairs.source == source)
+    assert mask.sum() <= 1
+    return (int(pairs.similar[mask][0]), float(pairs.graded[mask][0])) if mask.any() else None
+
+
+@pytest.mark.parametrize(
+    ("rows", "label", "graded"),
+    [
+        ([expert(A, B, 4, 4, 4)], 1, 1),
+        ([expert(A, B, 3, 3, 3)], 1, 2 / 3),
+        ([expert(A, B, 3, 3, 2)], -1, 5 / 9),
+        ([expert(A, B, 2, 2, 2)], -1, 1 / 3),
+        ([expert(A, B, 2, 2, 1)], 0, 2 / 9),
+        ([expert(A, B, 4, 4, 4), expert(B, A, 2, 2, 2)], 1, 2 / 3),
+        ([expert(A, B, 4, 4, 4), expert(A, B, 1, 1, 1, number=0)], -1, 1 / 2),
+    ],
+)
+def test_experts_scores(root, images, rows, label, graded):
+    write(root, experts=EXPERTS + rows)
+    pairs = human_pairs(images, root, MAX_BAD_ROWS)
+    assert found(pairs, A, B, "expert") == (label, pytest.approx(graded))
+
+
+@pytest.mark.parametrize(
+    ("rows", "label", "graded"),
+    [
+        ([crowd(A, B, 3, 0)], 1, 1),
+        ([crowd(A, B, 2, 1)], 1, 2 / 3),
+        ([crowd(A, B, 2, 2)], -1, 1 / 2),
+        ([crowd(A, B, 1, 5)], -1, 1 / 6),
+        ([crowd(A, B, 0, 3)], 0, 0),
+        ([crowd(A, B, 3, 0), crowd(B, A, 0, 3)], -1, 1 / 2),
+        ([crowd(A, B, 3, 0), crowd(B, A, 0, 1)], 1, 3 / 4),  # every answer counts once
+    ],
+)
+def test_the_crowds_answers(root, images, rows, label, graded):
+    write(root, crowds=CROWDS + rows)
+    pairs = human_pairs(images, root, MAX_BAD_ROWS)
+    assert found(pairs, A, B, "crowd") == (label, pytest.approx(graded))
+
+
+def test_own_captions_make_no_pair(root, images):
+    write(root, experts=[*EXPERTS, expert(A, A, 4, 4, 4)])
+    pairs = human_pairs(images, root, MAX_BAD_ROWS)
+    assert len(pairs) == 12
+    assert A not in pairs.image_ids
+
+
+def test_both_sources_stand_apart(root, images):
+    experts = [*EXPERTS, expert(A, B, 4, 4, 4)]
+    write(root, experts, [*CROWDS, crowd(A, B, 0, 3), crowd(C, D, 1, 2)])
+    pairs = human_pairs(images, root, MAX_BAD_ROWS)
+    assert found(pairs, A, B, "expert") == (1, 1)
+    assert found(pairs, A, B, "crowd") == (0, 0)
+    assert found(pairs, C, D, "expert") is None
+    assert set(pairs.split) == {"cross"}
+    assert set(pairs.kind) == {""}
+    counts = pairs.details["crowd"]
+    assert (counts["similar"], counts["dissimilar"], counts["in_between"]) == (6, 7, 1)
+    assert counts["share_similar"] == pytest.approx(6 / 13)
+    agreement = pairs.details["agreement"]
+    assert agreement["pairs"] == agreement["labelled_by_both"] == 13
+    assert agreement["equal_labels"] == pytest.approx(12 / 13)
+    # Rank correlation of two 0/1 variables, 7 and 6 of 13 ones, 6 in common.
+    assert agreement["spearman"] == pytest.approx((13 * 6 - 7 * 6) / math.sqrt(7 * 6 * 6 * 7))
+
+
+def test_pairs_whose_images_are_missing_are_counted(root, images):
+    write(root, experts=[*EXPERTS, expert(A, B, 4, 4, 4), expert(A, "9_00000000.jpg", 1, 1, 1)])
+    fewer = images.subset([i for i, name in enumerate(images.image_ids) if name != B])
+    pairs = human_pairs(fewer, root, MAX_BAD_ROWS)
+    counts = pairs.details["expert"]
+    assert (counts["pairs_judged"], counts["pairs"]) == (14, 12)
+    assert (counts["similar_judged"], counts["similar"]) == (7, 6)
+    assert B not in pairs.image_ids
+
+
+def test_too_few_of_a_class(root, images):
+    write(root, experts=EXPERTS[2:])
+    with pytest.raises(DataError, match=r"ExpertAnnotations\.txt: 4 similar pairs have both"):
+        human_pairs(images, root, MAX_BAD_ROWS)
+    write(root, experts=EXPERTS, crowds=CROWDS[:10])
+    with pytest.raises(DataError, match=r"4 dissimilar pairs .*pairs=captions"):
+        human_pairs(images, root, MAX_BAD_ROWS)
+
+
+def test_no_judgments(root, images):
+    with pytest.raises(DataError, match=r"no ExpertAnnotations\.txt or CrowdFlowerAnnotations"):
+        human_pairs(images, root, MAX_BAD_ROWS)
+    write(root, experts=[])
+    with pytest.raises(DataError, match="no judgments in it"):
+        human_pairs(images, root, MAX_BAD_ROWS)
+
+
+def test_line_ends_and_blank_lines(root, images):
+    write(root, experts=["\ufeff" + EXPERTS[0], "", *EXPERTS[1:]], end="\r\n")
+    details = human_pairs(images, root, 0.0).details["expert"]
+    assert (details["rows"], details["bad_rows"]) == (12, 0)
+
+
+DAMAGED = {
+    "bytes": expert(A, B, 4, 4, 4).encode().replace(b"_", b"\xff"),
+    "control": expert(A, B, 4, 4, 4).encode().replace(b"_", b"\0"),
+    "fields": expert(A, B, 4, 4).encode(),
+    "more fields": expert(A, B, 4, 4, 4, 4).encode(),
+    "score": expert(A, B, 4, 4, 5).encode(),
+    "no number": expert(A, B, 4, 4, "x").encode(),
+    "caption": expert(A, B, 4, 4, 4).encode().replace(b"#", b" "),
+    "caption number": expert(A, B, 4, 4, 4, number="x").encode(),
+    "image": expert("", B, 4, 4, 4).encode(),
+    "spaces": expert(A, B, 4, 4, 4).encode().replace(b"\t", b" "),
+    "two rows in one": (expert(A, B, 4, 4, 4) + expert(A, B, 4, 4, 4)).encode(),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_rows_are_counted_and_the_others_kept(root, images, case):
+    rows = [row.encode() for row in EXPERTS]
+    rows.insert(3, DAMAGED[case])
+    (root / "ExpertAnnotations.txt").write_bytes(b"\n".join(rows))
+    with pytest.raises(DataError, match=r"1 of 13 rows are damaged.*line 4.*max_bad_rows=0\.077"):
+        human_pairs(images, root, MAX_BAD_ROWS)
+    pairs = human_pairs(images, root, 0.077)
+    assert len(pairs) == 12
+    assert pairs.details["expert"]["bad_rows"] == 1
+    assert pairs.details["expert"]["bad_lines"] == [4]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ["{0}\t{1}#0\t0.5\t3\t0", "{0}\t{1}#0\tnan\t0\t0", "{0}\t{1}#0\t2\t-2\t1", "{0}\t{1}#0\t1\t3"],
+)
+def test_damaged_rows_of_the_crowd(root, images, damaged):
+    write(root, crowds=[*CROWDS, damaged.format(A, B)])
+    assert human_pairs(images, root, 0.1).details["crowd"]["bad_lines"] == [13]
+
+
+def test_a_file_of_nothing_but_damage(root, images):
+    write(root, experts=["image,caption"])
+    with pytest.raises(DataError, match=r"1 of 1 rows are damaged.*use the original file$"):
+        human_pairs(images, root, MAX_BAD_ROWS)
+
+
+def test_expert_ratings(root, images):
+    own, missing = expert(A, A, 4, 4, 4), expert(B, A, 1, 2, 3)
+    write(root, experts=[expert(A, B, 1, 2, 4, number=3), own, missing])
+    only_a = images.subset([images.position()[A]])
+    ratings = expert_ratings(only_a, root, MAX_BAD_ROWS)
+    assert ratings.image_ids == (A,)
+    assert ratings.captions == (folders.captions(B)[3],)  # B itself need not be there
+    assert ratings.scores.tolist() == [[1, 2, 4]]
+    assert ratings.details["own_captions"] == ratings.details["image_not_on_disk"] == 1
+    with pytest.raises(DataError, match="none of its rows has its image on disk"):
+        expert_ratings(images.subset([images.position()[C]]), root, MAX_BAD_ROWS)
+
+
+def test_judgments_of_a_data_set_beside_another(tmp_path):
+    for part in ("flickr8k", "flickr30k"):
+        (tmp_path / part).mkdir()
+        folders.kaggle(tmp_path / part)
+    write(tmp_path / "flickr8k", experts=[*EXPERTS, expert(A, B, 4, 4, 4)])
+    for merge, name in ((True, A), (False, f"flickr8k/{A}")):
+        images = photographs(folders.profile(tmp_path, merge=merge))
+        assert name in human_pairs(images, tmp_path, MAX_BAD_ROWS).image_ids
+        ratings = expert_ratings(images, tmp_path, MAX_BAD_ROWS)
+        assert ratings.image_ids[-1] == name
+        assert ratings.captions[-1] == folders.captions(B)[2]
+
+
+@pytest.fixture(scope="module")
+def flickr8k():
+    if not FLICKR8K.is_dir():
+        pytest.skip("shared/flickr8k is not beside the repository")
+    return photographs(folders.profile(FLICKR8K, pairs="human"))
+
+
+def test_the_real_judgments(flickr8k):
+    pairs = load_pairs(folders.profile(FLICKR8K, pairs="human"), flickr8k)
+    columns = ("rows", "bad_rows", "pairs_judged", "similar_judged", "pairs", "similar")
+    counts = {s: [pairs.details[s][c] for c in columns] for s in ("expert", "crowd")}
+    assert counts == {
+        "expert": [5822, 0, 5608, 444, 1321, 106],
+        "crowd": [47288, 0, 42107, 1274, 9853, 327],
+    }
+    assert pairs.details["agreement"]["pairs"] == 520
+    assert len(pairs.image_ids) == 500
+    assert (pairs.id_a < pairs.id_b).all()
+    assert ((pairs.graded >= 0) & (pairs.graded <= 1)).all()
+
+
+def test_as_many_ratings_as_clipscore_counts(flickr8k):
+    """Its appendix: 16,992 = 3 × 5,664 ratings, own captions left out."""
+    names = sorted({*pairs_of_file(FLICKR8K / "ExpertAnnotations.txt")})
+    everyone = replace(
+        flickr8k,
+        image_ids=tuple(names),
+        captions=((),) * len(names),
+        split=np.full(len(names), "test"),
+    )
+    assert expert_ratings(everyone, FLICKR8K, MAX_BAD_ROWS).scores.shape == (5664, 3)
+    assert expert_ratings(flickr8k, FLICKR8K, MAX_BAD_ROWS).scores.shape == (2807, 3)
+
+
+def pairs_of_file(path):
+    return [line.partition("\t")[0] for line in path.read_text().splitlines()]

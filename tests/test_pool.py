@@ -1,0 +1,82 @@
+"""The descriptions that a search may pick from."""
+
+from dataclasses import replace
+
+import photograph_folders as folders
+import pytest
+
+from clipsim.data import DataError
+from clipsim.data.flickr import photographs
+from clipsim.data.pool import caption_pool
+
+
+@pytest.fixture
+def images(tmp_path):
+    folders.kaggle(tmp_path)
+    (tmp_path / "Images" / folders.names()[0]).unlink()
+    return photographs(folders.profile(tmp_path))
+
+
+def pool(images, **settings):
+    return caption_pool(folders.profile("", **({"n_descriptions": 3} | settings)), images)
+
+
+def captions_of(split):
+    return [
+        c for n in folders.names() if folders.splits()[n] == split for c in folders.captions(n)
+    ]
+
+
+def test_training_captions_once_each_in_order(images):
+    expected = dict.fromkeys(captions_of("train")[5:])
+    assert pool(images) == tuple(expected)
+    assert len(pool(images)) < len(captions_of("train")[5:])  # "a dog in a field" repeats
+
+
+def test_captions_of_missing_training_images(images):
+    everything = pool(images, pool="all_train_captions")
+    assert set(everything) == set(captions_of("train"))
+    assert set(everything) - set(pool(images)) == set(folders.captions(folders.names()[0])[:2]) | {
+        folders.captions(folders.names()[0])[3]
+    }
+
+
+def test_no_caption_of_a_held_out_image(images):
+    numbered = {c for s in ("val", "test") for c in captions_of(s) if any(map(str.isdigit, c))}
+    assert numbered
+    for which in ("train", "all_train_captions"):
+        assert not numbered & set(pool(images, pool=which))
+
+
+def test_lines_of_a_file(images, tmp_path):
+    path = tmp_path / "pool.txt"
+    path.write_bytes("a dog\r\n\r\n  a   cat \r\na dog\r\nÜbung".encode())
+    assert pool(images, pool="file", pool_file=str(path)) == ("a dog", "a cat", "Übung")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no descriptions in it; write one per line"),
+        (b" \n\n", "no descriptions in it"),
+        (b"a dog\ncaf\xe9\n", "pool.txt:2: not UTF-8"),
+        (None, "pool.txt: cannot be read"),
+    ],
+)
+def test_files_that_cannot_be_used(images, tmp_path, content, message):
+    path = tmp_path / "pool.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        pool(images, pool="file", pool_file=str(path))
+
+
+def test_no_training_images(images):
+    held_out = replace(images.subset(images.indices("test")), absent_captions={})
+    with pytest.raises(DataError, match="no training captions to search"):
+        pool(held_out)
+
+
+def test_more_descriptions_than_the_pool_has(images):
+    with pytest.raises(DataError, match="n_descriptions=5000: the pool has"):
+        pool(images, n_descriptions=5000)
