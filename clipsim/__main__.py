@@ -12,6 +12,7 @@ from clipsim.errors import is_bad_input, one_line
 
 COMMANDS = {
     "run": ("clipsim.runner", "execute the notebooks of a profile"),
+    "fetch": ("clipsim.fetch", "download Flickr8k or Flickr30k from the Hugging Face hub"),
 }
 
 
@@ -45,7 +46,10 @@ def _parser(argv):
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (module, purpose) in COMMANDS.items():
         command = commands.add_parser(
-            name, help=purpose, description=purpose.capitalize() + ".", allow_abbrev=False
+            name,
+            help=purpose,
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            allow_abbrev=False,
         )
         if name in argv[:1]:
             implementation = import_module(module)

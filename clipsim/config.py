@@ -25,8 +25,8 @@ ENCODERS = {
     "paper": ("resnet50", "bert-base-uncased"),
     "tiny": ("tiny", "tiny"),
 }
-PLACES = ("data_root",)
-PATHS = ("data_root", "pool_file")
+PLACES = ("data_root", "pool_file")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # "owner/name"
 
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
@@ -94,8 +94,8 @@ class Profile:
             raise ValueError("pairs: scenes needs dataset: openmoji")
         if self.dataset == "openmoji" and self.pairs != "scenes":
             raise ValueError(f"pairs: {self.pairs} needs dataset: photographs")
-        if (self.pool == "file") != (self.pool_file is not None):
-            raise ValueError("pool: file and pool_file go together")
+        if self.pool_file is not None and self.pool != "file":
+            raise ValueError("pool_file needs pool: file")
 
     @property
     def settings(self):
@@ -187,7 +187,8 @@ def read_overrides(items, folder="."):
     items : iterable of str
         Each `key=value`. The value is YAML, but plain text where the key takes text.
     folder : str or Path
-        Where relative paths (the keys in `PATHS`) start.
+        Where relative paths (the keys in `PLACES`) start. A `data_root` like "owner/name" that
+        is no folder there stays as it is: a data set on the Hugging Face hub.
 
     Returns
     -------
@@ -213,8 +214,10 @@ def _override(key, text, folder):
     choices = get_args(annotation)
     if type(None) in choices and text in ("", "~", "null"):
         return None
-    if key in PATHS:
-        return os.path.abspath(folder / Path(text).expanduser())
+    if key in PLACES:
+        path = os.path.abspath(folder / Path(text).expanduser())
+        on_the_hub = key == "data_root" and HUB_ID.fullmatch(text) and not os.path.exists(path)
+        return text if on_the_hub else path
     if annotation is str or any(part is str or isinstance(part, str) for part in choices):
         return text
     try:

@@ -16,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from clipsim.config import Profile, load_profile
 from clipsim.paths import REPOSITORY, relative
@@ -68,6 +67,8 @@ class Run:
         -------
         Path
         """
+        import torch  # here, so that commands which only write files start at once
+
         record = {
             "profile": self.profile.name,
             "profile_hash": self.profile.hash,
@@ -173,6 +174,8 @@ def _git_commit():
 
 
 def _device_name():
+    import torch
+
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"cpu ({platform.machine()})"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from clipsim import ProfileError, config, load_profile, notebooks, runner
 from clipsim.__main__ import main
 from clipsim.config import read_overrides
-from clipsim.errors import is_bad_input, one_line
+from clipsim.errors import BAD_INPUT, is_bad_input, one_line
 
 PARAMETERS_CELL = 'profile = "smoke"\noverrides = {}'
 
@@ -89,6 +90,12 @@ class TestOverrides:
         }
         assert read_overrides([f"{key}=/whole"], tmp_path) == {key: "/whole"}
         assert read_overrides([f"{key}=null"], tmp_path) == {key: None}
+
+    def test_a_data_set_on_the_hub_is_no_path_unless_it_is_a_folder(self, tmp_path):
+        item = "data_root=owner/name-1.0"
+        assert read_overrides([item], tmp_path) == {"data_root": "owner/name-1.0"}
+        (tmp_path / "owner" / "name-1.0").mkdir(parents=True)
+        assert read_overrides([item], tmp_path) == {"data_root": str(tmp_path / item[10:])}
 
     @pytest.mark.parametrize("item", ["seed", "=3", ""])
     def test_not_key_value(self, item):
@@ -187,6 +194,10 @@ class TestBadInput:
         assert is_bad_input(SpecialError())
         assert is_bad_input(FileNotFoundError())
         assert not is_bad_input(ValueError())
+
+    def test_every_error_of_the_package_is_listed_by_its_name(self):
+        sources = "".join(path.read_text() for path in config.REPOSITORY.glob("clipsim/**/*.py"))
+        assert set(re.findall(r"^class (\w+Error)\(", sources, re.MULTILINE)) == BAD_INPUT
 
     def test_one_line(self):
         assert one_line("\x1b[31mred\x1b[0m\n  and more") == "red and more"
