@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
+from scipy.stats import kendalltau, rankdata
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from tqdm.auto import tqdm
 
 N_GROUPS = 10
@@ -168,41 +168,73 @@ def interval(values, level=LEVEL):
     return [float(low), float(high)]
 
 
-def accuracy_row(pairs, scores, thresholds, samples):
-    """Accuracy, balanced accuracy, AUC and Spearman's ρ with 95 % bootstrap intervals.
+def decision_row(pairs, scores, thresholds, samples):
+    """Accuracy and balanced accuracy at given thresholds, with 95 % bootstrap intervals.
 
     Parameters
     ----------
     pairs : LabelledPairs
-        Evaluated pairs; those in between count for ρ only.
-    scores : array of float, shape (P,)
-    thresholds : array of float, shape (P,)
-        Held fixed while pairs or images are resampled.
+        Evaluated pairs; those in between do not count.
+    scores, thresholds : array of float, shape (P,)
+        Thresholds are held fixed while pairs or images are resampled.
     samples : list of array of int
         From `resamples`.
 
     Returns
     -------
     dict
-        Keys `accuracy`, `accuracy_ci95`, … as in Table 1's rows.
+        `accuracy`, `accuracy_ci95`, `balanced_accuracy`, `balanced_accuracy_ci95`.
     """
+    similar = pairs.similar == 1
+    right = (scores >= thresholds) == similar
     labelled = pairs.similar >= 0
-    called = scores >= thresholds
+
+    def statistics(index):
+        index = index[labelled[index]]
+        hit, of_similar = right[index], similar[index]
+        if of_similar.all() or not of_similar.any():
+            return np.nan, np.nan
+        return hit.mean(), (hit[of_similar].mean() + hit[~of_similar].mean()) / 2
+
+    return _with_intervals(("accuracy", "balanced_accuracy"), statistics, len(pairs), samples)
+
+
+def ranking_row(pairs, scores, samples):
+    """AUC of labelled pairs and Spearman's ρ with the graded score, with 95 % intervals.
+
+    Parameters and return as `decision_row`, with keys `auc`, `spearman` and their `_ci95`.
+    """
+    similar, labelled = pairs.similar == 1, pairs.similar >= 0
 
     def statistics(index):
         kept = index[labelled[index]]
-        similar = pairs.similar[kept]
-        if similar.min(initial=1) == similar.max(initial=0):
-            return [np.nan] * 4
-        return [
-            accuracy_score(similar, called[kept]),
-            balanced_accuracy_score(similar, called[kept]),
-            roc_auc_score(similar, scores[kept]),
-            spearmanr(scores[index], pairs.graded[index]).statistic,
-        ]
+        return area_under_roc(similar[kept], scores[kept]), rank_correlation(
+            scores[index], pairs.graded[index]
+        )
 
-    names = ("accuracy", "balanced_accuracy", "auc", "spearman")
-    values = statistics(np.arange(len(pairs)))
+    return _with_intervals(("auc", "spearman"), statistics, len(pairs), samples)
+
+
+def area_under_roc(similar, scores):
+    """AUC as the Mann-Whitney statistic, ties counting half; NaN without both classes."""
+    n_similar = int(similar.sum())
+    n_other = len(similar) - n_similar
+    if not (n_similar and n_other):
+        return np.nan
+    rank_sum = rankdata(scores)[similar].sum()
+    return float((rank_sum - n_similar * (n_similar + 1) / 2) / (n_similar * n_other))
+
+
+def rank_correlation(x, y):
+    """Spearman's ρ; NaN where one of the two is constant."""
+    ranks_x, ranks_y = rankdata(x), rankdata(y)
+    if np.ptp(ranks_x) == 0 or np.ptp(ranks_y) == 0:
+        return np.nan
+    return float(np.corrcoef(ranks_x, ranks_y)[0, 1])
+
+
+def _with_intervals(names, statistics, n, samples):
+    values = statistics(np.arange(n))
     spread = np.array([statistics(sample) for sample in samples]).T
     row = {}
     for name, value, resampled in zip(names, values, spread, strict=True):
@@ -241,6 +273,7 @@ def table_1(pairs, scores, profile):
             origins = {"validation": chosen}
             if metric.paper_threshold is not None:
                 origins["paper"] = np.full(len(test), metric.paper_threshold)
+            ranking = ranking_row(test, values[evaluated], samples)
             for origin, thresholds in origins.items():
                 counted = thresholds[test.similar >= 0]
                 rows.append(
@@ -250,7 +283,8 @@ def table_1(pairs, scores, profile):
                         "threshold": float(np.median(counted)),
                         "threshold_range": [float(counted.min()), float(counted.max())],
                         "threshold_from": origin,
-                        **accuracy_row(test, values[evaluated], thresholds, samples),
+                        **decision_row(test, values[evaluated], thresholds, samples),
+                        **ranking,
                         "n_pairs": int((test.similar >= 0).sum()),
                         "n_similar": int((test.similar == 1).sum()),
                         "resampled": unit,
@@ -279,6 +313,8 @@ def accuracy_by_kind(pairs, scores, profile):
         Kind to {metric key: accuracy as a fraction}, with "n_pairs"; empty without kinds.
     """
     kinds = sorted(set(pairs.kind.tolist()) - {""})
+    if not kinds:
+        return {}
     table = {}
     for metric in METRICS:
         values = np.asarray(scores[metric.key])
@@ -290,6 +326,40 @@ def accuracy_by_kind(pairs, scores, profile):
                 right.mean()
             )
     return table
+
+
+def caption_agreement(similarities, ratings, groups, n_bootstrap, seed):
+    """Kendall's τ_c between a model's similarities of image and caption and people's ratings.
+
+    Parameters
+    ----------
+    similarities : array of float, shape (R,)
+    ratings : array of int, shape (R, 3)
+        The three ratings of a row stand as three observations, as in CLIPScore (Hessel et al.
+        2021).
+    groups : array of str, shape (R,)
+        The image of each row: what the interval resamples.
+    n_bootstrap, seed : int
+
+    Returns
+    -------
+    dict
+        `tau_c`, `tau_c_ci95`, `n_ratings`.
+    """
+    x, y = np.repeat(similarities, ratings.shape[1]), ratings.ravel()
+    _, group = np.unique(np.repeat(groups, ratings.shape[1]), return_inverse=True)
+    n_groups = group.max() + 1
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(n_groups, size=(n_bootstrap, n_groups))
+    samples = [
+        np.repeat(np.arange(len(x)), np.bincount(drawn, minlength=n_groups)[group])
+        for drawn in draws
+    ]
+
+    def statistics(index):
+        return (kendalltau(x[index], y[index], variant="c").statistic,)
+
+    return _with_intervals(("tau_c",), statistics, len(x), samples) | {"n_ratings": len(x)}
 
 
 def sweep(scores, similar, thresholds):

@@ -125,3 +125,7 @@ if [ -z "$python" ]; then
     fi
     python=$venv/bin/python
 fi
+
+# OpenMP's threads sleep while they wait. By default they spin, and where several processes share
+# the cores (tests beside notebooks, other users) everything becomes several times slower.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}

@@ -2,16 +2,18 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from scipy.stats import binom, spearmanr
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
 import clipsim
 from clipsim.data import LabelledPairs
 from clipsim.evaluation import (
     METRICS,
     accuracy_by_kind,
+    area_under_roc,
     best_threshold,
     held_out_thresholds,
+    rank_correlation,
     resamples,
     table_1,
 )
@@ -34,6 +36,10 @@ def labelled_pairs(n, split, seed=0, n_images=None, similar=None):
         split=np.array([split] * n),
         source=np.array([""] * n),
     )
+
+
+def pairs_of(pairs):
+    return zip(pairs.id_a.tolist(), pairs.id_b.tolist(), strict=True)
 
 
 def joined(*parts):
@@ -95,7 +101,7 @@ def test_cross_fitting_leaves_out_every_pair_of_the_images_judged():
     assert not np.isnan(thresholds).any()
     for judged in (0, 7, 99):
         mine = {pairs.id_a[judged], pairs.id_b[judged]}
-        touching = np.array([a in mine or b in mine for a, b in zip(pairs.id_a, pairs.id_b)])
+        touching = np.array([a in mine or b in mine for a, b in pairs_of(pairs)])
         changed = np.where(touching, 50 * scores, scores)
         again = held_out_thresholds(pairs, changed, "balanced_accuracy", 0)
         assert again[judged] == thresholds[judged]
@@ -104,7 +110,9 @@ def test_cross_fitting_leaves_out_every_pair_of_the_images_judged():
 def test_pairs_in_between_have_no_threshold():
     similar = np.random.default_rng(6).integers(-1, 2, size=200)
     pairs = labelled_pairs(200, "cross", 6, n_images=50, similar=similar)
-    thresholds = held_out_thresholds(pairs, np.random.default_rng(7).normal(size=200), "accuracy", 0)
+    thresholds = held_out_thresholds(
+        pairs, np.random.default_rng(7).normal(size=200), "accuracy", 0
+    )
     np.testing.assert_array_equal(np.isnan(thresholds), similar < 0)
 
 
@@ -155,3 +163,28 @@ def test_accuracy_by_kind_averages_to_the_accuracy():
     assert set(by_kind) == {"even", "odd"}
     whole = np.mean([cell["clip_score"] for cell in by_kind.values()])
     assert whole == pytest.approx(rows[0]["accuracy"])
+
+
+@pytest.mark.parametrize("decimals", [1, 8])
+def test_auc_and_spearman_equal_the_libraries(decimals):
+    rng = np.random.default_rng(11)
+    similar = rng.integers(2, size=300)
+    scores = np.round(rng.normal(size=300) + similar, decimals)
+    assert area_under_roc(similar == 1, scores) == pytest.approx(roc_auc_score(similar, scores))
+    graded = np.round(rng.random(300), 1)
+    expected = spearmanr(scores, graded).statistic
+    assert rank_correlation(scores, graded) == pytest.approx(expected)
+    assert np.isnan(rank_correlation(scores, np.ones(300)))
+    assert np.isnan(area_under_roc(np.ones(300, dtype=bool), scores))
+
+
+def test_table_1_holds_accuracies_that_the_libraries_give():
+    profile = clipsim.load_profile("smoke")
+    pairs = joined(labelled_pairs(100, "val", 1), labelled_pairs(100, "test", 2))
+    rng = np.random.default_rng(12)
+    score = rng.normal(size=200) + pairs.similar
+    row = table_1(pairs, {metric.key: score for metric in METRICS}, profile)[0]
+    similar, called = pairs.similar[100:], score[100:] >= row["threshold"]
+    assert row["accuracy"] == pytest.approx(accuracy_score(similar, called))
+    assert row["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(similar, called))
+    assert row["accuracy_ci95"][0] < row["accuracy"] < row["accuracy_ci95"][1]

@@ -47,9 +47,14 @@ def test_results_of_other_settings_are_refused_by_name(in_tmp):
 def test_a_failed_write_leaves_what_was_there(tmp_path):
     path = tmp_path / "file.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError, match="half"), atomic_path(path) as temporary:
-        temporary.write_text("new")
-        raise RuntimeError("half-way")
+
+    def half_written():
+        with atomic_path(path) as temporary:
+            temporary.write_text("new")
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        half_written()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

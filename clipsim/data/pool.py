@@ -27,6 +27,8 @@ def caption_pool(profile, images):
         If there are fewer than N descriptions, or the pool file cannot be read.
     """
     if profile.pool == "file":
+        if profile.pool_file is None:
+            raise DataError("pool: file needs a file of descriptions: pass -p pool_file=FILE")
         pool = [cleaned(line) for line in file_text(profile.pool_file).split("\n")]
         where = f"pool_file {profile.pool_file}: no descriptions in it; write one per line"
     else:
