@@ -1,0 +1,213 @@
+r"""Feature similarity, FSIM and FSIMc.
+
+L. Zhang, L. Zhang, X. Mou, D. Zhang: *FSIM: A Feature Similarity Index for Image Quality
+Assessment*, IEEE Trans. Image Processing 20(8), 2011 (Zhang 2011).
+"""
+
+import functools
+import math
+
+import torch
+import torch.nn.functional as F
+
+from clipsim.metrics.all_pairs import score_matrix
+from clipsim.metrics.definitions import definition
+from clipsim.metrics.images import image_pair, luma, rounded
+from clipsim.metrics.phase_congruency import phase_congruency
+from clipsim.metrics.pointwise import magnitude, similarity
+
+I_WEIGHTS = (0.596, -0.274, -0.322)
+Q_WEIGHTS = (0.211, -0.523, 0.312)
+SCHARR = ((-3.0, 0.0, 3.0), (-10.0, 0.0, 10.0), (-3.0, 0.0, 3.0))  # grows to the right
+FULL_SIZE = 256  # images are reduced towards this shorter side
+BATCH = 16
+
+
+def fsim(a, b, variant="canonical", *, chromatic=False, dtype=None):
+    r"""FSIM of two images, or of two batches image by image.
+
+    With phase congruency PC and gradient magnitude G of each image (Zhang 2011, Eqs. 3–7),
+
+    .. math:: S_{PC} = \frac{2 PC_a PC_b + T_1}{PC_a^2 + PC_b^2 + T_1}, \quad
+              S_G = \frac{2 G_a G_b + T_2}{G_a^2 + G_b^2 + T_2}, \quad
+              FSIM = \frac{\sum S_{PC} S_G PC_m}{\sum PC_m}
+
+    with PC_m = max(PC_a, PC_b), T1 = .85, T2 = 160 on grey levels 0–255. FSIMc multiplies the
+    summand by (S_I S_Q)^λ, S_I and S_Q the same comparison of I and Q of YIQ with T3 = T4 = 200,
+    λ = .03.
+
+    Where neither image has a feature (PC_m is 0 everywhere: two constant images) the quotient is
+    0/0. FSIM is then 1, its limit for one faint texture on both, and FSIMc the mean of
+    (S_I S_Q)^λ: FSIM does not compare brightness.
+
+    Parameters
+    ----------
+    a, b : torch.Tensor or numpy.ndarray, shape (3, H, W) or (B, 3, H, W)
+        RGB, float32 or float64 in [0, 1], or uint8. Both of one shape, dtype and device.
+    variant : {"canonical", "package"} or FSIMDefinition
+        "canonical": Zhang 2011 on Y of YIQ, reduced by block means to about 256 pixels.
+        "package": as image-similarity-measures 0.3.6 does by default: pixels of 8 bits; mean
+        over R, G, B, no chroma, no reduction; a phase congruency summed over 6 orientations;
+        gradients 16 times too large for T2 and kept in 16-bit unsigned integers that clip
+        and wrap. `FSIMDefinition` names each of its departures.
+    chromatic : bool
+        FSIMc instead of FSIM. Where S_I S_Q < 0 its power is complex and the real part is
+        taken, as in the authors' code (piq: the power of |S_I S_Q|, up to 2e-3 higher; that
+        is `FSIMDefinition(chroma_power="absolute")`).
+    dtype : float32 or float64, optional
+        Precision; by default that of the images, float32 for uint8.
+
+    Returns
+    -------
+    float or torch.Tensor of shape (B,)
+        In [0, 1], 1 for identical images; higher is more alike. For two single images that
+        require gradients, a tensor of shape (), to call `backward` on.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, what was expected and what was found.
+    """
+    chosen = _checked(variant, chromatic)
+    single = getattr(a, "ndim", 0) == 3
+    a, b = image_pair(a, b, dtype, min_side=_min_side(chosen))
+    blocks = zip(a.split(BATCH), b.split(BATCH), strict=True)
+    scores = torch.cat(
+        [
+            combined(image_maps(x, chosen, chromatic), image_maps(y, chosen, chromatic), chosen)
+            for x, y in blocks
+        ]
+    )
+    if single:
+        return scores[0] if scores.requires_grad else scores.item()
+    return scores
+
+
+def fsim_matrix(
+    images,
+    variant="canonical",
+    *,
+    chromatic=False,
+    pairs=None,
+    dtype=None,
+    progress=True,
+    memory_gib=1.0,
+):
+    """FSIM of all pairs of M images, or of the pairs given.
+
+    Phase congruency and gradients, nearly all of the work, are computed once per image. No
+    gradients.
+
+    Parameters
+    ----------
+    images : torch.Tensor or numpy.ndarray (a memory map, too), shape (M, 3, H, W)
+        RGB, float32 or float64 in [0, 1], or uint8.
+    variant, chromatic, dtype
+        As in `fsim`.
+    pairs : array of int, shape (P, 2), optional
+        Indices of the pairs wanted, in any order; by default all pairs.
+    progress : bool
+        Show a progress bar.
+    memory_gib : float
+        Maps of all images beyond this go to a temporary file, and two tiles of them of
+        together this size are held at a time.
+
+    Returns
+    -------
+    numpy.ndarray, shape (M, M) or (P,)
+        The matrix is symmetric with a diagonal of ones.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, what was expected and what was found.
+    """
+    chosen = _checked(variant, chromatic)
+    return score_matrix(
+        images,
+        functools.partial(image_maps, chosen=chosen, chromatic=chromatic),
+        functools.partial(combined, chosen=chosen),
+        pairs=pairs,
+        dtype=dtype,
+        progress=progress,
+        memory_gib=memory_gib,
+        min_side=_min_side(chosen),
+    )
+
+
+def _checked(variant, chromatic):
+    chosen = definition("fsim", variant)
+    if chromatic and chosen.colour == "rgb":
+        raise ValueError("chromatic: expected False, a mean over R, G, B has no chroma term")
+    return chosen
+
+
+def _min_side(chosen):
+    """One period of the finest filter."""
+    return math.ceil(chosen.min_wavelength)
+
+
+def image_maps(images, chosen, chromatic):
+    """What FSIM needs of images (B, 3, H, W): PC, G and, for FSIMc, I and Q; each (B, C, h, w)."""
+    if chosen.eight_bit:  # package: it is given 8-bit images
+        images = rounded(images)
+    levels = 255 * images
+    if chosen.downsample:
+        # Python's round, as in piq: halves go to even (shorter side 640: F = 2)
+        factor = max(1, round(min(levels.shape[-2:]) / FULL_SIZE))
+        levels = F.avg_pool2d(levels, factor) if factor > 1 else levels
+    planes = luma(levels)[:, None] if chosen.colour == "luma" else levels
+    maps = [phase_congruency(planes, chosen), _gradient(planes, chosen)]
+    if chromatic:
+        maps += [_weighted(levels, I_WEIGHTS), _weighted(levels, Q_WEIGHTS)]
+    return tuple(maps)
+
+
+def combined(left, right, chosen):
+    """FSIM or FSIMc (...) from the maps of two images, each (..., C, h, w)."""
+    similar = similarity(left[0], right[0], chosen.t1) * similarity(left[1], right[1], chosen.t2)
+    without_features = 1.0
+    if len(left) == 4:
+        chroma = similarity(left[2], right[2], chosen.t3)
+        chroma = _power(chroma * similarity(left[3], right[3], chosen.t4), chosen)
+        similar = similar * chroma
+        without_features = chroma.mean((-2, -1))
+    weights = torch.maximum(left[0], right[0])
+    total = weights.sum((-2, -1))
+    featureless = total == 0
+    quotient = (similar * weights).sum((-2, -1)) / torch.where(featureless, 1.0, total)
+    scores = torch.where(featureless, without_features, quotient).mean(-1)
+    return scores.clamp(0, 1)  # rounding may pass 1
+
+
+def _power(product, chosen):
+    """(S_I S_Q)^λ, and for negative products the real part or the absolute value."""
+    zero = product == 0
+    power = torch.where(zero, 1.0, product.abs()) ** chosen.chroma_exponent
+    power = torch.where(zero, 0.0, power)  # its gradient at 0 would be infinite
+    if chosen.chroma_power == "real":
+        turned = math.cos(math.pi * chosen.chroma_exponent)
+        power = torch.where(product < 0, turned * power, power)
+    return power
+
+
+def _weighted(images, weights):
+    return sum(w * images[:, c : c + 1] for c, w in enumerate(weights))
+
+
+def _gradient(planes, chosen):
+    """Gradient magnitude of planes (B, C, H, W) by Scharr's derivatives (Zhang 2011, Table I)."""
+    shape = planes.shape
+    planes = planes.reshape(-1, 1, *shape[-2:])
+    border = {"zero": "constant", "reflect": "reflect"}[chosen.gradient_border]
+    planes = F.pad(planes, (1, 1, 1, 1), mode=border)
+    # package: not divided by 16, while T2 = 160 is meant for derivatives that are
+    kernel = planes.new_tensor(SCHARR) / chosen.gradient_divisor
+    across, down = F.conv2d(planes, torch.stack([kernel, kernel.T])[:, None]).unbind(1)
+    if chosen.gradient_storage != "float":
+        across, down = across.clamp_min(0), down.clamp_min(0)  # package: unsigned integers
+    if chosen.gradient_storage == "uint16":
+        # package: squares and their sum wrap; each stays below 2^24, exact in float32
+        wrapped = across.round() ** 2 % 65536 + down.round() ** 2 % 65536
+        return (wrapped % 65536).sqrt().reshape(shape)
+    return magnitude(across, down).reshape(shape)

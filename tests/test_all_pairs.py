@@ -1,0 +1,111 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from reference import random_image
+
+from clipsim.metrics import fsim, fsim_matrix, ssim, ssim_matrix
+
+M = 20  # more than one cached tile
+METRICS = {
+    "ssim": (ssim, ssim_matrix, {}),
+    "package ssim": (ssim, ssim_matrix, {"variant": "package"}),
+    "fsim": (fsim, fsim_matrix, {}),
+    "fsimc": (fsim, fsim_matrix, {"chromatic": True}),
+    "package fsim": (fsim, fsim_matrix, {"variant": "package"}),
+}
+
+
+@pytest.fixture(scope="module")
+def images():
+    stack = np.stack([random_image(22, 27, seed) for seed in range(M)])
+    stack[3] = 0  # black
+    stack[4] = 0.5
+    return np.round(255 * stack).astype("uint8")
+
+
+@pytest.fixture(params=METRICS)
+def metric(request):
+    return METRICS[request.param]
+
+
+def test_every_entry_equals_the_pair_by_itself(images, metric):
+    score, score_matrix, options = metric
+    matrix = score_matrix(images, dtype="float64", progress=False, **options)
+    assert matrix.shape == (M, M)
+    assert matrix.dtype == np.float64
+    assert (matrix == matrix.T).all()
+    assert (matrix.diagonal() == 1).all()
+    for i, j in itertools.combinations(range(0, M, 3), 2):
+        expected = score(images[i], images[j], dtype="float64", **options)
+        assert matrix[i, j] == pytest.approx(expected, abs=1e-12)
+
+
+def test_spilling_to_a_file_changes_nothing(images, metric):
+    _, score_matrix, options = metric
+    in_memory = score_matrix(images, progress=False, **options)
+    assert in_memory.dtype == np.float32
+    for images_per_tile in (1, 3):
+        budget = images_per_tile * 2 * 8 * 22 * 27 * 4 / 2**30
+        spilled = score_matrix(images, progress=False, memory_gib=budget, **options)
+        np.testing.assert_array_equal(spilled, in_memory)
+
+
+def test_given_pairs_keep_their_order(images, metric):
+    _, score_matrix, options = metric
+    matrix = score_matrix(images, progress=False, **options)
+    pairs = np.random.default_rng(0).integers(0, M, (60, 2))
+    pairs[0], pairs[1] = (5, 5), pairs[2][::-1]
+    for wanted in (pairs, torch.from_numpy(pairs), pairs.tolist()):
+        scores = score_matrix(images, pairs=wanted, progress=False, **options)
+        np.testing.assert_array_equal(scores, matrix[pairs[:, 0], pairs[:, 1]])
+    spilled = score_matrix(images, pairs=pairs, progress=False, memory_gib=1e-5, **options)
+    np.testing.assert_array_equal(spilled, scores)
+    assert score_matrix(images, pairs=[], progress=False, **options).shape == (0,)
+
+
+def test_tensors_floats_and_memory_maps_are_read_alike(images, tmp_path):
+    expected = ssim_matrix(images, progress=False)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    floats = torch.from_numpy(images).float() / 255
+    for same in (mapped, torch.from_numpy(images), floats, floats.clone().requires_grad_()):
+        np.testing.assert_array_equal(ssim_matrix(same, progress=False), expected)
+
+
+def test_one_image_is_a_matrix_of_one(images):
+    assert fsim_matrix(images[:1], progress=False).tolist() == [[1.0]]
+
+
+def test_the_progress_bar_can_be_silenced(images, capsys):
+    ssim_matrix(images[:4], progress=False)
+    assert capsys.readouterr().err == ""
+    ssim_matrix(images[:4])
+    assert "6/6" in capsys.readouterr().err
+
+
+def test_wrong_input_says_which_argument_and_what_was_expected(images):
+    wrong = [
+        (images[0], {}, r"images: expected shape \(M, 3, H, W\)"),
+        (list(images), {}, "images: expected a torch tensor or numpy array"),
+        (images[:0], {}, "images: expected at least one image"),
+        (images[:, :, :9], {}, "images: expected height and width of at least 11"),
+        (images.astype(int), {}, "images: expected dtype"),
+        (images * 1.0, {}, r"images\[0:1\]: expected values in \[0, 1\]"),
+        (
+            images,
+            {"pairs": [[0, M]]},
+            f"pairs: expected indices from 0 to {M - 1}, found 0 to {M}",
+        ),
+        (images, {"pairs": [[-1, 0]]}, "pairs: expected indices from 0"),
+        (images, {"pairs": [0, 1]}, r"pairs: expected integers of shape \(P, 2\)"),
+        (images, {"pairs": [[0.0, 1.0]]}, "pairs: expected integers"),
+        (images, {"memory_gib": 0}, "memory_gib: expected a positive number"),
+        (images, {"variant": "wang"}, "variant: expected"),
+    ]
+    for stack, options, message in wrong:
+        with pytest.raises(ValueError, match=message):
+            ssim_matrix(stack, progress=False, **options)
+    with pytest.raises(ValueError, match="chromatic: expected False"):
+        fsim_matrix(images, variant="package", chromatic=True)
