@@ -1,0 +1,67 @@
+"""One look for every figure, and one identity per metric: colour, line and marker.
+
+Colours are safe for colour-blind readers and differ in grey; widths are those of a journal's
+column and page.
+"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from clipsim.paths import relative
+from clipsim.results import atomic_path
+
+COLUMN_IN = 3.4
+PAGE_IN = 7.0
+SIMILAR, OTHER = "#029e73", "#999999"
+IDENTITY = {
+    "clip_score": {"color": "#0173b2", "linestyle": "-", "marker": "o"},
+    "ssim": {"color": "#de8f05", "linestyle": "--", "marker": "s"},
+    "fsim": {"color": "#4d4d4d", "linestyle": ":", "marker": "^"},
+    "image_cosine": {"color": "#56b4e9", "linestyle": "-.", "marker": "D"},
+    # The other variant of a metric keeps its colour and marker; the marker is hollow.
+    "ssim_package": {"color": "#de8f05", "linestyle": (0, (1, 1)), "marker": "s"},
+    "fsim_package": {"color": "#4d4d4d", "linestyle": (0, (5, 1)), "marker": "^"},
+}
+HOLLOW = ("ssim_package", "fsim_package")
+
+
+def use_style():
+    """Make the study's look that of every figure drawn from here on."""
+    plt.style.use(Path(__file__).with_name("clipsim.mplstyle"))
+
+
+def marker_style(key):
+    """Keywords of a metric's marker: colour, shape, hollow for the package's variants."""
+    identity = IDENTITY[key]
+    face = "white" if key in HOLLOW else identity["color"]
+    return {"marker": identity["marker"], "color": identity["color"], "markerfacecolor": face}
+
+
+def save_figure(figure, profile, name, numbers):
+    """Save a figure as PNG (300 dpi) and PDF, and its numbers as CSV beside it.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    profile : Profile
+    name : str
+        Stem of the files. Figures that show pictures are named `figure_*` or `sheet_*`:
+        of photographs these are never committed.
+    numbers : pandas.DataFrame
+        What the figure shows.
+    """
+    folder = profile.figures_dir
+    # Fixed metadata, so that equal figures are equal files.
+    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
+        with atomic_path(folder / f"{name}{suffix}") as temporary:
+            figure.savefig(temporary, metadata=metadata)
+    save_table(numbers, folder / f"{name}.csv")
+    print(f"figure: {relative(folder / name)}.png, .pdf, .csv")
+
+
+def save_table(table, path):
+    """Write a table as CSV, floats with six significant digits."""
+    with atomic_path(path) as temporary:
+        pd.DataFrame(table).to_csv(temporary, index=False, float_format="%.6g")

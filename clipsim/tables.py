@@ -1,0 +1,111 @@
+"""Tables for people: Table 1 as Markdown and CSV, recall, paper and run side by side."""
+
+import pandas as pd
+
+from clipsim.evaluation import METRICS
+from clipsim.results import atomic_path
+from clipsim.style import save_table
+
+LABELS = {(metric.name, metric.variant): metric for metric in METRICS}
+SOURCES = {"expert": "experts", "crowd": "crowd"}
+
+
+def write_table_1(rows, profile):
+    """Write `table_1.csv` (all numbers) and `table_1.md` (for people) among the figures.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `clipsim.evaluation.table_1`.
+    profile : Profile
+
+    Returns
+    -------
+    str
+        The Markdown.
+    """
+    save_table(pd.DataFrame(rows), profile.figures_dir / "table_1.csv")
+    text = table_1_markdown(rows)
+    with atomic_path(profile.figures_dir / "table_1.md") as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return text
+
+
+def table_1_markdown(rows):
+    """Table 1 as a Markdown table, the paper's accuracy beside each row that has one."""
+    with_source = any("source" in row for row in rows)
+    head = ["metric", "τ", "τ from", "accuracy [95 %]", "balanced accuracy [95 %]", "AUC [95 %]"]
+    head += ["Spearman ρ [95 %]", "paper (τ)"]
+    lines = []
+    for row in rows:
+        metric = LABELS[row["metric"], row["variant"]]
+        low, high = row["threshold_range"]
+        threshold = f"{row['threshold']:.2f}"
+        if f"{low:.2f}" != f"{high:.2f}":
+            threshold += f" ({low:.2f}–{high:.2f})"
+        paper = "–"
+        if metric.paper_accuracy is not None:
+            paper = f"{metric.paper_accuracy:.2f} ({metric.paper_threshold})"
+        cells = [metric.label, threshold, row["threshold_from"]]
+        cells += [_with_interval(row, name) for name in ("accuracy", "balanced_accuracy")]
+        cells += [_with_interval(row, name) for name in ("auc", "spearman")]
+        cells += [paper]
+        if with_source:
+            cells.insert(0, SOURCES[row["source"]])
+        lines.append(cells)
+    head = ["judged by", *head] if with_source else head
+    table = [head, ["---"] * len(head), *lines]
+    counts = {row.get("source", ""): (row["n_pairs"], row["n_similar"]) for row in rows}
+    notes = [
+        f"{SOURCES.get(source, 'test')}: {n:,} pairs, {similar:,} of them similar"
+        for source, (n, similar) in counts.items()
+    ]
+    body = "\n".join("| " + " | ".join(cells) + " |" for cells in table)
+    return f"{body}\n\n{'; '.join(notes)}; intervals resample {rows[0]['resampled']}."
+
+
+def paper_and_run(rows):
+    """The paper's Table 1 and this run side by side, as Markdown.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Table 1's rows of one source.
+
+    Returns
+    -------
+    str
+        A row per metric: the paper's accuracy at its threshold, this run's at the held-out
+        and at the paper's threshold, and their differences from the paper's.
+    """
+    by_metric = {}
+    for row in rows:
+        metric = LABELS[row["metric"], row["variant"]]
+        by_metric.setdefault(metric, {})[row["threshold_from"]] = row
+    table = [
+        ["metric", "paper (τ)", "this run, held-out τ", "difference", "this run, paper's τ"],
+        ["---"] * 5,
+    ]
+    for metric, of_metric in by_metric.items():
+        own = of_metric["validation"]
+        paper, difference, at_paper = "–", "–", "–"
+        if metric.paper_accuracy is not None:
+            paper = f"{metric.paper_accuracy:.2f} ({metric.paper_threshold})"
+            difference = f"{own['accuracy'] - metric.paper_accuracy:+.2f}"
+            at_paper = f"{of_metric['paper']['accuracy']:.2f}"
+        held_out = f"{_with_interval(own, 'accuracy')} ({own['threshold']:.2f})"
+        table.append([metric.label, paper, held_out, difference, at_paper])
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
+
+
+def recall_table(recall):
+    """Recall in both directions as a table (fractions), from `retrieval_recall`."""
+    table = pd.DataFrame({name: recall[name] for name in ("image_to_text", "text_to_image")}).T
+    table["queries"] = [recall["n_images"], recall["pool_size"]]
+    table["candidates"] = [recall["pool_size"], recall["n_images"]]
+    return table.rename_axis("direction").reset_index()
+
+
+def _with_interval(row, name):
+    low, high = row[f"{name}_ci95"]
+    return f"{row[name]:.2f} [{low:.2f}, {high:.2f}]"
