@@ -1,0 +1,194 @@
+"""The steps that the notebooks share, and what one hands to the next.
+
+02 trains → checkpoint; 03 retrieves → retrieval; 04 scores → pair scores. Each is read back
+only for the same profile, data and weights, else the reader is told which notebook to run.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from clipsim.data.judgments import expert_ratings
+from clipsim.data.pool import caption_pool
+from clipsim.evaluation import caption_agreement
+from clipsim.metrics import fsim_matrix, ssim_matrix
+from clipsim.model.clip import DualEncoder, checkpoint_record
+from clipsim.model.training import train
+from clipsim.results import StaleError, load_arrays, save_arrays
+from clipsim.retrieval import CaptionIndex
+from clipsim.scoring import score_pairs
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """The descriptions retrieved for the validation and test images.
+
+    Attributes
+    ----------
+    image_ids : array of str, shape (M,)
+    image_vectors : array of float32, shape (M, d)
+        In the joint space.
+    ids : array of int64, shape (M, N)
+        Positions in the pool, the most similar first.
+    sims : array of float32, shape (M, N)
+    pool : array of str, shape (C,)
+    pool_vectors : array of float32, shape (C, d')
+        In the profile's `vector_space`; what Eq. 4 compares.
+    """
+
+    image_ids: np.ndarray
+    image_vectors: np.ndarray
+    ids: np.ndarray
+    sims: np.ndarray
+    pool: np.ndarray
+    pool_vectors: np.ndarray
+
+    @property
+    def description_vectors(self):
+        """Vectors of the descriptions of each image: float32, shape (M, N, d')."""
+        return self.pool_vectors[self.ids]
+
+    def rows(self, image_ids):
+        """Positions of images: int64, shape (P,)."""
+        position = {image_id: i for i, image_id in enumerate(self.image_ids.tolist())}
+        return np.array([position[image_id] for image_id in np.asarray(image_ids).tolist()])
+
+    def descriptions(self, image_id):
+        """The N descriptions of an image, the most similar first."""
+        return self.pool[self.ids[self.rows([image_id])[0]]].tolist()
+
+
+def train_or_load(profile, images):
+    """The profile's model: from its checkpoint if these data made it, else trained now."""
+    folder = profile.work_dir / "checkpoint"
+    if (folder / "checkpoint.json").is_file():
+        if checkpoint_record(folder).get("data") == images.fingerprint:
+            return DualEncoder.load(folder, profile)
+        print("the checkpoint there is from other data: training anew")
+    return train(profile, images, folder)
+
+
+def trained_model(profile, images):
+    """The model that notebook 02 trained on these data.
+
+    Raises
+    ------
+    StaleError
+        If there is none.
+    """
+    folder = profile.work_dir / "checkpoint"
+    if not (folder / "checkpoint.json").is_file():
+        raise StaleError("no trained model yet: run notebook 02_clip_training first")
+    if checkpoint_record(folder).get("data") != images.fingerprint:
+        raise StaleError("the model is from other data: run notebook 02_clip_training again")
+    return DualEncoder.load(folder, profile)
+
+
+def retrieve(profile, model, images):
+    """Retrieve N descriptions for every validation and test image, and keep them."""
+    # Split by split, as training has the features of the validation images in its cache.
+    parts = [images.subset(images.indices(split)) for split in ("val", "test")]
+    image_ids = np.array([image_id for part in parts for image_id in part.image_ids])
+    pool = caption_pool(profile, images)
+    index = CaptionIndex.build(model.encode_texts(pool), pool)
+    image_vectors = np.concatenate([model.encode_images(p) for p in parts if len(p)])
+    ids, sims = index.search(image_vectors, profile.n_descriptions)
+    compared = index.vectors
+    if profile.vector_space == "text":
+        compared = model.encode_texts(pool, space="text")
+    retrieval = Retrieval(image_ids, image_vectors, ids, sims, np.array(pool), compared)
+    save_arrays(
+        profile.work_dir / "retrieval.npz", _fingerprint(profile, images), **vars(retrieval)
+    )
+    return retrieval
+
+
+def load_retrieval(profile, images):
+    """What `retrieve` kept; `StaleError` if it is missing or from other data or weights."""
+    fingerprint = _fingerprint(profile, images)
+    path = profile.work_dir / "retrieval.npz"
+    return Retrieval(**load_arrays(path, fingerprint, "03_caption_retrieval"))
+
+
+def judge_captions(profile, model, images):
+    """Whether the model likes the captions that experts like (Kendall's τ_c).
+
+    Returns
+    -------
+    dict
+        As `caption_agreement`, with the counts of rows; empty unless `pairs: human`.
+    """
+    if profile.pairs != "human":
+        return {}
+    ratings = expert_ratings(images, profile.data_root, profile.max_bad_rows)
+    row = {image_id: i for i, image_id in enumerate(images.image_ids)}
+    of_rating = [row[image_id] for image_id in ratings.image_ids]
+    rated = sorted(set(of_rating))
+    vectors = dict(zip(rated, model.encode_images(images.subset(rated)), strict=True))
+    image_vectors = np.stack([vectors[i] for i in of_rating])
+    similarities = (image_vectors * model.encode_texts(ratings.captions)).sum(axis=1)
+    groups = np.array(ratings.image_ids)
+    agreement = caption_agreement(
+        similarities, ratings.scores, groups, profile.n_bootstrap, profile.seed
+    )
+    return agreement | {"rows": ratings.details}
+
+
+def score_all_metrics(profile, images, pairs, retrieval):
+    """Score the pairs with every metric of the study, and keep the scores.
+
+    Returns
+    -------
+    dict of str to array of float32, shape (P,)
+        By `Metric.key`.
+    """
+    ids = pairs.image_ids
+    row = {image_id: i for i, image_id in enumerate(ids)}
+    index_pairs = np.array(
+        [[row[a], row[b]] for a, b in zip(pairs.id_a.tolist(), pairs.id_b.tolist(), strict=True)]
+    )
+    rows = retrieval.rows(ids)
+    vectors = retrieval.image_vectors[rows]
+    pixels = images.pixel_batch(ids)
+    scores = {
+        "clip_score": score_pairs(
+            retrieval.description_vectors[rows], index_pairs, profile.normalisation
+        ),
+        "image_cosine": (vectors[index_pairs[:, 0]] * vectors[index_pairs[:, 1]]).sum(axis=1),
+    }
+    for variant, suffix in (("canonical", ""), ("package", "_package")):
+        for name, matrix in (("ssim", ssim_matrix), ("fsim", fsim_matrix)):
+            scores[name + suffix] = np.asarray(
+                matrix(pixels, variant=variant, pairs=index_pairs)
+            ).astype(np.float32)
+    save_arrays(
+        profile.work_dir / "pair_scores.npz", _fingerprint(profile, images),
+        id_a=pairs.id_a, id_b=pairs.id_b, **scores,
+    )  # fmt: skip
+    return scores
+
+
+def load_scores(profile, images, pairs):
+    """What `score_all_metrics` kept for these very pairs, else `StaleError`."""
+    path = profile.work_dir / "pair_scores.npz"
+    made_by = "04_similarity_scoring"
+    scores = load_arrays(path, _fingerprint(profile, images), made_by)
+    id_a, id_b = scores.pop("id_a"), scores.pop("id_b")
+    if not (np.array_equal(id_a, pairs.id_a) and np.array_equal(id_b, pairs.id_b)):
+        raise StaleError(f"the scores are of other pairs: run notebook {made_by} again")
+    return scores
+
+
+def score_table(pairs, scores):
+    """Pairs and their scores as a table, one row per pair."""
+    names = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
+    return pd.DataFrame({name: getattr(pairs, name) for name in names} | dict(scores))
+
+
+def _fingerprint(profile, images):
+    weights = checkpoint_record(profile.work_dir / "checkpoint")["sha256"]
+    pool = "\n".join(caption_pool(profile, images))
+    content = f"{images.fingerprint} {weights} {profile.hash} {pool}"
+    return hashlib.sha256(content.encode()).hexdigest()
