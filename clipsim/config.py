@@ -84,7 +84,7 @@ class Profile:
     normalisation: Literal["mean", "paper"] = "mean"
     # evaluation
     threshold_criterion: Literal["accuracy", "balanced_accuracy"] = "accuracy"
-    n_bootstrap: Count = 2000
+    n_bootstrap: Count = 1000
 
     def __post_init__(self):
         image, text = ENCODERS[self.encoders]
