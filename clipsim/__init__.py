@@ -4,6 +4,23 @@ A reproducible study of Lytvyn et al., *Detection of Similarity Between Images B
 Contrastive Language-Image Pre-Training Neural Network*, COLINS-2024.
 """
 
+from importlib import import_module
+
 from clipsim.config import Profile, ProfileError, load_profile
 
-__all__ = ["Profile", "ProfileError", "load_profile"]
+# Imported when first asked for: the model's libraries take seconds to load.
+_HOMES = {
+    "DualEncoder": "clipsim.model.clip",
+    "CaptionIndex": "clipsim.retrieval",
+    "caption_score": "clipsim.scoring",
+    "score_pairs": "clipsim.scoring",
+    "score_matrix": "clipsim.scoring",
+}
+
+__all__ = ["Profile", "ProfileError", "load_profile", *_HOMES]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'clipsim' has no attribute {name!r}")
