@@ -12,13 +12,13 @@ import pandas as pd
 
 from clipsim.data.judgments import expert_ratings
 from clipsim.data.pool import caption_pool
-from clipsim.evaluation import caption_agreement
 from clipsim.metrics import fsim_matrix, ssim_matrix
 from clipsim.model.clip import DualEncoder, checkpoint_record
 from clipsim.model.training import train
 from clipsim.results import StaleError, load_arrays, save_arrays
 from clipsim.retrieval import CaptionIndex
 from clipsim.scoring import score_pairs
+from clipsim.statistics import caption_agreement
 
 
 @dataclass(frozen=True)

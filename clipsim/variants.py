@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from clipsim.comparisons import COMPARISONS
-from clipsim.evaluation import METRICS, area_under_roc
+from clipsim.evaluation import METRICS
 from clipsim.metrics import fsim_matrix, ladder, ssim_matrix
 from clipsim.metrics.definitions import PACKAGE, SSIMDefinition
+from clipsim.statistics import area_under_roc
 
 MATRICES = {"ssim": ssim_matrix, "fsim": fsim_matrix}
 

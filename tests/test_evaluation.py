@@ -10,13 +10,11 @@ from clipsim.data import LabelledPairs
 from clipsim.evaluation import (
     METRICS,
     accuracy_by_kind,
-    area_under_roc,
     best_threshold,
     held_out_thresholds,
-    rank_correlation,
-    resamples,
     table_1,
 )
+from clipsim.statistics import area_under_roc, rank_correlation, resamples
 
 
 def labelled_pairs(n, split, seed=0, n_images=None, similar=None):

@@ -3,10 +3,11 @@
 What a metric needs of one image is computed once and kept as a row of numbers. Rows that
 together exceed a budget go to an unnamed temporary file (in the folder that `tempfile` uses)
 and come back as two tiles at a time, so that memory is bounded whatever M is. In memory the
-pairs go by tiles, too, small enough for a processor's cache. They are combined one by one on
-a CPU, where larger batches leave the cache; on an accelerator many at once.
+pairs go by tiles, too, small enough for a processor's cache. On a CPU a few are combined at
+once, so that their pixels stay in the cache; on an accelerator many.
 """
 
+import itertools
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,8 @@ from clipsim.metrics.images import check_stack, dtype_name, pixels
 
 GIB = 2**30
 CACHED_TILE = 16  # images per tile in memory; two tiles of SSIM maps at 224 px take 18 MiB
+CACHED_VALUES = 100000  # pixels to combine at once on a CPU: 3 grey pictures of 224 px
+ON_DEVICE = 64  # pairs to combine at once on an accelerator
 
 
 def score_matrix(images, maps, combine, *, pairs, dtype, progress, memory_gib, min_side):
@@ -92,7 +95,7 @@ def _fill(rows, images, maps, dtype, progress):
 
     On a CPU each thread takes an image of its own: the work on one is too small to share out.
     """
-    step = _at_once(images, 16)
+    step = 1 if _on_cpu(images) else 16
     threads = torch.get_num_threads()
 
     def maps_from(start):
@@ -116,24 +119,37 @@ def _fill(rows, images, maps, dtype, progress):
 
 def _pair_scores(rows, index, combine, progress):
     """`combine` for each pair of `index`, tile by tile, in the order of `index`."""
-    step = _at_once(rows, 64)
     scores = np.empty(len(index), dtype=dtype_name(rows))
     with tqdm(total=len(index), desc="pairs", unit="pair", disable=not progress) as bar:
         for members, left, right, local in rows.tiles(index):
-            for start in range(0, len(members), step):
-                chunk = slice(start, start + step)
-                first, second = local[chunk].T
-                if step == 1:  # views, where an index array would copy
-                    first, second = int(first[0]), int(second[0])
+            chunks = _runs(local, rows.at_once) if _on_cpu(rows) else _blocks(local, ON_DEVICE)
+            for chunk, first, second in chunks:
                 score = combine([m[first] for m in left], [m[second] for m in right])
                 scores[members[chunk]] = score.cpu().numpy()
-                bar.update(len(members[chunk]))
+                bar.update(len(score))
     return scores
 
 
-def _at_once(holder, accelerator):
-    """How many images or pairs to take at once: 1 on a CPU, else `accelerator`."""
-    return 1 if getattr(holder, "device", "cpu") in ("cpu", torch.device("cpu")) else accelerator
+def _runs(local, longest):
+    """One image against up to `longest` that follow each other: slices, which copy nothing."""
+    breaks = np.flatnonzero((np.diff(local, axis=0) != (0, 1)).any(axis=1)) + 1
+    for start, stop in itertools.pairwise([0, *breaks.tolist(), len(local)]):
+        for low in range(start, stop, longest):
+            high = min(low + longest, stop)
+            i, j = local[low].tolist()
+            yield slice(low, high), slice(i, i + 1), slice(j, j + high - low)
+
+
+def _blocks(local, size):
+    """Any `size` pairs: index arrays, which gather."""
+    for low in range(0, len(local), size):
+        chunk = slice(low, low + size)
+        first, second = torch.from_numpy(local[chunk].T)
+        yield chunk, first, second
+
+
+def _on_cpu(holder):
+    return torch.device(getattr(holder, "device", "cpu")).type == "cpu"
 
 
 class _Rows:
@@ -156,6 +172,7 @@ class _Rows:
         """Lay out the rows after the first maps and decide where they live."""
         self.shapes = [m.shape[1:] for m in maps]
         self.dtype, self.device = maps[0].dtype, maps[0].device
+        self.at_once = max(1, CACHED_VALUES // self.shapes[0].numel())
         self.width = sum(shape.numel() for shape in self.shapes)
         self.row_bytes = self.width * self.dtype.itemsize
         if self.n_images * self.row_bytes <= self.budget_bytes:
