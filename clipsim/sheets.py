@@ -61,7 +61,7 @@ def retrieval_sheet(images, ids, retrieved, sims, own, columns=3, n_shown=5):
         One of the image's own captions, for comparison.
     """
     rows = -(-len(ids) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(PAGE_IN, 3.7 * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(PAGE_IN, 3.8 * rows), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, image_id, texts, values, caption in zip(
@@ -69,7 +69,7 @@ def retrieval_sheet(images, ids, retrieved, sims, own, columns=3, n_shown=5):
     ):
         show_picture(axis, images.pixels(image_id))
         lines = [
-            textwrap.fill(f"{value:.2f}  {text}", 36, subsequent_indent="          ")
+            f"{value:.2f}  " + "\n          ".join(wrapped(text, 33, 2).split("\n")[:2])
             for text, value in zip(texts[:n_shown], values[:n_shown], strict=True)
         ]
         text_below(axis, "\n".join(lines), 6.5)

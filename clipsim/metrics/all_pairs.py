@@ -19,7 +19,7 @@ from clipsim.metrics.images import check_stack, dtype_name, pixels
 
 GIB = 2**30
 CACHED_TILE = 16  # images per tile in memory; two tiles of SSIM maps at 224 px take 18 MiB
-CACHED_VALUES = 100000  # pixels to combine at once on a CPU: 3 grey pictures of 224 px
+CACHED_BYTES = 640 * 2**10  # of one map to combine at once on a CPU: 3 grey pictures of 224 px
 ON_DEVICE = 64  # pairs to combine at once on an accelerator
 
 
@@ -172,7 +172,7 @@ class _Rows:
         """Lay out the rows after the first maps and decide where they live."""
         self.shapes = [m.shape[1:] for m in maps]
         self.dtype, self.device = maps[0].dtype, maps[0].device
-        self.at_once = max(1, CACHED_VALUES // self.shapes[0].numel())
+        self.at_once = max(1, CACHED_BYTES // (self.shapes[0].numel() * self.dtype.itemsize))
         self.width = sum(shape.numel() for shape in self.shapes)
         self.row_bytes = self.width * self.dtype.itemsize
         if self.n_images * self.row_bytes <= self.budget_bytes:
