@@ -49,7 +49,16 @@ def test_spilling_to_a_file_changes_nothing(images, metric):
     for images_per_tile in (1, 3):
         budget = images_per_tile * 2 * 8 * 22 * 27 * 4 / 2**30
         spilled = score_matrix(images, progress=False, memory_gib=budget, **options)
-        np.testing.assert_array_equal(spilled, in_memory)
+        np.testing.assert_allclose(spilled, in_memory, atol=1e-6)
+
+
+def test_many_at_once_as_on_an_accelerator_changes_nothing(images, metric, monkeypatch):
+    _, score_matrix, options = metric
+    expected = score_matrix(images, progress=False, **options)
+    monkeypatch.setattr("clipsim.metrics.all_pairs._on_cpu", lambda holder: False)
+    np.testing.assert_allclose(
+        score_matrix(images, progress=False, **options), expected, atol=1e-6
+    )
 
 
 def test_given_pairs_keep_their_order(images, metric):
@@ -59,9 +68,9 @@ def test_given_pairs_keep_their_order(images, metric):
     pairs[0], pairs[1] = (5, 5), pairs[2][::-1]
     for wanted in (pairs, torch.from_numpy(pairs), pairs.tolist()):
         scores = score_matrix(images, pairs=wanted, progress=False, **options)
-        np.testing.assert_array_equal(scores, matrix[pairs[:, 0], pairs[:, 1]])
+        np.testing.assert_allclose(scores, matrix[pairs[:, 0], pairs[:, 1]], atol=1e-6)
     spilled = score_matrix(images, pairs=pairs, progress=False, memory_gib=1e-5, **options)
-    np.testing.assert_array_equal(spilled, scores)
+    np.testing.assert_allclose(spilled, scores, atol=1e-6)
     assert score_matrix(images, pairs=[], progress=False, **options).shape == (0,)
 
 
