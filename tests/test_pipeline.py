@@ -1,0 +1,75 @@
+"""What one notebook hands to the next: right for the same data and weights, else refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from reference import eq_4
+
+import clipsim
+from clipsim import config, pipeline
+from clipsim.data import load, load_pairs
+from clipsim.results import StaleError
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A trained, retrieved and scored smoke run in a folder of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("runs")
+        patch.setattr(config, "RUNS", folder)
+        patch.setattr("clipsim.model.features.CACHE", folder / "cache")
+        profile = clipsim.load_profile("smoke", n_pairs=8, epochs=1)
+        images = load(profile)
+        pairs = load_pairs(profile, images)
+        model = pipeline.train_or_load(profile, images)
+        retrieval = pipeline.retrieve(profile, model, images)
+        scores = pipeline.score_all_metrics(profile, images, pairs, retrieval)
+        yield profile, images, pairs, model, retrieval, scores
+
+
+def test_clip_scores_are_eq_4_of_the_retrieved_descriptions(study):
+    profile, _, pairs, model, retrieval, scores = study
+    for position in (0, len(pairs) - 1):
+        sets = [
+            model.encode_texts(retrieval.descriptions(str(ids[position])))
+            for ids in (pairs.id_a, pairs.id_b)
+        ]
+        assert len(sets[0]) == profile.n_descriptions
+        assert scores["clip_score"][position] == pytest.approx(eq_4(*sets), abs=1e-5)
+
+
+def test_image_cosine_compares_the_two_images_of_the_pair(study):
+    _, images, pairs, model, _, scores = study
+    a, b = (
+        model.encode_images(images.pixel_batch([str(ids[3])])) for ids in (pairs.id_a, pairs.id_b)
+    )
+    assert scores["image_cosine"][3] == pytest.approx(float((a * b).sum()), abs=1e-5)
+
+
+def test_descriptions_are_never_captions_of_held_out_images_only(study):
+    _, images, _, _, retrieval, _ = study
+    training = {c for i in images.indices("train") for c in images.captions[i]}
+    assert set(retrieval.pool.tolist()) <= training
+
+
+def test_what_was_kept_is_read_back(study):
+    profile, images, pairs, model, retrieval, scores = study
+    assert pipeline.train_or_load(profile, images).fingerprint == model.fingerprint
+    np.testing.assert_array_equal(pipeline.load_retrieval(profile, images).ids, retrieval.ids)
+    again = pipeline.load_scores(profile, images, pairs)
+    assert again.keys() == scores.keys()
+    np.testing.assert_array_equal(again["fsim"], scores["fsim"])
+
+
+def test_other_data_are_refused_and_the_notebook_to_run_is_named(study):
+    profile, images, pairs, *_ = study
+    fewer = images.subset(range(len(images) - 1))
+    with pytest.raises(StaleError, match="run notebook 02_clip_training again"):
+        pipeline.trained_model(profile, fewer)
+    with pytest.raises(StaleError, match="run notebook 03_caption_retrieval again"):
+        pipeline.load_retrieval(profile, fewer)
+    with pytest.raises(StaleError, match="run notebook 04_similarity_scoring again"):
+        pipeline.load_scores(profile, images, pairs.where(pairs.similar == 1))
+    with pytest.raises(StaleError, match="run notebook 02_clip_training first"):
+        pipeline.trained_model(replace(profile, seed=5), images)
