@@ -68,6 +68,8 @@ def similarity_by_rank(sims):
 def score_distributions(scores, similar):
     """Histogram of each metric's scores, similar pairs against others; each on its own axis.
 
+    Heights are shares of the similar and of the other pairs, which may differ in number.
+
     Parameters
     ----------
     scores : mapping of str to array of float, shape (P,)
@@ -82,17 +84,23 @@ def score_distributions(scores, similar):
         values = np.asarray(scores[metric.key])
         edges = np.linspace(values.min(), values.max(), 31)
         for name, flag, colour in (("similar", 1, SIMILAR), ("other", 0, OTHER)):
-            height, _ = np.histogram(values[similar == flag], edges)
+            height = np.histogram(values[similar == flag], edges)[0] / (similar == flag).sum()
             axis.stairs(height, edges, fill=True, color=colour, alpha=0.55, label=name)
             axis.stairs(height, edges, color=colour, linewidth=1)
             low, high = edges[:-1], edges[1:]
             counts.append(
                 pd.DataFrame(
-                    {"metric": metric.key, "pairs": name, "low": low, "high": high, "n": height}
+                    {
+                        "metric": metric.key,
+                        "pairs": name,
+                        "low": low,
+                        "high": high,
+                        "share": height,
+                    }
                 )
             )
         axis.set_title(metric.label, color=IDENTITY[metric.key]["color"])
-        axis.set(xlabel="score", ylabel="pairs" if axis in axes[:, 0] else "")
+        axis.set(xlabel="score", ylabel="share of pairs" if axis in axes[:, 0] else "")
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure, pd.concat(counts, ignore_index=True)
