@@ -219,7 +219,9 @@ def _train_epoch(
         loss = contrastive_loss(*vectors, model.logit_scale)
         if not torch.isfinite(loss):
             ids = ", ".join(str(image) for image, _ in batches[step][:5])
-            raise TrainingError(f"loss is {loss.item()} at epoch {epoch}, step {step} ({ids} …)")
+            raise TrainingError(
+                f"loss is {loss.item()} at epoch {epoch}, step {step}, training images {ids}, …"
+            )
         accelerator.backward(loss)
         optimizer.step()
         scheduler.step()
