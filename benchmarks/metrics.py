@@ -41,9 +41,9 @@ MEMORY_M = 1000
 MEMORY_GIB = 4
 MEMORY_CASES = (
     ("ssim", "canonical", "float32"),
-    ("ssim", "package", "float32"),
+    ("ssim", "package", "float64"),
     ("fsim", "canonical", "float32"),
-    ("fsim", "package", "float64"),
+    ("fsim", "package", "float32"),
 )
 CASES = (  # metric, our dtype, the other's
     ("fsim", "float32", "float32"),

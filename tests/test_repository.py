@@ -1,0 +1,31 @@
+"""What may be in the repository: no photograph, nor a figure that shows one; no large file."""
+
+import subprocess
+
+import pytest
+
+from clipsim.paths import REPOSITORY
+
+MAX_BYTES = 2 * 2**20
+
+
+@pytest.fixture(scope="module")
+def tracked():
+    """Every file that git tracks."""
+    listed = subprocess.run(["git", "-C", REPOSITORY, "ls-files", "-z"], capture_output=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [REPOSITORY / name for name in listed.stdout.decode().split("\0") if name]
+
+
+def test_figures_that_show_pictures_are_the_demos_alone(tracked):
+    shown = [path for path in tracked if path.name.startswith(("figure_", "sheet_"))]
+    assert {path.parent.relative_to(REPOSITORY).as_posix() for path in shown} == {"figures/demo"}
+
+
+def test_no_photograph(tracked):
+    assert not [path for path in tracked if path.suffix.lower() in (".jpg", ".jpeg")]
+
+
+def test_no_large_file(tracked):
+    assert not [path for path in tracked if path.is_file() and path.stat().st_size > MAX_BYTES]
