@@ -5,6 +5,7 @@ is imported only when it is asked for.
 """
 
 import argparse
+import os
 import sys
 from importlib import import_module
 
@@ -30,10 +31,15 @@ def main(argv=None):
         stream.reconfigure(errors="replace")  # a terminal that lacks a character still works
     args = _parser(argv).parse_args(argv)
     try:
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read the output has stopped, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except Exception as error:
         if not is_bad_input(error):
             raise

@@ -1,5 +1,6 @@
 """Bad input from the command line to the notebook's kernel and back: one line, exit status 2."""
 
+import shlex
 import subprocess
 import sys
 
@@ -42,3 +43,10 @@ def test_more_descriptions_than_the_pool_has(tmp_path):
     line = run(tmp_path, "n_descriptions=100000", profile="smoke")
     assert "n_descriptions=100000: the pool has" in line
     assert not load_profile("smoke", n_descriptions=100000).results_dir.exists()
+
+
+def test_a_reader_that_stops_is_no_error():
+    command = f"{shlex.quote(sys.executable)} -m clipsim run --list | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stdout.startswith("00")
+    assert done.stderr == ""
