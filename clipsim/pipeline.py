@@ -61,13 +61,12 @@ class Retrieval:
 
 
 def train_or_load(profile, images):
-    """The profile's model: from its checkpoint if these data made it, else trained now."""
-    folder = profile.work_dir / "checkpoint"
-    if (folder / "checkpoint.json").is_file():
-        if checkpoint_record(folder).get("data") == images.fingerprint:
-            return DualEncoder.load(folder, profile)
-        print("the checkpoint there is from other data: training anew")
-    return train(profile, images, folder)
+    """The profile's model: from its checkpoint if it is whole and of these data, else trained."""
+    try:
+        return trained_model(profile, images)
+    except StaleError as stale:
+        print(f"training now ({stale})")
+    return train(profile, images, profile.work_dir / "checkpoint")
 
 
 def trained_model(profile, images):
@@ -76,13 +75,17 @@ def trained_model(profile, images):
     Raises
     ------
     StaleError
-        If there is none.
+        If there is none, its training was interrupted, or other data made it.
     """
     folder = profile.work_dir / "checkpoint"
     if not (folder / "checkpoint.json").is_file():
         raise StaleError("no trained model yet: run notebook 02_clip_training first")
-    if checkpoint_record(folder).get("data") != images.fingerprint:
+    record = checkpoint_record(folder)
+    if record.get("data") != images.fingerprint:
         raise StaleError("the model is from other data: run notebook 02_clip_training again")
+    # Every best epoch is saved with the history so far; the whole one also has epoch 0.
+    if len(record["history"]) != profile.epochs + 1:
+        raise StaleError("the training was interrupted: run notebook 02_clip_training again")
     return DualEncoder.load(folder, profile)
 
 

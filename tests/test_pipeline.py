@@ -9,6 +9,7 @@ from reference import eq_4
 import clipsim
 from clipsim import config, pipeline
 from clipsim.data import load, load_pairs
+from clipsim.model import training
 from clipsim.results import StaleError
 
 
@@ -73,3 +74,24 @@ def test_other_data_are_refused_and_the_notebook_to_run_is_named(study):
         pipeline.load_scores(profile, images, pairs.where(pairs.similar == 1))
     with pytest.raises(StaleError, match="run notebook 02_clip_training first"):
         pipeline.trained_model(replace(profile, seed=5), images)
+
+
+def test_an_interrupted_training_is_no_model(study, monkeypatch):
+    profile, images, *_ = study
+    profile = replace(profile, epochs=3, seed=8)
+    epochs, record_epoch = [], training._epoch_record
+
+    def interrupted(epoch, *rest):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        epochs.append(epoch)
+        return record_epoch(epoch, *rest)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "_epoch_record", interrupted)
+        pipeline.train_or_load(profile, images)
+    assert epochs == [0, 1]
+    assert (profile.work_dir / "checkpoint" / "checkpoint.json").is_file()
+    with pytest.raises(StaleError, match="interrupted: run notebook 02_clip_training again"):
+        pipeline.trained_model(profile, images)
+    assert len(pipeline.train_or_load(profile, images).record["history"]) == 4
