@@ -5,7 +5,7 @@ only for the same profile, data and weights, else the reader is told which noteb
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -60,24 +60,33 @@ class Retrieval:
         return self.pool[self.ids[self.rows([image_id])[0]]].tolist()
 
 
-def train_or_load(profile, images):
-    """The profile's model: from its checkpoint if it is whole and of these data, else trained."""
+def train_or_load(profile, images, folder=None):
+    """The profile's model: from its checkpoint if it is whole and of these data, else trained.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    folder : Path, optional
+        Of the checkpoint; by default that of notebook 02.
+    """
+    folder = profile.work_dir / "checkpoint" if folder is None else folder
     try:
-        return trained_model(profile, images)
+        return trained_model(profile, images, folder)
     except StaleError as stale:
         print(f"training now ({stale})")
-    return train(profile, images, profile.work_dir / "checkpoint")
+    return train(profile, images, folder)
 
 
-def trained_model(profile, images):
-    """The model that notebook 02 trained on these data.
+def trained_model(profile, images, folder=None):
+    """The model that notebook 02 trained on these data, or the one in `folder`.
 
     Raises
     ------
     StaleError
-        If there is none, its training was interrupted, or other data made it.
+        If there is none, its training was interrupted, or other data or settings made it.
     """
-    folder = profile.work_dir / "checkpoint"
+    folder = profile.work_dir / "checkpoint" if folder is None else folder
     if not (folder / "checkpoint.json").is_file():
         raise StaleError("no trained model yet: run notebook 02_clip_training first")
     record = checkpoint_record(folder)
@@ -89,23 +98,58 @@ def trained_model(profile, images):
     return DualEncoder.load(folder, profile)
 
 
+def models_of_seeds(profile, images):
+    """Models trained on the same data from `n_seeds` seeds; the profile's own model first.
+
+    The seed decides the initial projections, the order of the examples, their captions and
+    dropout; data, splits and pairs stay those of the profile.
+
+    Yields
+    ------
+    DualEncoder
+        Trained when it is asked for, and kept beside the profile's checkpoint.
+    """
+    yield train_or_load(profile, images)
+    for seed in range(profile.seed + 1, profile.seed + profile.n_seeds):
+        folder = profile.work_dir / "seeds" / str(seed)
+        yield train_or_load(replace(profile, seed=seed), images, folder)
+
+
 def retrieve(profile, model, images):
     """Retrieve N descriptions for every validation and test image, and keep them."""
+    retrieval = retrieval_of(profile, model, images, caption_pool(profile, images))
+    save_arrays(
+        profile.work_dir / "retrieval.npz", _fingerprint(profile, images), **vars(retrieval)
+    )
+    return retrieval
+
+
+def retrieval_of(profile, model, images, pool):
+    """The N descriptions that a model picks from a pool for the validation and test images.
+
+    Parameters
+    ----------
+    profile : Profile
+        `n_descriptions` and `vector_space`.
+    model : DualEncoder
+    images : CaptionedImages
+    pool : sequence of str
+        See `clipsim.data.pool.caption_pool`.
+
+    Returns
+    -------
+    Retrieval
+    """
     # Split by split, as training has the features of the validation images in its cache.
     parts = [images.subset(images.indices(split)) for split in ("val", "test")]
     image_ids = np.array([image_id for part in parts for image_id in part.image_ids])
-    pool = caption_pool(profile, images)
     index = CaptionIndex.build(model.encode_texts(pool), pool)
     image_vectors = np.concatenate([model.encode_images(p) for p in parts if len(p)])
     ids, sims = index.search(image_vectors, profile.n_descriptions)
     compared = index.vectors
     if profile.vector_space == "text":
         compared = model.encode_texts(pool, space="text")
-    retrieval = Retrieval(image_ids, image_vectors, ids, sims, np.array(pool), compared)
-    save_arrays(
-        profile.work_dir / "retrieval.npz", _fingerprint(profile, images), **vars(retrieval)
-    )
-    return retrieval
+    return Retrieval(image_ids, image_vectors, ids, sims, np.array(pool), compared)
 
 
 def load_retrieval(profile, images):
@@ -152,15 +196,8 @@ def score_all_metrics(profile, images, pairs, retrieval):
     index_pairs = np.array(
         [[row[a], row[b]] for a, b in zip(pairs.id_a.tolist(), pairs.id_b.tolist(), strict=True)]
     )
-    rows = retrieval.rows(ids)
-    vectors = retrieval.image_vectors[rows]
     pixels = images.pixel_batch(ids)
-    scores = {
-        "clip_score": score_pairs(
-            retrieval.description_vectors[rows], index_pairs, profile.normalisation
-        ),
-        "image_cosine": (vectors[index_pairs[:, 0]] * vectors[index_pairs[:, 1]]).sum(axis=1),
-    }
+    scores = description_scores(profile, retrieval, pairs)
     for variant, suffix in (("canonical", ""), ("package", "_package")):
         for name, matrix in (("ssim", ssim_matrix), ("fsim", fsim_matrix)):
             scores[name + suffix] = np.asarray(
@@ -171,6 +208,24 @@ def score_all_metrics(profile, images, pairs, retrieval):
         id_a=pairs.id_a, id_b=pairs.id_b, **scores,
     )  # fmt: skip
     return scores
+
+
+def description_scores(profile, retrieval, pairs):
+    """Eq. 4 and the image cosine of pairs, from one retrieval.
+
+    Returns
+    -------
+    dict of str to array of float32, shape (P,)
+        `clip_score` and `image_cosine`.
+    """
+    a, b = retrieval.rows(pairs.id_a), retrieval.rows(pairs.id_b)
+    vectors = retrieval.image_vectors
+    return {
+        "clip_score": score_pairs(
+            retrieval.description_vectors, np.stack([a, b], axis=1), profile.normalisation
+        ),
+        "image_cosine": (vectors[a] * vectors[b]).sum(axis=1),
+    }
 
 
 def load_scores(profile, images, pairs):

@@ -81,17 +81,27 @@ def test_an_interrupted_training_is_no_model(study, monkeypatch):
     profile = replace(profile, epochs=3, seed=8)
     epochs, record_epoch = [], training._epoch_record
 
-    def interrupted(epoch, *rest):
+    def interrupted(epoch, *rest, **more):
         if epoch == 2:
             raise KeyboardInterrupt
         epochs.append(epoch)
-        return record_epoch(epoch, *rest)
+        return record_epoch(epoch, *rest, **more)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(training, "_epoch_record", interrupted)
-        pipeline.train_or_load(profile, images)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.train_or_load(profile, images)
     assert epochs == [0, 1]
     assert (profile.work_dir / "checkpoint" / "checkpoint.json").is_file()
     with pytest.raises(StaleError, match="interrupted: run notebook 02_clip_training again"):
         pipeline.trained_model(profile, images)
     assert len(pipeline.train_or_load(profile, images).record["history"]) == 4
+
+
+def test_models_of_seeds_differ_and_share_the_data(study):
+    profile, images, *_ = study
+    models = list(pipeline.models_of_seeds(profile, images))
+    assert len(models) == profile.n_seeds == len({model.fingerprint for model in models})
+    assert {model.record["data"] for model in models} == {images.fingerprint}
+    again = [model.fingerprint for model in pipeline.models_of_seeds(profile, images)]
+    assert again == [model.fingerprint for model in models]
