@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from clipsim.data.images import preprocessed
-from clipsim.model import encoders
+from clipsim.model import encoders, features
 from clipsim.model.clip import DualEncoder
 from clipsim.model.encoders import MissingWeightsError, image_backbone, text_backbone
 
@@ -111,3 +111,20 @@ def test_features_are_cached_and_equal(smoke, coloured, tmp_path):
     np.testing.assert_array_equal(model.encode_images(coloured), first)
     pixels = np.stack([preprocessed(coloured.read_image(i)) for i in coloured.image_ids])
     np.testing.assert_allclose(model.encode_images(pixels), first, atol=1e-6)
+
+
+def test_features_of_a_subset_come_from_the_whole(smoke, coloured, monkeypatch):
+    model = DualEncoder(smoke)
+    texts = sorted({caption for group in coloured.captions for caption in group})
+    whole = features.image_features(model, coloured), features.text_features(model, texts)
+
+    def encoding(*_):
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(features, "_image_features", encoding)
+    monkeypatch.setattr(features, "_text_features", encoding)
+    some = features.image_features(model, coloured.subset([7, 2, 30]))
+    assert torch.equal(some, whole[0][[7, 2, 30]])
+    assert torch.equal(features.text_features(model, texts[5:2:-1]), whole[1][[5, 4, 3]])
+    with pytest.raises(AssertionError, match="encoded again"):
+        features.text_features(model, ["a text that was not encoded"])

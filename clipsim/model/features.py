@@ -7,11 +7,13 @@ Images are read by a thread ahead of the network.
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from clipsim.paths import CACHE
@@ -32,18 +34,20 @@ def image_features(model, images):
     if isinstance(images, np.ndarray | torch.Tensor):
         chunks = (images[i : i + IMAGE_BATCH] for i in range(0, len(images), IMAGE_BATCH))
         return _image_features(model, chunks, len(images))
-    key = [images.pixels_key, images.image_ids] if images.pixels_key else None
     ids = images.image_ids
     chunks = (
         images.pixel_batch(ids[i : i + IMAGE_BATCH]) for i in range(0, len(ids), IMAGE_BATCH)
     )
-    return _cached(model, "image", key, lambda: _image_features(model, chunks, len(ids)))
+    if not images.pixels_key:
+        return _image_features(model, chunks, len(ids))
+    compute = partial(_image_features, model, chunks, len(ids))
+    return _cached(model, "image", ids, images.pixels_key, compute)
 
 
 def text_features(model, texts):
     """Backbone features of texts: float32 tensor, shape (C, width); equal texts, equal rows."""
     unique = sorted(set(texts))
-    features = _cached(model, "text", unique, lambda: _text_features(model, unique))
+    features = _cached(model, "text", unique, "", partial(_text_features, model, unique))
     row = {text: i for i, text in enumerate(unique)}
     return features[[row[text] for text in texts]]
 
@@ -89,21 +93,32 @@ def _autocast(model):
     return torch.autocast(model.device.type, torch.bfloat16, enabled=enabled)
 
 
-def _cached(model, modality, key, compute):
-    """Features from the cache folder, or computed and kept there; no cache if they can change."""
-    if not model.is_frozen or key is None:
+def _cached(model, modality, names, content, compute):
+    """Features from the cache folder, or computed and kept there; no cache if they can change.
+
+    A file that holds these names among others serves as well: a subset of images or texts is
+    not encoded again. `content` stands for what the names mean.
+    """
+    if not model.is_frozen:
         return compute()
     profile = model.profile
     backbone = getattr(profile, f"{modality}_encoder")
-    what = [backbone, profile.weights, profile.mixed_precision, str(model.device), key]
+    what = [backbone, profile.weights, profile.mixed_precision, str(model.device), content]
     what += [profile.text_pooling, profile.max_tokens] if modality == "text" else []
     what += [profile.seed] if "tiny" in backbone or profile.weights == "random" else []
     what += [torch.get_num_threads(), version("torch"), version("timm"), version("transformers")]
-    digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24]
-    path = CACHE / f"{modality}-features-{digest}.safetensors"
-    if path.is_file():
-        return load_file(path)["features"]
+    stem = f"{modality}-features-{_digest(what)}"
+    own = CACHE / f"{stem}-{_digest(names)}.safetensors"
+    for path in [own] if own.is_file() else sorted(CACHE.glob(f"{stem}-*.safetensors")):
+        with safe_open(path, "pt") as stored:
+            row = {name: i for i, name in enumerate(json.loads(stored.metadata()["names"]))}
+            if row.keys() >= set(names):
+                return stored.get_tensor("features")[[row[name] for name in names]]
     features = compute()
-    with atomic_path(path) as temporary:
-        save_file({"features": features}, temporary)
+    with atomic_path(own) as temporary:
+        save_file({"features": features}, temporary, {"names": json.dumps(names)})
     return features
+
+
+def _digest(value):
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:24]
