@@ -13,6 +13,7 @@ from clipsim.errors import is_bad_input, one_line
 
 COMMANDS = {
     "run": ("clipsim.runner", "execute the notebooks of a profile"),
+    "train": ("clipsim.train_command", "train the model of a profile"),
     "fetch": ("clipsim.fetch", "download Flickr8k or Flickr30k from the Hugging Face hub"),
 }
 
@@ -34,8 +35,8 @@ def main(argv=None):
         status = args.run(args)
         sys.stdout.flush()
         return status
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        print(one_line(interruption) or "interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # whoever read the output has stopped, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

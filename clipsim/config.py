@@ -1,8 +1,9 @@
 """Profiles: one YAML file decides everything that runs; its hash names the run.
 
 A profile is read into a frozen, validated `Profile`. Keys that only say where things are
-(`PLACES`) do not change what is computed and are left out of the hash; the data found there
-are identified by their own fingerprint (`CaptionedImages.fingerprint`).
+(`PLACES`) or how the work is done (`CONDUCT`) do not change what is computed and are left out of
+the hash; the data found there are identified by their own fingerprint
+(`CaptionedImages.fingerprint`).
 """
 
 import dataclasses
@@ -26,6 +27,7 @@ ENCODERS = {
     "tiny": ("tiny", "tiny"),
 }
 PLACES = ("data_root", "pool_file")
+CONDUCT = ("workers", "save_every", "keep", "study")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # "owner/name"
 
 Count = Annotated[int, Field(ge=1)]
@@ -71,11 +73,19 @@ class Profile:
     learning_rate: Positive = 1e-3
     weight_decay: NonNegative = 0.0
     schedule: Literal["constant", "cosine"] = "constant"
-    batch_size: Annotated[int, Field(ge=2)] = 128
+    warmup_steps: Amount = 0
+    batch_size: Annotated[int, Field(ge=2)] = 128  # of each process
+    gradient_accumulation: Count = 1  # batches to a step; each is contrasted with itself alone
+    max_gradient_norm: Positive | None = None
     epochs: Count = 20
     captions_per_epoch: Literal["one", "all"] = "one"
     temperature: Positive = 0.07
     mixed_precision: Literal["no", "bf16"] = "no"
+    batch_norm: Literal["frozen", "train"] = "frozen"  # with trainable: all
+    workers: Amount = 0  # processes that read pictures ahead, with trainable: all
+    save_every: Count | None = None  # steps between training states; None: each epoch
+    keep: Count = 2  # training states kept
+    study: Literal["recipes"] | None = None  # what notebook 02's appendix runs
     # retrieval and Eq. 4
     pool: Literal["train", "all_train_captions", "file"] = "train"
     pool_file: str | None = None
@@ -100,8 +110,9 @@ class Profile:
 
     @property
     def settings(self):
-        """What is computed, as a dict of plain values: all keys but those in `PLACES`."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if k not in PLACES}
+        """What is computed, as a dict of plain values: all keys but `PLACES` and `CONDUCT`."""
+        left_out = PLACES + CONDUCT
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in left_out}
 
     @property
     def hash(self):

@@ -14,7 +14,7 @@ from clipsim.data.judgments import expert_ratings
 from clipsim.data.pool import caption_pool
 from clipsim.metrics import fsim_matrix, ssim_matrix
 from clipsim.model.clip import DualEncoder, checkpoint_record
-from clipsim.model.training import train
+from clipsim.model.training import resumable, train
 from clipsim.results import StaleError, load_arrays, save_arrays
 from clipsim.retrieval import CaptionIndex
 from clipsim.scoring import score_pairs
@@ -61,7 +61,9 @@ class Retrieval:
 
 
 def train_or_load(profile, images, folder=None):
-    """The profile's model: from its checkpoint if it is whole and of these data, else trained.
+    """The profile's model: from its checkpoint if it is whole and fits, else trained.
+
+    An interrupted training of these settings and data goes on where it stopped.
 
     Parameters
     ----------
@@ -70,32 +72,49 @@ def train_or_load(profile, images, folder=None):
     folder : Path, optional
         Of the checkpoint; by default that of notebook 02.
     """
-    folder = profile.work_dir / "checkpoint" if folder is None else folder
-    try:
-        return trained_model(profile, images, folder)
-    except StaleError as stale:
-        print(f"training now ({stale})")
-    return train(profile, images, folder)
+    is_main, folder = folder is None, folder or checkpoint_folder(profile)
+    reason = checkpoint_fault(profile, images, folder)
+    if not reason:
+        return DualEncoder.load(folder, profile)
+    if is_main:
+        print(f"training now ({reason})")
+    state = resumable(profile, images, folder)
+    return train(profile, images, folder, resume=state, announce=is_main)
 
 
-def trained_model(profile, images, folder=None):
-    """The model that notebook 02 trained on these data, or the one in `folder`.
+def trained_model(profile, images):
+    """The model that notebook 02 trained on these data.
 
     Raises
     ------
     StaleError
         If there is none, its training was interrupted, or other data or settings made it.
     """
-    folder = profile.work_dir / "checkpoint" if folder is None else folder
+    folder = checkpoint_folder(profile)
+    reason = checkpoint_fault(profile, images, folder)
+    if reason:
+        raise StaleError(f"{reason}: run notebook 02_clip_training first")
+    return DualEncoder.load(folder, profile)
+
+
+def checkpoint_folder(profile):
+    """Where notebook 02 and the command `train` leave the profile's model."""
+    return profile.work_dir / "checkpoint"
+
+
+def checkpoint_fault(profile, images, folder):
+    """Why the checkpoint in a folder is not the whole model of this profile; "" if it is."""
     if not (folder / "checkpoint.json").is_file():
-        raise StaleError("no trained model yet: run notebook 02_clip_training first")
+        return "no trained model yet"
     record = checkpoint_record(folder)
     if record.get("data") != images.fingerprint:
-        raise StaleError("the model is from other data: run notebook 02_clip_training again")
+        return "the model there is from other data"
+    if record["profile"] != profile.settings:
+        return "the model there is from other settings"
     # Every best epoch is saved with the history so far; the whole one also has epoch 0.
     if len(record["history"]) != profile.epochs + 1:
-        raise StaleError("the training was interrupted: run notebook 02_clip_training again")
-    return DualEncoder.load(folder, profile)
+        return "the training there was interrupted"
+    return ""
 
 
 def models_of_seeds(profile, images):
@@ -246,7 +265,7 @@ def score_table(pairs, scores):
 
 
 def _fingerprint(profile, images):
-    weights = checkpoint_record(profile.work_dir / "checkpoint")["sha256"]
+    weights = checkpoint_record(checkpoint_folder(profile))["sha256"]
     pool = "\n".join(caption_pool(profile, images))
     content = f"{images.fingerprint} {weights} {profile.hash} {pool}"
     return hashlib.sha256(content.encode()).hexdigest()

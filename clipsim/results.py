@@ -76,7 +76,7 @@ class Run:
             "git_commit": _git_commit(),
             "versions": {"python": platform.python_version()}
             | {package: version(package) for package in VERSIONED},
-            "device": _device_name(),
+            "device": device_name(),
             "threads": torch.get_num_threads(),
             "runtime_s": round(time.monotonic() - self.started, 1),
             "data": _plain(data),
@@ -173,7 +173,8 @@ def _git_commit():
     return commit + ("+changes" if changed else "")
 
 
-def _device_name():
+def device_name():
+    """The GPU, else the kind of CPU."""
     import torch
 
     if torch.cuda.is_available():

@@ -20,6 +20,7 @@ from clipsim.notebooks import (
     parameters,
 )
 from clipsim.paths import NOTEBOOKS
+from clipsim.wording import duration
 
 SHELL_COMMAND = "CLIPSIM_COMMAND"  # set by run_all.sh: how the user called it
 
@@ -154,12 +155,6 @@ class Progress:
             ended = self._ended.wait(0.5)
         sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()
-
-
-def duration(seconds):
-    """Seconds as people read them: "41 s", "3 min 20 s"."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _chosen(paths, args):

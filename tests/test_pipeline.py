@@ -9,7 +9,7 @@ from reference import eq_4
 import clipsim
 from clipsim import config, pipeline
 from clipsim.data import load, load_pairs
-from clipsim.model import training
+from clipsim.model.trainer import Trainer
 from clipsim.results import StaleError
 
 
@@ -66,7 +66,7 @@ def test_what_was_kept_is_read_back(study):
 def test_other_data_are_refused_and_the_notebook_to_run_is_named(study):
     profile, images, pairs, *_ = study
     fewer = images.subset(range(len(images) - 1))
-    with pytest.raises(StaleError, match="run notebook 02_clip_training again"):
+    with pytest.raises(StaleError, match="other data: run notebook 02_clip_training first"):
         pipeline.trained_model(profile, fewer)
     with pytest.raises(StaleError, match="run notebook 03_caption_retrieval again"):
         pipeline.load_retrieval(profile, fewer)
@@ -76,26 +76,33 @@ def test_other_data_are_refused_and_the_notebook_to_run_is_named(study):
         pipeline.trained_model(replace(profile, seed=5), images)
 
 
-def test_an_interrupted_training_is_no_model(study, monkeypatch):
+def test_an_interrupted_training_is_no_model_and_goes_on(study, monkeypatch):
     profile, images, *_ = study
     profile = replace(profile, epochs=3, seed=8)
-    epochs, record_epoch = [], training._epoch_record
+    epochs, record = [], Trainer._record
 
-    def interrupted(epoch, *rest, **more):
-        if epoch == 2:
-            raise KeyboardInterrupt
+    def interrupted(self, epoch, *rest):
         epochs.append(epoch)
-        return record_epoch(epoch, *rest, **more)
+        if epochs.count(2) == 1 and epoch == 2:
+            raise KeyboardInterrupt
+        return record(self, epoch, *rest)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "_epoch_record", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            pipeline.train_or_load(profile, images)
-    assert epochs == [0, 1]
-    assert (profile.work_dir / "checkpoint" / "checkpoint.json").is_file()
-    with pytest.raises(StaleError, match="interrupted: run notebook 02_clip_training again"):
+    monkeypatch.setattr(Trainer, "_record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train_or_load(profile, images)
+    assert (pipeline.checkpoint_folder(profile) / "checkpoint.json").is_file()
+    with pytest.raises(StaleError, match="interrupted: run notebook 02_clip_training first"):
         pipeline.trained_model(profile, images)
     assert len(pipeline.train_or_load(profile, images).record["history"]) == 4
+    assert epochs == [0, 1, 2, 2, 3]
+
+
+def test_a_checkpoint_of_other_settings_is_no_model(study):
+    profile, images, *_ = study
+    folder = pipeline.checkpoint_folder(profile)
+    assert pipeline.checkpoint_fault(profile, images, folder) == ""
+    other = replace(profile, learning_rate=0.5)
+    assert "other settings" in pipeline.checkpoint_fault(other, images, folder)
 
 
 def test_models_of_seeds_differ_and_share_the_data(study):

@@ -308,11 +308,6 @@ class TestOutcome:
         assert "cell 1/4" in err
         assert err.endswith("\r\x1b[K")
 
-    def test_durations(self):
-        assert [runner.duration(s) for s in (0.4, 41.2, 59.6, 200)] == [
-            *("0 s", "41 s", "1 min 0 s", "3 min 20 s")
-        ]
-
 
 @pytest.mark.kernel
 class TestExecution:

@@ -1,47 +1,16 @@
-"""The loss against its definition, the order of an epoch, and training that learns."""
+"""The order of an epoch, what each setting does, and training that learns."""
 
-import math
+import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import normalize
 
 from clipsim.model.clip import CheckpointError, DualEncoder
-from clipsim.model.training import (
-    TrainingError,
-    contrastive_loss,
-    epoch_examples,
-    learning_rate_factor,
-    train,
-)
-
-
-def loss_by_definition(images, texts, temperature):
-    total = 0.0
-    for i in range(len(images)):
-        row = [math.exp(float(images[i] @ text) / temperature) for text in texts]
-        column = [math.exp(float(image @ texts[i]) / temperature) for image in images]
-        total -= math.log(row[i] / sum(row)) + math.log(column[i] / sum(column))
-    return total / (2 * len(images))
-
-
-def test_the_loss_equals_its_definition():
-    torch.manual_seed(0)
-    images, texts = (normalize(torch.randn(6, 8, dtype=torch.float64), dim=1) for _ in range(2))
-    loss = contrastive_loss(images, texts, torch.tensor(math.log(1 / 0.07)))
-    assert loss.item() == pytest.approx(loss_by_definition(images, texts, 0.07), abs=1e-6)
-
-
-def test_vectors_that_say_nothing_cost_ln_b():
-    same = normalize(torch.ones(5, 8), dim=1)
-    assert contrastive_loss(same, same, torch.tensor(2.0)).item() == pytest.approx(math.log(5))
-
-
-def test_the_temperature_is_bounded():
-    images = normalize(torch.randn(4, 8), dim=1)
-    at_bound = contrastive_loss(images, images, torch.tensor(math.log(100)))
-    assert contrastive_loss(images, images, torch.tensor(50.0)) == at_bound
+from clipsim.model.examples import batch_loader, epoch_examples, step_examples
+from clipsim.model.trainer import Trainer, TrainingError, learning_rate_factor
+from clipsim.model.training import train
 
 
 def test_one_caption_per_image_and_epoch():
@@ -73,8 +42,6 @@ def test_schedules():
 
 @pytest.mark.parametrize("trainable", ["projections", "all"])
 def test_training_learns_the_colours(smoke, coloured, tmp_path, trainable):
-    from dataclasses import replace
-
     profile = replace(smoke, trainable=trainable, learning_rate=1e-2, epochs=8, temperature=0.2)
     model = train(profile, coloured, tmp_path / trainable)
     history = model.record["history"]
@@ -94,8 +61,6 @@ def test_training_is_repeatable_and_a_checkpoint_is_what_was_trained(smoke, colo
 
 
 def test_a_checkpoint_of_another_profile_says_how_they_differ(smoke, coloured, tmp_path):
-    from dataclasses import replace
-
     train(smoke, coloured, tmp_path / "checkpoint")
     other = replace(smoke, embedding_dim=8, head="residual")
     with pytest.raises(CheckpointError, match="embedding_dim: 16 there, 8 here") as caught:
@@ -118,10 +83,119 @@ def test_too_few_images_for_a_batch_is_named(smoke, coloured, tmp_path):
         train(smoke, coloured.subset(list(range(4)) + list(range(24, 32))), tmp_path)
 
 
-def test_a_loss_that_is_not_finite_stops(smoke, coloured, tmp_path, monkeypatch):
-    def poisoned(model, images):
-        return torch.full((len(images), model.image_backbone.width), float("nan"))
+@pytest.mark.parametrize("trainable", ["projections", "all"])
+def test_a_loss_that_is_not_finite_stops(smoke, coloured, tmp_path, trainable, monkeypatch):
+    profile = replace(smoke, trainable=trainable)
+    trainer = Trainer(profile, coloured, tmp_path)
+    take_step, seen = trainer.take_step, []
 
-    monkeypatch.setattr("clipsim.model.training.image_features", poisoned)
-    with pytest.raises(TrainingError, match="loss is nan at epoch 1, step 0, training images"):
+    def poisoned(loader, examples, asked):
+        seen.append([trainer.images.image_ids[image] for image in examples[..., 0].ravel()])
+        if len(seen) == 2:
+            torch.nn.init.constant_(trainer.model.image_head.weight, float("nan"))
+        return take_step(loader, examples, asked)
+
+    monkeypatch.setattr(trainer, "take_step", poisoned)
+    with pytest.raises(TrainingError, match=r"loss is nan, .* at epoch 1, step 2, ") as caught:
+        trainer.run(threading.Event())
+    assert f"training images {', '.join(seen[1])}: look" in str(caught.value)
+
+
+def test_a_gradient_that_is_not_finite_stops(smoke, coloured, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.nn.utils, "get_total_norm", lambda _: torch.tensor(float("inf")))
+    with pytest.raises(TrainingError, match="gradient norm inf at epoch 1, step 1"):
         train(smoke, coloured, tmp_path)
+
+
+def gradients(profile, images, folder, batches):
+    """The gradient of one step, before the optimiser takes it."""
+    trainer = Trainer(profile, images, folder)
+    kept = {}
+    trainer.optimizer.step = lambda: kept.update(
+        (name, weight.grad.clone()) for name, weight in trainer.model.named_parameters()
+        if weight.grad is not None
+    )  # fmt: skip
+    examples = np.array(batches)[:, None]
+    loader = batch_loader(trainer.dataset, np.array(batches), 0, torch.device("cpu"))
+    trainer.take_step(iter(loader), examples)
+    return kept
+
+
+def test_accumulation_averages_gradients_and_does_not_enlarge_the_contrast(
+    smoke, coloured, tmp_path
+):
+    batches = [[[i, 0] for i in range(8)], [[i, 1] for i in range(8, 16)]]
+    both = gradients(replace(smoke, gradient_accumulation=2), coloured, tmp_path, batches)
+    each = [gradients(smoke, coloured, tmp_path, [batch]) for batch in batches]
+    for name, gradient in both.items():
+        torch.testing.assert_close(gradient, (each[0][name] + each[1][name]) / 2)
+    joined = gradients(
+        replace(smoke, batch_size=16), coloured, tmp_path, [batches[0] + batches[1]]
+    )
+    assert not torch.allclose(joined["image_head.weight"], both["image_head.weight"], rtol=0.01)
+
+
+def test_clipping_bounds_the_gradient_and_is_off_by_default(smoke, coloured, tmp_path):
+    batch = [[[i, 0] for i in range(8)]]
+    norms = [
+        torch.stack([gradient.norm() for gradient in kept.values()]).norm().item()
+        for kept in (
+            gradients(smoke, coloured, tmp_path, batch),
+            gradients(replace(smoke, max_gradient_norm=0.01), coloured, tmp_path, batch),
+        )
+    ]
+    assert norms[0] > 0.05
+    assert norms[1] == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize("batch_norm", ["frozen", "train"])
+def test_batch_statistics_move_only_where_the_profile_lets_them(smoke, batch_norm):
+    model = DualEncoder(replace(smoke, trainable="all", batch_norm=batch_norm))
+    layer = torch.nn.BatchNorm2d(3)
+    model.image_backbone.network = torch.nn.Sequential(layer, model.image_backbone.network)
+    model.train()
+    pixels = torch.randint(0, 255, (5, 3, 224, 224), dtype=torch.uint8)
+    model.image_backbone(pixels).sum().backward()
+    assert torch.equal(layer.running_mean, torch.zeros(3)) == (batch_norm == "frozen")
+    assert layer.weight.grad.abs().sum() > 0  # its own weights train either way
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_worker_processes_change_nothing(smoke, coloured, tmp_path, workers):
+    profile = replace(smoke, trainable="all", epochs=1)
+    alone = train(profile, coloured, tmp_path / "alone")
+    helped = train(replace(profile, workers=workers), coloured, tmp_path / "helped")
+    assert helped.fingerprint == alone.fingerprint
+
+
+def test_history_says_how_training_went(smoke, coloured, tmp_path):
+    profile = replace(smoke, schedule="cosine", warmup_steps=2)
+    first, *epochs = train(profile, coloured, tmp_path).record["history"]
+    assert first["loss"] is first["learning_rate"] is first["gradient_norm"] is None
+    for record in epochs:
+        assert record["images_per_s"] > 0
+        assert record["gradient_norm"] > 0
+        assert 0 < record["temperature"] < 1
+    last_step = 2 * 3 - 1
+    rate = profile.learning_rate * learning_rate_factor(last_step, 6, "cosine", 2)
+    assert epochs[-1]["learning_rate"] == pytest.approx(rate)
+
+
+def test_bf16_trains_on_the_same_path(smoke, coloured, tmp_path):
+    profile = replace(smoke, trainable="all", learning_rate=1e-2, epochs=4)
+    losses = {}
+    for precision in ("no", "bf16"):
+        model = train(replace(profile, mixed_precision=precision), coloured, tmp_path / precision)
+        losses[precision] = [record["loss"] for record in model.record["history"][1:]]
+        assert all(weight.dtype == torch.float32 for weight in model.parameters())
+    assert losses["bf16"] != losses["no"]  # autocast took part
+    np.testing.assert_allclose(losses["bf16"], losses["no"], rtol=0.05)
+
+
+def test_a_step_is_shared_out_as_one_process_would_read_it():
+    examples = np.arange(50).reshape(25, 2)
+    steps = step_examples(examples, 2, 3, 4)
+    assert steps.shape == (1, 2, 3, 4, 2)
+    np.testing.assert_array_equal(steps.reshape(-1, 2), examples[:24])
+    joined = step_examples(examples, 2, 1, 12)
+    np.testing.assert_array_equal(steps.reshape(joined.shape), joined)

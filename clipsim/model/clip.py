@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import normalize
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from clipsim.config import Profile
 from clipsim.model.encoders import image_backbone, text_backbone
@@ -64,6 +65,10 @@ class DualEncoder(nn.Module):
     -----
     With `trainable: projections` the backbones are frozen, in evaluation mode for good, and no
     part of the checkpoint: they come from their packages.
+
+    With `trainable: all` and `batch_norm: frozen` the image backbone keeps the batch statistics it
+    was pretrained with, and trains all weights: statistics of 5 images, the paper's batch, are
+    noise, and each process would have its own.
     """
 
     def __init__(self, profile):
@@ -86,15 +91,24 @@ class DualEncoder(nn.Module):
         self.eval()
 
     def train(self, mode=True):
-        """Training mode; frozen backbones stay in evaluation mode."""
+        """Training mode; what is frozen stays in evaluation mode."""
         super().train(mode)
         if self.is_frozen:
             self.image_backbone.eval()
             self.text_backbone.eval()
+        elif self.profile.batch_norm == "frozen":
+            for layer in self.image_backbone.modules():
+                if isinstance(layer, _BatchNorm):
+                    layer.eval()
         return self
 
+    def autocast(self):
+        """The context in which the networks run: bfloat16 where the profile says so."""
+        enabled = self.profile.mixed_precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
     def forward(self, image_inputs, text_inputs):
-        """Unit vectors (B, d) of images and texts.
+        """Unit vectors of images and of texts, both (B, d), and the logit scale.
 
         Frozen backbones: the inputs are backbone features; else pixels and tokens.
         """
@@ -104,6 +118,7 @@ class DualEncoder(nn.Module):
         return (
             normalize(self.image_head(image_inputs).float(), dim=-1),
             normalize(self.text_head(text_inputs).float(), dim=-1),
+            self.logit_scale,
         )
 
     @property
@@ -179,7 +194,7 @@ class DualEncoder(nn.Module):
         folder = Path(folder)
         with atomic_path(folder / "model.safetensors") as temporary:
             save_file(self.trained_state(), temporary)
-        digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+        digest = _sha256(folder / "model.safetensors")
         made_by = {"name": self.profile.name, **self.profile.settings}
         write_record(folder, {"sha256": digest, "profile": made_by, **record})
 
@@ -217,10 +232,15 @@ class DualEncoder(nn.Module):
         if differing:
             raise CheckpointError(f"{folder} does not fit the profile ({'; '.join(differing)})")
         model = cls(profile)
+        path = folder / "model.safetensors"
         try:
-            state = load_file(folder / "model.safetensors")
+            if _sha256(path) != record["sha256"]:
+                raise CheckpointError(
+                    f"{path} is damaged: not what checkpoint.json was written for"
+                )
+            state = load_file(path)
         except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"{folder}/model.safetensors is damaged: {error}") from None
+            raise CheckpointError(f"{path} is damaged: {error}") from None
         missing, unexpected = model.load_state_dict(state, strict=False)
         if unexpected or set(missing) & set(model.trained_state()):
             raise CheckpointError(f"{folder}: the weights do not fit the model")
@@ -248,6 +268,11 @@ def write_record(folder, record):
     """Write the JSON of a checkpoint folder."""
     with atomic_path(Path(folder) / "checkpoint.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _sha256(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _head(profile, width):

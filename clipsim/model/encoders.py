@@ -4,6 +4,7 @@ Each registry maps a name to a builder. An image backbone takes preprocessed uin
 normalises them itself; a text backbone takes tokens and pools their vectors to one.
 """
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,22 +40,15 @@ class ImageBackbone(nn.Module):
         return self.network(scaled.contiguous(memory_format=torch.channels_last))
 
 
-class TextBackbone(nn.Module):
-    """A BERT-like network with its tokenizer (Eq. 2, before the projection).
+@dataclass(frozen=True)
+class Tokens:
+    """A tokenizer with its limit; called with texts. Apart from the network, so that worker
+    processes need not carry that."""
 
-    `pooling` "mean" averages the token vectors (as MiniLM was trained), "cls" takes the first
-    token's (as the original BERT).
-    """
+    tokenizer: object
+    max_tokens: int
 
-    def __init__(self, network, tokenizer, pooling, max_tokens):
-        super().__init__()
-        self.network = network
-        self.tokenizer = tokenizer
-        self.pooling = pooling
-        self.max_tokens = min(max_tokens, network.config.max_position_embeddings)
-        self.width = network.config.hidden_size
-
-    def tokens(self, texts):
+    def __call__(self, texts):
         """Token ids and mask of the texts, cut at `max_tokens`, padded to the longest."""
         # MiniLM's tokenizer file fixes padding and truncation at 128: both must be passed.
         encoded = self.tokenizer(
@@ -65,6 +59,21 @@ class TextBackbone(nn.Module):
             return_tensors="pt",
         )
         return {name: encoded[name] for name in ("input_ids", "attention_mask")}
+
+
+class TextBackbone(nn.Module):
+    """A BERT-like network with its tokenizer (Eq. 2, before the projection).
+
+    `pooling` "mean" averages the token vectors (as MiniLM was trained), "cls" takes the first
+    token's (as the original BERT).
+    """
+
+    def __init__(self, network, tokenizer, pooling, max_tokens):
+        super().__init__()
+        self.network = network
+        self.tokens = Tokens(tokenizer, min(max_tokens, network.config.max_position_embeddings))
+        self.pooling = pooling
+        self.width = network.config.hidden_size
 
     def forward(self, tokens):
         """Features (B, width) of tokens (B, L)."""

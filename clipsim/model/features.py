@@ -7,7 +7,6 @@ Images are read by a thread ahead of the network.
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -33,27 +32,34 @@ def image_features(model, images):
     """
     if isinstance(images, np.ndarray | torch.Tensor):
         chunks = (images[i : i + IMAGE_BATCH] for i in range(0, len(images), IMAGE_BATCH))
-        return _image_features(model, chunks, len(images))
+        return _encoded_images(model, chunks, len(images))
     ids = images.image_ids
+    stored = stored_features(model, "image", ids, images.pixels_key)
+    if stored is not None:
+        return stored
     chunks = (
         images.pixel_batch(ids[i : i + IMAGE_BATCH]) for i in range(0, len(ids), IMAGE_BATCH)
     )
-    if not images.pixels_key:
-        return _image_features(model, chunks, len(ids))
-    compute = partial(_image_features, model, chunks, len(ids))
-    return _cached(model, "image", ids, images.pixels_key, compute)
+    features = _encoded_images(model, chunks, len(ids))
+    if model.is_frozen and images.pixels_key:
+        _store(model, "image", ids, images.pixels_key, features)
+    return features
 
 
 def text_features(model, texts):
     """Backbone features of texts: float32 tensor, shape (C, width); equal texts, equal rows."""
     unique = sorted(set(texts))
-    features = _cached(model, "text", unique, "", partial(_text_features, model, unique))
+    features = stored_features(model, "text", unique)
+    if features is None:
+        features = encoded_texts(model, unique)
+        if model.is_frozen:
+            _store(model, "text", unique, "", features)
     row = {text: i for i, text in enumerate(unique)}
     return features[[row[text] for text in texts]]
 
 
 @torch.inference_mode()
-def _image_features(model, chunks, total):
+def _encoded_images(model, chunks, total):
     was_training = model.training
     model.eval()
     features = []
@@ -63,7 +69,7 @@ def _image_features(model, chunks, total):
         while (chunk := pending.result()) is not None:
             pending = reader.submit(next, chunks, None)
             pixels = torch.as_tensor(chunk).to(model.device)
-            with _autocast(model):
+            with model.autocast():
                 features.append(model.image_backbone(pixels).float().cpu())
             bar.update(len(chunk))
     model.train(was_training)
@@ -71,7 +77,8 @@ def _image_features(model, chunks, total):
 
 
 @torch.inference_mode()
-def _text_features(model, texts):
+def encoded_texts(model, texts):
+    """`text_features` of distinct texts, computed whatever the cache holds."""
     was_training = model.training
     model.eval()
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
@@ -81,43 +88,53 @@ def _text_features(model, texts):
             rows = order[start : start + TEXT_BATCH]
             tokens = model.text_backbone.tokens([texts[i] for i in rows])
             tokens = {name: value.to(model.device) for name, value in tokens.items()}
-            with _autocast(model):
+            with model.autocast():
                 features[rows] = model.text_backbone(tokens).float().cpu()
             bar.update(len(rows))
     model.train(was_training)
     return features
 
 
-def _autocast(model):
-    enabled = model.profile.mixed_precision == "bf16"
-    return torch.autocast(model.device.type, torch.bfloat16, enabled=enabled)
-
-
-def _cached(model, modality, names, content, compute):
-    """Features from the cache folder, or computed and kept there; no cache if they can change.
+def stored_features(model, modality, names, content=""):
+    """Features from the cache folder, or None; None always where the backbones can change.
 
     A file that holds these names among others serves as well: a subset of images or texts is
-    not encoded again. `content` stands for what the names mean.
+    not encoded again.
+
+    Parameters
+    ----------
+    model : DualEncoder
+    modality : {"image", "text"}
+    names : sequence of str
+        Image ids, or sorted texts.
+    content : str
+        What the names stand for: the `pixels_key` of images.
     """
     if not model.is_frozen:
-        return compute()
+        return None
+    own = _cache_file(model, modality, names, content)
+    shared = own.name.rsplit("-", 1)[0]
+    for path in [own] if own.is_file() else sorted(CACHE.glob(f"{shared}-*.safetensors")):
+        with safe_open(path, "pt") as stored:
+            row = {name: i for i, name in enumerate(json.loads(stored.metadata()["names"]))}
+            if row.keys() >= set(names):
+                return stored.get_tensor("features")[[row[name] for name in names]]
+    return None
+
+
+def _store(model, modality, names, content, features):
+    with atomic_path(_cache_file(model, modality, names, content)) as temporary:
+        save_file({"features": features}, temporary, {"names": json.dumps(names)})
+
+
+def _cache_file(model, modality, names, content):
     profile = model.profile
     backbone = getattr(profile, f"{modality}_encoder")
     what = [backbone, profile.weights, profile.mixed_precision, str(model.device), content]
     what += [profile.text_pooling, profile.max_tokens] if modality == "text" else []
     what += [profile.seed] if "tiny" in backbone or profile.weights == "random" else []
     what += [torch.get_num_threads(), version("torch"), version("timm"), version("transformers")]
-    stem = f"{modality}-features-{_digest(what)}"
-    own = CACHE / f"{stem}-{_digest(names)}.safetensors"
-    for path in [own] if own.is_file() else sorted(CACHE.glob(f"{stem}-*.safetensors")):
-        with safe_open(path, "pt") as stored:
-            row = {name: i for i, name in enumerate(json.loads(stored.metadata()["names"]))}
-            if row.keys() >= set(names):
-                return stored.get_tensor("features")[[row[name] for name in names]]
-    features = compute()
-    with atomic_path(own) as temporary:
-        save_file({"features": features}, temporary, {"names": json.dumps(names)})
-    return features
+    return CACHE / f"{modality}-features-{_digest(what)}-{_digest(names)}.safetensors"
 
 
 def _digest(value):

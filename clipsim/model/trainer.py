@@ -1,0 +1,334 @@
+"""The training loop: steps and epochs, what is recorded of them, and the state between two."""
+
+import math
+import time
+from contextlib import nullcontext
+from datetime import timedelta
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs, gather_object, set_seed
+from tqdm.auto import tqdm
+
+from clipsim.evaluation import mean_recall
+from clipsim.model.clip import CheckpointError, DualEncoder, checkpoint_record, write_record
+from clipsim.model.examples import (
+    FeatureExamples,
+    RawExamples,
+    batch_loader,
+    epoch_examples,
+    step_examples,
+)
+from clipsim.model.interruption import TrainingInterrupted
+from clipsim.model.loss import contrastive_loss
+from clipsim.model.state import clear_states, random_state, set_random_state, write_state
+from clipsim.model.validation import Validation
+from clipsim.paths import relative
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+LONGEST_WAIT = timedelta(hours=12)  # processes wait while one computes features
+NAMED_AT_MOST = 8
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot start or go on; says where it stopped."""
+
+
+def learning_rate_factor(step, n_steps, schedule, warmup_steps=0):
+    """Factor on the learning rate at a step: linear warm-up, then constant or cosine to 0."""
+    if step < warmup_steps:
+        return (step + 1) / (warmup_steps + 1)
+    if schedule == "constant":
+        return 1.0
+    progress = (step - warmup_steps) / max(1, n_steps - warmup_steps)
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+class Trainer:
+    """A training under way: its model and optimiser, and where in the data it is.
+
+    Attributes
+    ----------
+    step, n_steps : int
+        Optimiser steps taken, and in all.
+    epoch : int
+        The epoch under way, from 1.
+    history : list of dict
+        A record per finished epoch; the first one (epoch 0) is the untrained model's.
+    """
+
+    def __init__(self, profile, images, folder):
+        # Mixed precision and accumulation are done here, so that a process can train twice
+        # with different ones: Accelerate fixes its own for the life of the process.
+        self.accelerator = Accelerator(
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)]
+        )
+        set_seed(profile.seed, device_specific=True)
+        self.profile, self.folder = profile, folder
+        self.fingerprint = images.fingerprint
+        self.images = images.subset(images.indices("train"))
+        self.counts = [len(group) for group in self.images.captions]
+        self.steps_per_epoch = self.steps_of(self.counts)
+        self.model = DualEncoder(profile).to(self.accelerator.device)
+        self._check_device()
+        with self.accelerator.main_process_first():  # the others find its features in the cache
+            self.dataset = self._dataset()
+            self.validation = Validation(
+                self.model, images.subset(images.indices("val")), self.accelerator
+            )
+        self.weights = [weight for weight in self.model.parameters() if weight.requires_grad]
+        optimizer = OPTIMIZERS[profile.optimizer](
+            self.weights, lr=profile.learning_rate, weight_decay=profile.weight_decay
+        )
+        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, optimizer)
+        self.step, self.epoch, self.history = 0, 1, []
+        self.sums = {"loss": 0.0, "gradient_norm": 0.0, "seconds": 0.0}
+
+    @property
+    def is_main(self):
+        """Whether this is the process that writes and speaks."""
+        return self.accelerator.is_main_process
+
+    @property
+    def n_steps(self):
+        return self.steps_per_epoch * self.profile.epochs
+
+    @property
+    def per_step(self):
+        """Examples in one step of the optimiser, on all processes together."""
+        profile, n_processes = self.profile, self.accelerator.num_processes
+        return profile.batch_size * profile.gradient_accumulation * n_processes
+
+    def say(self, *text):
+        if self.is_main:
+            print(*text)
+
+    def steps_of(self, captions_per_image):
+        """How many steps an epoch over images with so many captions each has."""
+        every = self.profile.captions_per_epoch == "all"
+        n_examples = sum(captions_per_image) if every else len(captions_per_image)
+        return n_examples // self.per_step
+
+    def examples_of_epoch(self, epoch):
+        """The epoch's examples by step (`step_examples`)."""
+        profile = self.profile
+        examples = epoch_examples(self.counts, epoch, profile.seed, profile.captions_per_epoch)
+        shape = profile.gradient_accumulation, self.accelerator.num_processes, profile.batch_size
+        return step_examples(examples, *shape)
+
+    def run(self, stop):
+        """Train to the end, or until `stop` is set: then save the state and raise."""
+        if not self.steps_per_epoch:
+            raise TrainingError(
+                f"{len(self.images)} training images do not fill a step of {self.per_step} "
+                f"(batch_size={self.profile.batch_size} × accumulation × processes)"
+            )
+        if not self.history:
+            self.history.append(self._record(0, None, None, None, None))
+        epochs = range(self.epoch, self.profile.epochs + 1)
+        for _ in tqdm(epochs, desc="epochs", disable=not self.is_main):
+            self._run_epoch(stop)
+        if self.is_main:
+            complete = checkpoint_record(self.folder) | {"history": self.history}
+            write_record(self.folder, complete)
+            clear_states(self.folder)
+
+    def _run_epoch(self, stop):
+        steps = self.examples_of_epoch(self.epoch)
+        done = self.step - (self.epoch - 1) * self.steps_per_epoch
+        own = steps[done:, :, self.accelerator.process_index]
+        batches = own.reshape(-1, *own.shape[2:])
+        profile, device = self.profile, self.accelerator.device
+        loader = iter(batch_loader(self.dataset, batches, profile.workers, device))
+        self.model.train()
+        bar = tqdm(
+            total=len(steps), initial=done, desc="steps", leave=False, disable=not self.is_main
+        )
+        with bar:
+            for examples in steps[done:]:
+                started = time.perf_counter()
+                asked_to_stop = self.take_step(loader, examples, stop.is_set())
+                self.sums["seconds"] += time.perf_counter() - started
+                bar.update()
+                if asked_to_stop:
+                    self._stop()
+                if profile.save_every and self.step % profile.save_every == 0:
+                    self.save()
+        self.model.eval()
+        self._finish_epoch()
+
+    def take_step(self, loader, examples, asked_to_stop=False):
+        """One step of the optimiser; whether any process was asked to stop.
+
+        Parameters
+        ----------
+        loader : iterator of (image inputs, text inputs)
+            Of this process, as many as `gradient_accumulation`.
+        examples : array of int64, shape (a, k, B, 2)
+            What all processes read in this step.
+        """
+        rate = self.profile.learning_rate * learning_rate_factor(
+            self.step, self.n_steps, self.profile.schedule, self.profile.warmup_steps
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        n_batches = self.profile.gradient_accumulation
+        loss = 0.0
+        for number in range(n_batches):
+            last = number == n_batches - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
+                loss = loss + self._backward(*next(loader)) / n_batches
+        told = torch.stack([loss, torch.full_like(loss, float(asked_to_stop))])
+        loss, asked = self.accelerator.gather(told[None]).mean(dim=0).tolist()
+        norm = self._gradient_norm()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            self._stop_at_nonsense(loss, norm, examples)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        self.sums["loss"] += loss
+        self.sums["gradient_norm"] += norm
+        return asked > 0
+
+    def _backward(self, image_inputs, text_inputs):
+        device = self.accelerator.device
+        with self.model.autocast():
+            vectors = self.wrapped(_on(image_inputs, device), _on(text_inputs, device))
+        loss = contrastive_loss(*vectors)
+        self.accelerator.backward(loss / self.profile.gradient_accumulation)
+        return loss.detach()
+
+    def _gradient_norm(self):
+        """Norm of the whole gradient before it is clipped, where the profile asks for that."""
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if self.profile.max_gradient_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(
+                self.weights, self.profile.max_gradient_norm, norm
+            )
+        return norm.item()
+
+    def _stop_at_nonsense(self, loss, norm, examples):
+        ids = [self.images.image_ids[image] for image in examples[..., 0].ravel()]
+        more = ", …" if len(ids) > NAMED_AT_MOST else ""
+        raise TrainingError(
+            f"loss is {loss}, gradient norm {norm} at epoch {self.epoch}, step {self.step + 1:,}, "
+            f"training images {', '.join(ids[:NAMED_AT_MOST])}{more}: look at these, or pass a "
+            "smaller learning_rate"
+        )
+
+    def _stop(self):
+        self.save()
+        raise TrainingInterrupted(
+            f"stopped after step {self.step:,} of {self.n_steps:,}; the state is saved in "
+            f"{relative(self.folder)}: resume to go on"
+        )
+
+    def _finish_epoch(self):
+        n, sums = self.steps_per_epoch, self.sums
+        self.history.append(
+            self._record(
+                self.epoch,
+                sums["loss"] / n,
+                sums["gradient_norm"] / n,
+                self.optimizer.param_groups[0]["lr"],
+                n * self.per_step / sums["seconds"],
+            )
+        )
+        best = max(self.history[1:], key=lambda record: record["mean_recall"])
+        if self.is_main and best is self.history[-1]:
+            record = {"epoch": self.epoch, "data": self.fingerprint, "history": self.history}
+            self.model.save(self.folder, record)
+        self.epoch += 1
+        self.sums = dict.fromkeys(sums, 0.0)
+        self.save()
+
+    def _record(self, epoch, loss, gradient_norm, learning_rate, images_per_s):
+        recall = self.validation.recall(self.model)
+        return {
+            "epoch": epoch,
+            "loss": loss,
+            "gradient_norm": gradient_norm,
+            "learning_rate": learning_rate,
+            "temperature": self.model.temperature,
+            "images_per_s": images_per_s,
+            "mean_recall": mean_recall(recall),
+            "recall": recall,
+        }
+
+    def save(self):
+        """Save the state; all processes take part, the main one writes."""
+        random = gather_object([random_state(self.accelerator.device)])
+        if self.is_main:
+            write_state(self.folder, self.state(random), self.profile.keep)
+
+    def state(self, random):
+        """What the next step needs, as plain values and tensors."""
+        return {
+            "profile": self.profile.hash,
+            "data": self.fingerprint,
+            "processes": self.accelerator.num_processes,
+            "step": self.step,
+            "epoch": self.epoch,
+            "sums": self.sums,
+            "history": self.history,
+            "model": self.model.trained_state(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": random,
+        }
+
+    def restore(self, state):
+        """Take up a saved state.
+
+        Raises
+        ------
+        CheckpointError
+            If it is of other settings or data, or of another number of processes.
+        """
+        here = {
+            "profile": self.profile.hash,
+            "data": self.fingerprint,
+            "processes": self.accelerator.num_processes,
+        }
+        for name, value in here.items():
+            if state[name] != value:
+                raise CheckpointError(
+                    f"the training state is of {name} {str(state[name])[:8]}, this training of "
+                    f"{name} {str(value)[:8]}: resume it as it began, or delete "
+                    f"{relative(self.folder / 'states')} to start anew"
+                )
+        self.step, self.epoch = state["step"], state["epoch"]
+        self.sums, self.history = state["sums"], state["history"]
+        self.model.load_state_dict(state["model"], strict=False)
+        self.optimizer.load_state_dict(state["optimizer"])
+        set_random_state(state["random"][self.accelerator.process_index])
+
+    def _dataset(self):
+        if self.model.is_frozen:
+            return FeatureExamples.of(self.model, self.images)
+        return RawExamples(self.images, self.model.text_backbone.tokens)
+
+    def _check_device(self):
+        profile, device = self.profile, self.accelerator.device
+        wants_bf16 = device.type == "cuda" and profile.mixed_precision == "bf16"
+        if wants_bf16 and not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise TrainingError(
+                f"{torch.cuda.get_device_name()} has no bf16: pass -p mixed_precision=no"
+            )
+        alone = self.accelerator.num_processes == 1
+        if alone or self.model.is_frozen or profile.batch_norm == "frozen":
+            return
+        if device.type == "cpu":
+            raise TrainingError(
+                "batch_norm: train on several processes needs batch statistics over all of them, "
+                "which torch has on GPUs only: pass -p batch_norm=frozen"
+            )
+        self.model.image_backbone = torch.nn.SyncBatchNorm.convert_sync_batchnorm(
+            self.model.image_backbone
+        )
+
+
+def _on(inputs, device):
+    if isinstance(inputs, dict):
+        return {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
+    return inputs.to(device, non_blocking=True)

@@ -1,0 +1,41 @@
+"""Recall on the validation images: what chooses the best epoch."""
+
+import numpy as np
+from accelerate.utils import gather_object
+
+from clipsim.model.features import image_features, text_features
+from clipsim.retrieval import retrieval_recall
+
+
+class Validation:
+    """The validation images and all their captions; frozen features are computed once.
+
+    With trained backbones each process encodes a part, and all get the whole.
+    """
+
+    def __init__(self, model, images, accelerator):
+        self.images, self.accelerator = images, accelerator
+        self.captions = [caption for group in images.captions for caption in group]
+        self.owner = np.repeat(np.arange(len(images)), [len(group) for group in images.captions])
+        if model.is_frozen:
+            self.image_features = image_features(model, images)
+            self.text_features = text_features(model, self.captions)
+
+    def recall(self, model):
+        """Recall of the images against all these captions (`retrieval_recall`)."""
+        if model.is_frozen:
+            image_vectors = model.project(self.image_features, "image")
+            text_vectors = model.project(self.text_features, "text")
+        else:
+            own = self._part(len(self.images))
+            image_vectors = self._joined(model.encode_images(self.images.subset(own)))
+            texts = [self.captions[i] for i in self._part(len(self.captions))]
+            text_vectors = self._joined(model.encode_texts(texts))
+        return retrieval_recall(image_vectors, text_vectors, self.owner, self.captions)
+
+    def _part(self, n):
+        parts = np.array_split(np.arange(n), self.accelerator.num_processes)
+        return parts[self.accelerator.process_index]
+
+    def _joined(self, vectors):
+        return np.concatenate(gather_object([vectors]))
