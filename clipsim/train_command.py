@@ -1,7 +1,8 @@
 """The command `train`: train a profile's model, go on with an interrupted training, or estimate.
 
-`accelerate launch -m clipsim train …` runs it on several processes, GPUs or machines; the run
-folder must then be one that all of them see.
+`accelerate launch -m clipsim train …` runs it on several GPUs or machines, and
+`torchrun --nproc_per_node 2 -m clipsim train …` on several processes of a CPU; the run folder must
+then be one that all of them see.
 """
 
 from pathlib import Path

@@ -55,7 +55,7 @@ def write_state(folder, state, keep):
         raise CheckpointError(
             f"{relative(path)} cannot be written ({error.strerror}; {kept}): {remedy}, and resume"
         ) from None
-    for old in state_paths(folder)[:-keep]:
+    for old in [*state_paths(folder)[:-keep], *_unfinished(folder)]:
         old.unlink()
     return path
 
@@ -85,10 +85,15 @@ def read_state(path):
 
 def clear_states(folder):
     """Delete the states of the training in `folder`."""
-    for path in state_paths(folder):
+    for path in [*state_paths(folder), *_unfinished(folder)]:
         path.unlink()
     if (folder / FOLDER).is_dir() and not any((folder / FOLDER).iterdir()):
         (folder / FOLDER).rmdir()
+
+
+def _unfinished(folder):
+    """What processes that were killed in the middle of writing left."""
+    return list((folder / FOLDER).glob(".step-*.pt"))
 
 
 def random_state(device):

@@ -61,7 +61,8 @@ class Trainer:
         # Mixed precision and accumulation are done here, so that a process can train twice
         # with different ones: Accelerate fixes its own for the life of the process.
         self.accelerator = Accelerator(
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)]
+            cpu=not torch.accelerator.is_available(),  # else several CPU processes stay apart
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
         )
         set_seed(profile.seed, device_specific=True)
         self.profile, self.folder = profile, folder

@@ -1,0 +1,240 @@
+"""Nothing lost: killed at any step and resumed, training ends as if nothing had happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from clipsim.model import state as states
+from clipsim.model.clip import CheckpointError
+from clipsim.model.interruption import TrainingInterrupted
+from clipsim.model.trainer import Trainer
+from clipsim.model.training import resumable, train
+
+# One process that forks a child for each life of each training, before torch starts threads:
+# imports are paid once. A life ends by SIGKILL where it is told to, else when training is done.
+LIVES = """
+import json, os, signal, sys, traceback
+from dataclasses import replace
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import torch
+torch.set_num_threads(1)
+import clipsim
+from clipsim.model import features, state, trainer
+from clipsim.model.clip import DualEncoder
+from clipsim.model.training import resumable, train
+from coloured import coloured_pictures
+
+work = Path(sys.argv[2])
+features.CACHE = work / "cache"
+images = coloured_pictures()
+
+
+def killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed_after(kind, name, calls, before=False):
+    original, seen = getattr(kind, name), []
+
+    def counting(*args, **more):
+        seen.append(name)
+        if before and len(seen) == calls:
+            killed()
+        result = original(*args, **more)
+        if len(seen) == calls:
+            killed()
+        return result
+
+    setattr(kind, name, counting)
+
+
+KILLS = {
+    "step 1": lambda: killed_after(trainer.Trainer, "take_step", 1),
+    "step 2": lambda: killed_after(trainer.Trainer, "take_step", 2),
+    "last step of epoch 1": lambda: killed_after(trainer.Trainer, "take_step", 3),
+    "step 5": lambda: killed_after(trainer.Trainer, "take_step", 5),
+    "best saved, state not": lambda: killed_after(DualEncoder, "save", 1),
+    "weights saved, record not": lambda: killed_after(trainer.DualEncoder, "save", 1, True),
+    "while a state is written": lambda: killed_after(Path, "write_bytes", 3, True),
+    "state written": lambda: killed_after(trainer, "write_state", 4),
+}
+
+
+def life(trainable, folder, kill):
+    child = os.fork()
+    if child == 0:
+        try:
+            profile = replace(
+                clipsim.load_profile("smoke"), trainable=trainable, epochs=3, head="residual",
+                dropout=0.3, save_every=2, learning_rate=1e-2, schedule="cosine",
+            )
+            if kill:
+                KILLS[kill]()
+            train(profile, images, folder, resumable(profile, images, folder), announce=False)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+outcome = {}
+for trainable in ("projections", "all"):
+    for kill in ("", *KILLS):
+        folder = work / trainable / (kill.replace(" ", "-") or "whole")
+        exits = [life(trainable, folder, kill)] if kill else []
+        exits.append(life(trainable, folder, ""))
+        record = json.loads((folder / "checkpoint.json").read_text())
+        for epoch in record["history"]:
+            del epoch["images_per_s"]
+        left = sorted(p.name for p in folder.rglob("*") if p.is_file())
+        outcome[f"{trainable}: {kill}"] = [exits, record["sha256"], record["history"], left]
+print(json.dumps(outcome))
+"""
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    here, work = Path(__file__).parent, tmp_path_factory.mktemp("lives")
+    done = subprocess.run(
+        [sys.executable, "-c", LIVES, str(here), str(work)],
+        capture_output=True, text=True, cwd=here.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_killed_at_any_point_and_resumed_ends_bit_identical(outcome):
+    for trainable in ("projections", "all"):
+        exits, weights, history, left = outcome[f"{trainable}: "]
+        assert (exits, len(history)) == ([0], 4)
+        killed = {name: o for name, o in outcome.items() if name.startswith(trainable)}
+        assert len(killed) == 9
+        for name, other in killed.items():
+            if name != f"{trainable}: ":
+                assert other[0] == [-signal.SIGKILL, 0], name
+                assert other[1:] == [weights, history, left], name
+        assert left == ["checkpoint.json", "model.safetensors"]
+
+
+def stopped(step, profile, images, folder, how=signal.SIGINT):
+    """Train until a signal arrives in the middle of a step; the next one is the last."""
+    take_step = Trainer.take_step
+
+    def signalled(self, *args):
+        if self.step + 1 == step:
+            signal.raise_signal(how)
+        return take_step(self, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "take_step", signalled)
+        with pytest.raises(TrainingInterrupted) as caught:
+            train(profile, images, folder, announce=False)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_saves_says_how_to_go_on_and_does(smoke, coloured, tmp_path, how):
+    before = signal.getsignal(how)
+    said = stopped(3, smoke, coloured, tmp_path / "stopped", how)
+    assert signal.getsignal(how) == before
+    assert said.startswith("stopped after step 4 of 6; the state is saved in ")
+    assert said.endswith("resume to go on")
+    state = resumable(smoke, coloured, tmp_path / "stopped")
+    assert state.name == "step-00000004.pt"
+    resumed = train(smoke, coloured, tmp_path / "stopped", resume=state)
+    assert resumed.fingerprint == train(smoke, coloured, tmp_path / "whole").fingerprint
+
+
+def test_the_last_states_are_kept(smoke, coloured, tmp_path):
+    for keep, left in ((1, [5]), (2, [4, 5]), (9, [2, 3, 4, 5])):
+        folder = tmp_path / str(keep)
+        stopped(4, replace(smoke, save_every=2, keep=keep), coloured, folder)
+        assert [int(path.stem[5:]) for path in states.state_paths(folder)] == left
+
+
+def test_a_damaged_state_is_named_and_the_one_before_serves_if_asked(smoke, coloured, tmp_path):
+    profile = replace(smoke, save_every=2, keep=9)
+    stopped(4, profile, coloured, tmp_path)
+    *_, before, newest = states.state_paths(tmp_path)
+    newest.write_bytes(newest.read_bytes()[:1000])
+    with pytest.raises(CheckpointError) as caught:
+        resumable(profile, coloured, tmp_path)
+    message = str(caught.value)
+    assert "step-00000005.pt is damaged" in message
+    assert f"pass --resume {before}" in message
+    assert "\n" not in message
+    resumed = train(profile, coloured, tmp_path, resume=before)
+    assert resumed.fingerprint == train(smoke, coloured, tmp_path / "whole").fingerprint
+
+
+def test_a_missing_state_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="there is no such training state"):
+        states.read_state(tmp_path / "states" / "step-1.pt")
+
+
+def test_a_state_of_another_training_is_refused(smoke, coloured, tmp_path):
+    stopped(4, smoke, coloured, tmp_path)
+    (state,) = states.state_paths(tmp_path)[-1:]
+    other = replace(smoke, learning_rate=0.5)
+    assert resumable(other, coloured, tmp_path) is None
+    with pytest.raises(CheckpointError, match="the training state is of profile"):
+        train(other, coloured, tmp_path, resume=state)
+    fewer = coloured.subset(range(1, 32))
+    assert resumable(smoke, fewer, tmp_path) is None
+    content = states.read_state(state) | {"processes": 2}
+    states.write_state(tmp_path, content, 2)
+    with pytest.raises(CheckpointError, match="of processes 2, this training of processes 1"):
+        train(smoke, coloured, tmp_path, resume=state)
+
+
+# A limit on the size of files stands for a full disk: writing fails in the middle.
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import torch
+from clipsim.model.state import write_state
+
+folder = Path(sys.argv[1])
+write_state(folder, {"step": 1, "weights": torch.zeros(10)}, keep=1)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+write_state(folder, {"step": 2, "weights": torch.zeros(1_000_000)}, keep=1)
+"""
+
+
+def test_a_full_disk_leaves_the_state_before(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True
+    )
+    last = done.stderr.splitlines()[-1]
+    assert "CheckpointError" in last
+    assert "step-00000002.pt cannot be written (File too large; step-00000001.pt is kept)" in last
+    assert "make room for 4 MiB, and resume" in last
+    assert os.listdir(tmp_path / "states") == ["step-00000001.pt"]
+    whole = states.read_state(tmp_path / "states" / "step-00000001.pt")
+    assert torch.equal(whole["weights"], torch.zeros(10))
+
+
+def test_a_state_holds_what_the_next_step_needs(smoke, coloured, tmp_path):
+    profile = replace(smoke, trainable="all", head="residual", dropout=0.5)
+    stopped(4, profile, coloured, tmp_path)
+    state = states.read_state(states.state_paths(tmp_path)[-1])
+    assert (state["step"], state["epoch"], len(state["history"])) == (5, 2, 2)
+    assert state["sums"]["loss"] > 0
+    steps = {int(moment["step"]) for moment in state["optimizer"]["state"].values()}
+    assert steps == {5}
+    trainer = Trainer(profile, coloured, tmp_path)
+    torch.rand(7)
+    trainer.restore(state)
+    assert torch.equal(torch.get_rng_state(), state["random"][0]["cpu"])
+    for name, value in trainer.model.trained_state().items():
+        np.testing.assert_array_equal(value, state["model"][name])

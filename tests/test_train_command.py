@@ -1,0 +1,123 @@
+"""The command `train`: what it says, where it writes, and on two processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_loss import free_port
+
+from clipsim import load_profile, train_command
+from clipsim.__main__ import main
+from clipsim.model.estimate import training_estimate
+from clipsim.model.state import state_paths
+
+SETTINGS = ["--profile", "smoke", "-p", "seed=3"]
+
+
+@pytest.fixture(autouse=True)
+def _small(coloured, monkeypatch):
+    monkeypatch.setattr(train_command, "load", lambda profile: coloured)
+
+
+def trained(*options, folder):
+    return main(["train", *SETTINGS, "--out", str(folder), *options])
+
+
+def test_trains_once_and_anew_only_if_told(tmp_path, capsys):
+    folder = tmp_path / "model"
+    assert trained(folder=folder) == 0
+    out = capsys.readouterr().out
+    assert "training on cpu" in out
+    assert "best epoch" in out
+    first = (folder / "checkpoint.json").stat().st_mtime_ns
+    assert trained(folder=folder) == 0
+    assert "already trained" in capsys.readouterr().out
+    assert (folder / "checkpoint.json").stat().st_mtime_ns == first
+    assert trained("--fresh", folder=folder) == 0
+    assert (folder / "checkpoint.json").stat().st_mtime_ns > first
+
+
+def test_a_dry_run_prints_the_estimate_and_leaves_nothing(tmp_path, capsys):
+    assert trained("--dry-run", folder=tmp_path / "model") == 0
+    out = capsys.readouterr().out
+    assert "timed steps" in out
+    assert len(out.splitlines()) == 1
+    assert not (tmp_path / "model").exists()
+
+
+def interrupted(folder, monkeypatch):
+    from clipsim.model.trainer import Trainer
+
+    take_step = Trainer.take_step
+
+    def signalled(self, *args):
+        if self.step == 1 and self.folder.name == "model" and len(self.images) == 24:
+            signal.raise_signal(signal.SIGINT)
+        return take_step(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "take_step", signalled)
+        patch.setattr("clipsim.model.training.training_estimate", lambda *_: "")
+        assert trained(folder=folder) == 130
+
+
+def test_an_interrupted_training_waits_to_be_resumed(tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "model"
+    interrupted(folder, monkeypatch)
+    assert "the state is saved" in capsys.readouterr().err
+    assert trained(folder=folder) == 2
+    said = capsys.readouterr().err
+    assert "interrupted training (step-00000003): pass --resume to go on" in said
+    assert len(said.splitlines()) == 1
+    assert trained("--resume", folder=folder) == 0
+    assert "going on at step 4 of 6" in capsys.readouterr().out
+    assert not state_paths(folder)
+
+
+def test_nothing_to_resume_is_said(tmp_path, capsys):
+    assert trained("--resume", folder=tmp_path) == 2
+    assert "holds no interrupted training" in capsys.readouterr().err
+    assert trained("--resume", str(tmp_path / "no.pt"), folder=tmp_path) == 2
+    assert "there is no such training state" in capsys.readouterr().err
+
+
+def test_the_estimate_adds_up_and_counts_disk_by_what_is_written(coloured, smoke, tmp_path):
+    estimate = training_estimate(smoke, coloured, tmp_path)
+    assert estimate.n_steps == 24 // smoke.batch_size * smoke.epochs
+    assert estimate.n_validations == smoke.epochs + 1
+    parts = estimate.features_s, 6 * estimate.step_s, 3 * estimate.validation_s
+    assert estimate.total_s == pytest.approx(sum(parts))
+    assert min(parts) > 0
+    weights = (128 + 1 + 32 + 1) * 16 + 1  # two linear heads and the temperature
+    states = (1 + 2) * weights * 4  # and two moments each, kept twice and once while written
+    assert estimate.disk_bytes == pytest.approx(weights * 4 + 3 * states, rel=0.01)
+
+
+def test_too_little_room_is_said_before_anything_starts(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("clipsim.model.estimate._free_bytes", lambda _: 1000)
+    assert trained(folder=tmp_path / "model") == 2
+    assert "make room, or pass a smaller keep" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
+
+
+def test_two_processes(tmp_path):
+    # As `accelerate launch` does on GPUs; on CPUs it starts one process only.
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    launch += ["--master_addr", "127.0.0.1", "--master_port", str(free_port())]
+    options = ["-p", "trainable=all", "-p", "epochs=1", "-p", "batch_size=4"]
+    done = subprocess.run(
+        [*launch, "-m", "clipsim", "train", *SETTINGS, *options, "--out", str(tmp_path)],
+        capture_output=True, text=True, cwd=Path(__file__).parent.parent,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(", 2 × 1 threads") == 1  # the estimate, printed once
+    assert done.stdout.count("best epoch 1 of 1") == 1
+    record = json.loads((tmp_path / "checkpoint.json").read_text(encoding="utf-8"))
+    assert [epoch["epoch"] for epoch in record["history"]] == [0, 1]
+    profile = load_profile("smoke", seed=3, trainable="all", epochs=1, batch_size=4)
+    assert record["profile"] == profile.settings
