@@ -9,35 +9,6 @@ from clipsim.evaluation import METRICS, sweep
 from clipsim.style import COLUMN_IN, IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
 
 
-def training_curves(history):
-    """Loss and validation recall per epoch, from a checkpoint's history."""
-    table = pd.DataFrame(
-        {
-            "epoch": record["epoch"],
-            "loss": record["loss"],
-            "temperature": record["temperature"],
-            **{f"image_to_text {k}": v for k, v in record["recall"]["image_to_text"].items()},
-            **{f"text_to_image {k}": v for k, v in record["recall"]["text_to_image"].items()},
-            "mean_recall": record["mean_recall"],
-        }
-        for record in history
-    )
-    best = table.epoch[table.mean_recall.where(table.epoch > 0).idxmax()]
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(PAGE_IN, 2.4))
-    left.plot(table.epoch, table.loss, color="#222222")
-    left.set(xlabel="epoch", ylabel="training loss (nats)", title="Contrastive loss")
-    middle.plot(table.epoch, table.temperature, color="#222222")
-    middle.set(xlabel="epoch", ylabel="temperature", title="Temperature")
-    for direction, line in (("image_to_text", "-"), ("text_to_image", "--")):
-        for k, shade in ((1, "#9ecae1"), (5, "#4292c6"), (10, "#08519c")):
-            label = f"{'I→T' if direction == 'image_to_text' else 'T→I'} R@{k}"
-            right.plot(table.epoch, table[f"{direction} R@{k}"], line, color=shade, label=label)
-    right.axvline(best, color="#bbbbbb", linewidth=1, zorder=0)
-    right.set(xlabel="epoch", ylabel="recall (fraction)", title="Validation recall", ylim=(0, 1))
-    figure.legend(loc="outside lower center", ncols=6, columnspacing=0.8, handlelength=1.2)
-    return figure, table
-
-
 def caption_lengths(images):
     """Number of captions by their number of words."""
     words = [len(caption.split()) for group in images.captions for caption in group]
