@@ -39,3 +39,9 @@ class Validation:
 
     def _joined(self, vectors):
         return np.concatenate(gather_object([vectors]))
+
+
+def matched_vectors(model, images):
+    """Joint-space vectors of images and of the first caption of each: two arrays (M, d)."""
+    captions = [group[0] for group in images.captions]
+    return model.encode_images(images), model.encode_texts(captions)
