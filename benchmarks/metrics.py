@@ -11,8 +11,6 @@ both sides the same dtype.
 
 import argparse
 import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -24,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import piq
 import torch
+from machine import machine
 from PIL import Image
 from skimage.metrics import structural_similarity
 
@@ -184,15 +183,6 @@ def photograph(path):
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB").resize((SIDE, SIDE)))
     return pixels.transpose(2, 0, 1)
-
-
-def machine():
-    cpuinfo = Path("/proc/cpuinfo")
-    names = [platform.processor()]
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        names = [ln.split(":")[1].strip() for ln in lines if ln.startswith("model name")] or names
-    return {"processor": names[0], "cores": os.cpu_count(), "python": platform.python_version()}
 
 
 def print_table(rows):

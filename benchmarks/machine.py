@@ -1,0 +1,15 @@
+"""The machine that a benchmark ran on."""
+
+import os
+import platform
+from pathlib import Path
+
+
+def machine():
+    """Processor, cores and Python, for a benchmark's results."""
+    cpuinfo = Path("/proc/cpuinfo")
+    names = [platform.processor()]
+    if cpuinfo.is_file():
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        names = [ln.split(":")[1].strip() for ln in lines if ln.startswith("model name")] or names
+    return {"processor": names[0], "cores": os.cpu_count(), "python": platform.python_version()}
