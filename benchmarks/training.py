@@ -1,7 +1,7 @@
 """What training costs beyond its arithmetic, and how fast images are read and encoded.
 
-Run `python benchmarks/training.py`; it prints and writes `training.json` beside itself. The pictures
-are photographs of ../shared/flickr8k if they are there, else scenes, which are drawn when they are
+Run `python benchmarks/training.py`; it prints and writes `training.json` beside itself. Pictures
+are photographs of ../shared/flickr8k if they are there, else scenes, drawn when they are
 read. Contestants take turns, so that a busy machine slows both; ratios are what holds.
 
 - `step_overhead`: a step of the training loop (reading, tokens, loss, gradient norm, sums) against

@@ -1,0 +1,155 @@
+"""Every claim of the paper with its experiments, gathered from the notebooks' results.
+
+Nothing is written by hand: a finding counts only if it was recorded for this very profile and
+these data, and what is older is refused by name.
+"""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from clipsim.claims import CLAIMS, NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from clipsim.paths import NOTEBOOKS, relative
+from clipsim.results import StaleError, atomic_path
+from clipsim.style import OTHER, PAGE_IN, SIMILAR
+
+LOOK = {SUPPORTED: (SIMILAR, "o"), NOT_SUPPORTED: ("#d55e00", "X"), UNDECIDED: (OTHER, "D")}
+
+
+def gathered_findings(profile, fingerprint):
+    """The findings of all notebooks for a profile and its data.
+
+    Parameters
+    ----------
+    profile : Profile
+    fingerprint : str
+        Of the data (`CaptionedImages.fingerprint`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per finding (`clipsim.claims.finding`) in the order of `CLAIMS`, with `text`,
+        `section` and `notebook` of its claim. A claim without a finding has one row, with
+        no estimate and the verdict "undecided".
+
+    Raises
+    ------
+    StaleError
+        If a notebook's results are missing, or of other settings or data; names it.
+    """
+    recorded = {}
+    for stem in dict.fromkeys(claim.notebook for claim in CLAIMS.values()):
+        if (NOTEBOOKS / f"{stem}.ipynb").is_file():
+            for found in _findings(profile, fingerprint, stem):
+                recorded.setdefault(found["claim"], []).append(found)
+    rows = []
+    for claim in CLAIMS.values():
+        known = {"text": claim.text, "section": claim.section, "notebook": claim.notebook}
+        none = {"claim": claim.key, "experiment": "none with these data", "verdict": UNDECIDED}
+        rows += [known | found for found in recorded.get(claim.key, [none])]
+    return pd.DataFrame(rows)
+
+
+def claim_verdicts(findings):
+    """One verdict per claim: what all its findings say, else "undecided".
+
+    Parameters
+    ----------
+    findings : pandas.DataFrame
+        From `gathered_findings`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `claim`, `text`, `section`, `verdict`, and how many findings there are of each kind.
+    """
+    rows = []
+    for (key, text, section), group in findings.groupby(["claim", "text", "section"], sort=False):
+        counts = group.dropna(subset="estimate").verdict.value_counts()
+        unanimous = len(counts) == 1
+        rows.append(
+            {
+                "claim": key,
+                "text": text,
+                "section": section,
+                "verdict": counts.index[0] if unanimous else UNDECIDED,
+                **{name: int(counts.get(name, 0)) for name in LOOK},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def write_verdicts(findings, profile):
+    """Write `verdicts.md` among the figures.
+
+    Returns
+    -------
+    str
+        The Markdown: a row per finding.
+    """
+    head = ["claim", "in the paper", "experiment", "estimate [95 %]", "pairs", "seeds", "verdict"]
+    lines = [head, ["---"] * len(head)]
+    shown = ""
+    for row in findings.to_dict("records"):
+        tested = not pd.isna(row.get("estimate", np.nan))
+        interval = "–"
+        if tested:
+            low, high = row["ci95"]
+            interval = f"{row['estimate']:.3f} [{low:.3f}, {high:.3f}]"
+        counts = [f"{row[name]:,.0f}" if tested else "–" for name in ("n_pairs", "n_seeds")]
+        named = row["text"] if row["text"] != shown else "″"
+        shown = row["text"]
+        cells = [named, row["section"], row["experiment"], interval, *counts, row["verdict"]]
+        lines.append([cell.replace("|", "∣") for cell in cells])
+    text = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    with atomic_path(profile.figures_dir / "verdicts.md") as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return text
+
+
+def verdict_chart(findings):
+    """Every finding's estimate and interval, against the values for which its claim holds.
+
+    The shaded stretch of a line is the claim's region; colour and marker give the verdict.
+
+    Parameters
+    ----------
+    findings : pandas.DataFrame
+        From `gathered_findings`.
+    """
+    tested = findings.dropna(subset="estimate").iloc[::-1].reset_index(drop=True)
+    ends = np.array([*tested.ci95, *tested.estimate.map(lambda value: [value, value])])
+    left, right = ends.min() - 0.05, ends.max() + 0.05
+    figure, axis = plt.subplots(figsize=(PAGE_IN, 0.8 + 0.22 * len(tested)))
+    for height, row in tested.iterrows():
+        low, high = row.region
+        low, high = left if low is None else low, right if high is None else high
+        axis.barh(height, high - low, 0.8, left=low, color="#eef3ee", zorder=0)
+        axis.vlines(row.region[0] or 0, height - 0.4, height + 0.4, color="#bbbbbb", linewidth=0.8)
+        colour, marker = LOOK[row.verdict]
+        axis.plot(row.ci95, [height, height], color=colour)
+        axis.plot(row.estimate, height, marker, color=colour, markersize=5)
+    for name, (colour, marker) in LOOK.items():
+        axis.plot([], [], marker, color=colour, label=name)
+    axis.set_yticks(range(len(tested)), tested.claim, fontsize=7)
+    axis.set(xlim=(left, right), ylim=(-0.6, len(tested) - 0.4))
+    axis.set_xlabel("estimate with its 95 % interval; shaded: where the claim holds")
+    figure.legend(loc="outside lower center", ncols=3)
+    columns = ["claim", "experiment", "estimate", "n_pairs", "n_seeds", "verdict", "notebook"]
+    numbers = tested[columns].iloc[::-1].reset_index(drop=True)
+    low, high = np.array(tested.ci95.tolist()).T
+    return figure, numbers.assign(low=low[::-1], high=high[::-1])
+
+
+def _findings(profile, fingerprint, stem):
+    path = profile.results_dir / f"{stem}.json"
+    if not path.is_file():
+        raise StaleError(f"{relative(path)} is missing: run notebook {stem} first")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    same = record["profile_hash"] == profile.hash
+    if not same or record["data"].get("fingerprint") != fingerprint:
+        what = "data" if same else "settings"
+        raise StaleError(f"{relative(path)} is from other {what}: run notebook {stem} again")
+    return record["results"]["findings"]
