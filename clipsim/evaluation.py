@@ -79,8 +79,7 @@ class Evaluation:
     def right(self):
         """Whether each labelled pair is decided right: bool, shape (P',)."""
         labelled = self.pairs.similar >= 0
-        called = self.scores[labelled] >= self.thresholds[labelled]
-        return called == (self.pairs.similar[labelled] == 1)
+        return ((self.scores >= self.thresholds) == (self.pairs.similar == 1))[labelled]
 
 
 METRICS = (
@@ -246,7 +245,6 @@ def accuracy_by_kind(pairs, scores, profile):
         for kind in kinds:
             inside = (pairs.kind == kind) & ~np.isnan(thresholds)
             right = (values >= thresholds)[inside] == (pairs.similar[inside] == 1)
-            table.setdefault(kind, {"n_pairs": int(inside.sum())})[metric.key] = float(
-                right.mean()
-            )
+            cell = table.setdefault(kind, {"n_pairs": int(inside.sum())})
+            cell[metric.key] = float(right.mean())
     return table

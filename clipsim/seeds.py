@@ -25,8 +25,8 @@ class SeedEvaluation:
     seed : int
         Of the training.
     values : dict of str to float
-        Accuracy and balanced accuracy at the held-out thresholds of this model, `auc` and
-        `average_precision`.
+        Accuracy and balanced accuracy at the held-out thresholds of this model, `auc`,
+        `average_precision`, and the (median) `threshold`.
     spread : dict of str to array of float, shape (B,)
         Accuracy and balanced accuracy of every bootstrap sample.
     """
@@ -97,7 +97,8 @@ def seed_spread(of_seeds, evaluated):
     -------
     list of dict
         A row per metric, source and statistic: `values` by seed, their `mean` and `sd` (n - 1),
-        and `bootstrap_sd`, of the profile's own model over the resampled pairs or images.
+        and `bootstrap_sd`, of the profile's own model over the resampled pairs or images (None
+        for the threshold, which is held fixed).
     """
     rows = []
     for one in (one for one in evaluated if one.metric.key in OF_THE_MODEL):
@@ -112,8 +113,8 @@ def seed_spread(of_seeds, evaluated):
                     "seeds": [seed.seed for seed in seeds],
                     "values": values,
                     "mean": float(np.mean(values)),
-                    "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-                    "bootstrap_sd": float(np.nanstd(one.spread[statistic], ddof=1)),
+                    "sd": _sd(values),
+                    "bootstrap_sd": _sd(one.spread.get(statistic, ())),
                     "resampled": one.unit,
                 }
             )
@@ -129,4 +130,9 @@ def _seed_evaluation(one, seed, scores, thresholds):
         "auc": float(roc_auc_score(truth, counted)),
         "average_precision": float(average_precision_score(truth, counted)),
     }
-    return SeedEvaluation(one.metric, one.source, seed, values | ranking, spread)
+    threshold = {"threshold": float(np.nanmedian(thresholds))}
+    return SeedEvaluation(one.metric, one.source, seed, values | ranking | threshold, spread)
+
+
+def _sd(values):
+    return float(np.nanstd(values, ddof=1)) if len(values) > 1 else None

@@ -123,6 +123,28 @@ def differences_table(rows, criterion):
     return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
 
 
+def seed_sentence(rows, criterion):
+    """What the spread over seeds says of the CLIP score, beside the bootstrap's.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of one source, from `clipsim.seeds.seed_spread`.
+    criterion : {"accuracy", "balanced_accuracy"}
+    """
+    of = {row["statistic"]: row for row in rows if row["metric"] == "clip_score"}
+    if len(of["auc"]["values"]) < 2:
+        return "One seed has no spread."
+    parts = [
+        f"{words} {of[name]['mean']:.3f}, sd over seeds {of[name]['sd']:.3f} "
+        f"(bootstrap {of[name]['bootstrap_sd']:.3f})"
+        for name, words in ((criterion, criterion.replace("_", " ")), ("auc", "AUC"))
+    ]
+    thresholds = of["threshold"]["values"]
+    chosen = f"thresholds from {min(thresholds):.2f} to {max(thresholds):.2f}"
+    return f"CLIP score, mean of {len(thresholds)} seeds: {'; '.join(parts)}; {chosen}."
+
+
 def p_text(p_value):
     """A p-value to three digits, "< .001" below."""
     return "< .001" if p_value < 0.001 else f"{p_value:.3f}".replace("0.", ".", 1)

@@ -1,9 +1,11 @@
 """A contact sheet of a metric's most confident errors."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from clipsim.sheets import show_picture, text_below, wrapped
+from clipsim.sheets import show_picture, text_below
 from clipsim.style import PAGE_IN
 from clipsim.worst_cases import ERRORS, FALSE_ALARM
 
@@ -35,7 +37,7 @@ def worst_case_sheet(metric, cases, descriptions, images, pairs, clip_scores):
         A row per case; a kind without an error has a sentence in the place of its pictures.
     """
     rows = max(1, *(len(cases[error]) for error in ERRORS))
-    figure = plt.figure(figsize=(PAGE_IN, 0.4 + 2.75 * rows))
+    figure = plt.figure(figsize=(PAGE_IN, 0.4 + 3.0 * rows))
     halves = figure.subfigures(1, 2, wspace=0.03)
     for half, error in zip(halves, ERRORS, strict=True):
         half.suptitle(HEADINGS[error], fontsize=9, fontweight="bold", x=0.02, ha="left")
@@ -69,7 +71,11 @@ def _draw_case(axes, metric, case, descriptions, images, pairs, clip_scores):
     for axis, image_id, lines in zip(axes, ids, descriptions, strict=True):
         show_picture(axis, images.pixels(str(image_id)))
         shown = [
-            f"{value:.2f}  " + wrapped(text, CHARACTERS, LINES).replace("\n", "\n         ")
+            f"{value:.2f}".replace("-", "−")
+            + "  "
+            + textwrap.fill(text, CHARACTERS, max_lines=LINES, placeholder=" …").replace(
+                "\n", "\n         "
+            )
             for value, text in lines
         ]
         text_below(axis, "\n".join(shown), 6)
