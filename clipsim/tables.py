@@ -160,6 +160,11 @@ def named(name, source):
     return "_".join(filter(None, [name, source]))
 
 
+def caption(text, source=""):
+    """A figure's caption as Markdown, with who judged the pairs, where there are several."""
+    return f"*{SOURCES[source].capitalize()}: {text}*" if source else f"*{text}*"
+
+
 def recall_table(recall):
     """Recall in both directions as a table (fractions), from `retrieval_recall`."""
     table = pd.DataFrame({name: recall[name] for name in ("image_to_text", "text_to_image")}).T
