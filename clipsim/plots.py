@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_curve
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 from clipsim.evaluation import METRICS, sweep
 from clipsim.style import COLUMN_IN, IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
@@ -138,6 +138,34 @@ def roc_curves(scores, similar):
         )
     axis.set(xlabel="others called similar", ylabel="similar called similar", aspect="equal")
     axis.legend(loc="lower right")
+    return figure, pd.concat(tables, ignore_index=True)
+
+
+def precision_recall_curves(scores, similar):
+    """Precision against recall of all metrics; the grey line is the share of similar pairs."""
+    figure, axis = plt.subplots(figsize=(COLUMN_IN, COLUMN_IN))
+    axis.axhline(np.mean(similar), color="#cccccc", linewidth=0.8)
+    tables = []
+    for metric in (metric for metric in METRICS if metric.key in scores):
+        precision, recall, _ = precision_recall_curve(similar, scores[metric.key])
+        # The last point, no pair called similar, has a precision by convention only.
+        precision, recall = precision[:-1], recall[:-1]
+        axis.plot(
+            recall,
+            precision,
+            linestyle=IDENTITY[metric.key]["linestyle"],
+            markevery=0.15,
+            label=metric.label,
+            **marker_style(metric.key),
+        )
+        tables.append(
+            pd.DataFrame({"metric": metric.key, "recall": recall, "precision": precision})
+        )
+    axis.set(
+        xlabel="recall: similar called similar", ylabel="precision: called similar that are",
+        xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal",
+    )  # fmt: skip
+    figure.legend(loc="outside lower center", ncols=2)
     return figure, pd.concat(tables, ignore_index=True)
 
 

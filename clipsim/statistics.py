@@ -57,11 +57,34 @@ def with_intervals(names, statistics, n, samples):
     dict
         `name` and `name_ci95` for each.
     """
+    return summary(*resampled(names, statistics, n, samples))
+
+
+def resampled(names, statistics, n, samples):
+    """Values of named statistics on all n observations, and on every bootstrap sample.
+
+    Statistics of the same samples are paired: their differences have intervals of their own.
+
+    Parameters as `with_intervals`.
+
+    Returns
+    -------
+    values : dict of str to float
+    spread : dict of str to array of float, shape (B,)
+    """
     values = statistics(np.arange(n))
-    spread = np.array([statistics(sample) for sample in samples]).T
+    spread = np.array([statistics(sample) for sample in samples], dtype=float).T
+    return (
+        {name: float(value) for name, value in zip(names, values, strict=True)},
+        dict(zip(names, spread, strict=True)),
+    )
+
+
+def summary(values, spread):
+    """What `resampled` gave as `name` and `name_ci95`."""
     row = {}
-    for name, value, resampled in zip(names, values, spread, strict=True):
-        row |= {name: float(value), f"{name}_ci95": interval(resampled)}
+    for name, value in values.items():
+        row |= {name: value, f"{name}_ci95": interval(spread[name])}
     return row
 
 

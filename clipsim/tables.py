@@ -98,6 +98,73 @@ def paper_and_run(rows):
     return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
 
 
+def differences_table(rows, criterion):
+    """The CLIP score's lead over the other metrics, as Markdown.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `clipsim.differences.metric_differences`.
+    criterion : {"accuracy", "balanced_accuracy"}
+    """
+    with_source = any("source" in row for row in rows)
+    names = list(dict.fromkeys(("accuracy", criterion, "auc", "average_precision")))
+    words = {"auc": "AUC"}
+    head = ["CLIP score less", *(words.get(n, n.replace("_", " ")) + " [95 %]" for n in names)]
+    head += ["p (McNemar)", "p (bootstrap)", "p (Holm)"]
+    head = ["judged by", *head] if with_source else head
+    table = [head, ["---"] * len(head)]
+    for row in rows:
+        cells = [LABELS[row["baseline"], row["baseline_variant"]].label]
+        cells += [_with_interval(row, f"difference_{name}", "+.2f") for name in names]
+        tests = ["–", p_text(row["p"])]
+        cells += [*(tests if row["mcnemar_p"] is None else tests[::-1]), p_text(row["p_holm"])]
+        table.append([SOURCES[row["source"]], *cells] if with_source else cells)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
+
+
+def seed_sentence(rows, criterion):
+    """What the spread over seeds says of the CLIP score, beside the bootstrap's.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of one source, from `clipsim.seeds.seed_spread`.
+    criterion : {"accuracy", "balanced_accuracy"}
+    """
+    of = {row["statistic"]: row for row in rows if row["metric"] == "clip_score"}
+    if len(of["auc"]["values"]) < 2:
+        return "One seed has no spread."
+    parts = [
+        f"{words} {of[name]['mean']:.3f}, sd over seeds {of[name]['sd']:.3f} "
+        f"(bootstrap {of[name]['bootstrap_sd']:.3f})"
+        for name, words in ((criterion, criterion.replace("_", " ")), ("auc", "AUC"))
+    ]
+    thresholds = of["threshold"]["values"]
+    chosen = f"thresholds from {min(thresholds):.2f} to {max(thresholds):.2f}"
+    return f"CLIP score, mean of {len(thresholds)} seeds: {'; '.join(parts)}; {chosen}."
+
+
+def p_text(p_value):
+    """A p-value to three digits, "< .001" below."""
+    return "< .001" if p_value < 0.001 else f"{p_value:.3f}".replace("0.", ".", 1)
+
+
+def of_source(rows, source):
+    """The rows of one source; all, where there is but one."""
+    return [row for row in rows if row.get("source", "") == source]
+
+
+def named(name, source):
+    """A figure's name with its source, where there are several."""
+    return "_".join(filter(None, [name, source]))
+
+
+def caption(text, source=""):
+    """A figure's caption as Markdown, with who judged the pairs, where there are several."""
+    return f"*{SOURCES[source].capitalize()}: {text}*" if source else f"*{text}*"
+
+
 def recall_table(recall):
     """Recall in both directions as a table (fractions), from `retrieval_recall`."""
     table = pd.DataFrame({name: recall[name] for name in ("image_to_text", "text_to_image")}).T
@@ -106,6 +173,6 @@ def recall_table(recall):
     return table.rename_axis("direction").reset_index()
 
 
-def _with_interval(row, name):
+def _with_interval(row, name, form=".2f"):
     low, high = row[f"{name}_ci95"]
-    return f"{row[name]:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{row[name]:{form}} [{low:{form}}, {high:{form}}]"

@@ -97,3 +97,33 @@ def test_retrieval(results):
         assert 0 <= values[0] <= values[-1] <= 1
     assert recall["pool_size"] >= 1
     assert recall["n_images"] >= 1
+
+
+def test_differences_between_metrics(results):
+    found = results["05_threshold_sweeps"]["results"]
+    rows = found["differences"]
+    assert [row["baseline"] for row in rows].count("ssim") == 2
+    for row in rows:
+        assert row["resampled"] == "pairs"
+        assert row["mcnemar_p"] == row["p"] <= row["p_holm"] <= 1
+        low, high = row["difference_auc_ci95"]
+        assert low <= row["difference_auc"] <= high
+    seeds = {row["metric"]: row for row in found["seeds"] if row["statistic"] == "auc"}
+    assert seeds.keys() == {"clip_score", "image_cosine"}
+    for metric, row in seeds.items():
+        own = next(r for r in found["table1"] if r["metric"] == metric)
+        assert row["values"][0] == own["auc"]
+        assert len(row["values"]) == 2
+    assert {f["claim"] for f in found["findings"]} == {"clip_beats_ssim_fsim"}
+
+
+def test_worst_cases(run, results):
+    profile, _ = run
+    found = results["06_figures_1_to_4"]["results"]
+    for case in found["worst_cases"]:
+        assert (case["score"] >= case["threshold"]) == (not case["similar"])
+        assert 0 <= case["margin"] <= 1
+    for metric in METRICS:
+        assert (profile.figures_dir / f"sheet_worst_{metric}.png").is_file()
+        shown = sum(case["metric"] == metric for case in found["worst_cases"])
+        assert shown == sum(min(3, n) for n in found["n_errors"][metric].values())

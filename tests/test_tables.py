@@ -8,7 +8,7 @@ import pytest
 
 from clipsim.config import Profile
 from clipsim.style import IDENTITY, save_figure
-from clipsim.tables import paper_and_run, recall_table, table_1_markdown, write_table_1
+from clipsim.tables import caption, paper_and_run, recall_table, table_1_markdown, write_table_1
 
 ROW = {
     "metric": "ssim",
@@ -50,6 +50,11 @@ def test_recall_table_has_a_row_per_direction():
     table = recall_table(directions | {"pool_size": 50, "n_images": 10})
     assert table.queries.tolist() == [10, 50]
     assert table.candidates.tolist() == [50, 10]
+
+
+def test_a_caption_names_the_judges_and_is_no_bullet():
+    assert caption("5 pairs.") == "*5 pairs.*"
+    assert caption("5 pairs.", "crowd") == "*Crowd: 5 pairs.*"
 
 
 @pytest.fixture

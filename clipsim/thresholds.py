@@ -1,0 +1,153 @@
+"""Decision thresholds, what they are chosen on, and how often they are right.
+
+A threshold is never tuned on the pairs it is reported on: it comes from validation pairs, or,
+where all pairs are of one split, from the pairs that share no group of images (cross-fitting).
+"""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+N_GROUPS = 10
+DECISION = ("accuracy", "balanced_accuracy")
+
+
+def best_threshold(scores, similar, criterion="accuracy"):
+    """The threshold that a criterion chooses; pairs with score ≥ threshold are called similar.
+
+    Parameters
+    ----------
+    scores : array of float, shape (P,)
+    similar : array of bool or {0, 1}, shape (P,)
+    criterion : {"accuracy", "balanced_accuracy"}
+
+    Returns
+    -------
+    float
+        Candidates lie midway between neighbouring distinct scores, and one beyond either end.
+        Of the longest run of neighbouring candidates that share the best value (the first
+        such run), the middle one (the lower of two).
+
+    Raises
+    ------
+    ValueError
+        If there are not both similar and other pairs, a pair has another label (such as the -1
+        of pairs in between), or a score is not a number.
+    """
+    scores, similar = np.asarray(scores, dtype=float), np.asarray(similar)
+    if scores.shape != similar.shape or scores.ndim != 1:
+        raise ValueError(f"scores {scores.shape} and labels {similar.shape}: expected (P,) both")
+    if not np.isfinite(scores).all():
+        raise ValueError(f"{(~np.isfinite(scores)).sum()} scores are not finite numbers")
+    if not np.isin(similar, [0, 1]).all():
+        raise ValueError("a threshold needs pairs labelled 0 or 1; leave out those in between")
+    similar = similar.astype(bool)
+    if similar.all() or not similar.any():
+        raise ValueError("a threshold needs similar pairs and other pairs to choose from")
+    levels = np.unique(scores)
+    lower, upper = levels[:-1], levels[1:]
+    middles = (lower + upper) / 2
+    middles = np.where(middles > lower, middles, upper)  # of neighbouring floats it is no third
+    beyond = np.maximum(1e-6, np.spacing(np.abs(levels[[0, -1]])))
+    candidates = np.concatenate([[levels[0] - beyond[0]], middles, [levels[-1] + beyond[1]]])
+    # Similar pairs kept (hits) and other pairs left out (rejections) at each candidate.
+    hits = similar.sum() - np.searchsorted(np.sort(scores[similar]), candidates)
+    rejections = np.searchsorted(np.sort(scores[~similar]), candidates)
+    if criterion == "accuracy":
+        value = hits + rejections
+    elif criterion == "balanced_accuracy":
+        value = hits * (~similar).sum() + rejections * similar.sum()
+    else:
+        raise ValueError(f"criterion={criterion!r}: expected accuracy or balanced_accuracy")
+    best = np.flatnonzero(value == value.max())
+    runs = np.split(best, np.flatnonzero(np.diff(best) > 1) + 1)
+    longest = max(runs, key=len)
+    return float(candidates[longest[(len(longest) - 1) // 2]])
+
+
+def held_out_thresholds(pairs, scores, criterion, seed):
+    """For each evaluated pair, a threshold chosen without it.
+
+    Parameters
+    ----------
+    pairs : LabelledPairs
+    scores : array of float, shape (P,)
+    criterion : {"accuracy", "balanced_accuracy"}
+    seed : int
+        Of the image groups in cross-fitting.
+
+    Returns
+    -------
+    array of float, shape (P,)
+        NaN for pairs that are not evaluated: validation pairs, and pairs in between. Test
+        pairs all have the threshold of the validation pairs. With the split "cross" the images
+        fall into ten groups, and a pair in groups f and g has the threshold chosen on the
+        pairs with no image in f or g.
+    """
+    thresholds = np.full(len(pairs), np.nan)
+    labelled = pairs.similar >= 0
+    if (pairs.split != "cross").all():
+        chosen_on = labelled & (pairs.split == "val")
+        threshold = best_threshold(scores[chosen_on], pairs.similar[chosen_on], criterion)
+        thresholds[labelled & (pairs.split == "test")] = threshold
+        return thresholds
+    ids = pairs.image_ids
+    groups = np.random.default_rng(seed).permutation(np.arange(len(ids)) % N_GROUPS)
+    group = dict(zip(ids, groups.tolist(), strict=True))
+    group_a = np.array([group[i] for i in pairs.id_a.tolist()])
+    group_b = np.array([group[i] for i in pairs.id_b.tolist()])
+    low, high = np.minimum(group_a, group_b), np.maximum(group_a, group_b)
+    for f, g in sorted(set(zip(low.tolist(), high.tolist(), strict=True))):
+        inside = labelled & (low == f) & (high == g)
+        chosen_on = labelled & ~np.isin(group_a, [f, g]) & ~np.isin(group_b, [f, g])
+        thresholds[inside] = best_threshold(scores[chosen_on], pairs.similar[chosen_on], criterion)
+    return thresholds
+
+
+def decision_statistics(similar, scores, thresholds):
+    """Accuracy and balanced accuracy as a function of a sample.
+
+    Parameters
+    ----------
+    similar : array of int8, shape (P,)
+        1 similar, 0 not, -1 in between: not counted.
+    scores, thresholds : array of float, shape (P,)
+
+    Returns
+    -------
+    callable
+        Index array to a tuple as `DECISION`; NaN without both classes.
+    """
+    labelled, alike = similar >= 0, similar == 1
+    # 2 · truth + decision, so that one count per sample holds all four cells.
+    cell = 2 * alike + (np.asarray(scores) >= thresholds)
+
+    def statistics(index):
+        counts = np.bincount(cell[index[labelled[index]]], minlength=4)
+        rejections, false_alarms, misses, hits = counts.tolist()
+        n_similar, n_other = hits + misses, rejections + false_alarms
+        if not (n_similar and n_other):
+            return np.nan, np.nan
+        accuracy = (hits + rejections) / (n_similar + n_other)
+        return accuracy, (hits / n_similar + rejections / n_other) / 2
+
+    return statistics
+
+
+def sweep(scores, similar, thresholds):
+    """Accuracy and balanced accuracy at each of a list of thresholds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns threshold, accuracy, balanced_accuracy.
+    """
+    rows = [
+        {
+            "threshold": threshold,
+            "accuracy": accuracy_score(similar, scores >= threshold),
+            "balanced_accuracy": balanced_accuracy_score(similar, scores >= threshold),
+        }
+        for threshold in thresholds
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,124 @@
+"""The threshold a criterion chooses: against brute force, at ties, plateaus and extremes."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from test_evaluation import joined, labelled_pairs
+
+from clipsim.thresholds import best_threshold, decision_statistics, held_out_thresholds, sweep
+
+CRITERIA = {"accuracy": accuracy_score, "balanced_accuracy": balanced_accuracy_score}
+
+
+def rule(scores, similar, criterion):
+    """The documented rule, word for word and slowly."""
+    levels = sorted(set(scores))
+    candidates = [levels[0] - 1e-6]
+    candidates += [(a + b) / 2 for a, b in pairwise(levels)]
+    candidates += [levels[-1] + 1e-6]
+    function = CRITERIA[criterion]
+    values = [function(similar, [s >= c for s in scores]) for c in candidates]
+    runs, run = [], []
+    for candidate, value in zip(candidates, values, strict=True):
+        if value > max(values) - 1e-12:
+            run.append(candidate)
+        elif run:
+            runs.append(run)
+            run = []
+    runs += [run] if run else []
+    longest = next(r for r in runs if len(r) == max(map(len, runs)))
+    return longest[(len(longest) - 1) // 2]
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("seed", range(40))
+def test_equal_to_the_rule_in_words(seed, criterion):
+    rng = np.random.default_rng(seed)
+    similar = (rng.random(25) < rng.choice([0.1, 0.5, 0.8])).astype(int)
+    similar[:2] = 0, 1
+    # Few levels: ties within and between the classes, and plateaus.
+    scores = rng.integers(8, size=25) / 4 + similar * rng.choice([-0.5, 0.0, 0.5])
+    chosen = best_threshold(scores, similar, criterion)
+    assert chosen == pytest.approx(rule(scores.tolist(), similar, criterion))
+
+
+def test_criteria_differ_where_the_classes_are_unbalanced():
+    similar = np.array([1] * 3 + [0] * 97)
+    scores = np.concatenate([[2.5, 2.5, 2.5], np.arange(97) % 4])
+    # Accuracy does best to call nothing similar; balanced accuracy finds the similar pairs.
+    assert best_threshold(scores, similar, "accuracy") > 3
+    assert best_threshold(scores, similar, "balanced_accuracy") == pytest.approx(2.25)
+
+
+def test_a_constant_score_gets_one_constant_answer():
+    for similar in ([0, 0, 1], [0, 1, 1]):
+        threshold = best_threshold([0.3] * 3, similar)
+        assert (threshold <= 0.3) == (np.mean(similar) > 0.5)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e15])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_neighbouring_floats_and_large_ones_are_told_apart(scale, criterion):
+    low = scale
+    high = np.nextafter(low, np.inf)
+    scores, similar = [low, low, high, high], [0, 0, 1, 1]
+    called = np.array(scores) >= best_threshold(scores, similar, criterion)
+    assert called.tolist() == [False, False, True, True]
+    reverse = np.array(scores) >= best_threshold(scores, [1, 1, 0, 0], criterion)
+    assert reverse.all() or not reverse.any()  # no threshold is right: one constant answer
+
+
+@pytest.mark.parametrize(
+    ("scores", "similar", "message"),
+    [
+        ([0.1, np.nan], [0, 1], "1 scores are not finite"),
+        ([0.1, np.inf], [0, 1], "not finite"),
+        ([0.1, 0.2, 0.3], [0, 1, -1], "leave out those in between"),
+        ([0.1, 0.2, 0.3], [0, 1], r"\(3,\) and labels \(2,\)"),
+        ([0.1, 0.2], [0, 0], "similar pairs and other pairs"),
+        ([], [], "similar pairs and other pairs"),
+    ],
+)
+def test_what_no_threshold_can_be_chosen_from(scores, similar, message):
+    with pytest.raises(ValueError, match=message):
+        best_threshold(scores, similar)
+
+
+def test_an_unknown_criterion_is_named():
+    with pytest.raises(ValueError, match="criterion='f1'"):
+        best_threshold([0.1, 0.2], [0, 1], "f1")
+
+
+def test_thresholds_do_not_depend_on_the_order_of_the_pairs():
+    pairs = joined(labelled_pairs(50, "val", 1), labelled_pairs(50, "test", 2))
+    rng = np.random.default_rng(3)
+    scores = rng.normal(size=100).round(1)
+    order = rng.permutation(100)
+    shuffled = held_out_thresholds(pairs.where(order), scores[order], "accuracy", 0)
+    straight = held_out_thresholds(pairs, scores, "accuracy", 0)
+    np.testing.assert_array_equal(shuffled, straight[order])
+
+
+def test_decisions_of_a_sample_are_the_libraries():
+    rng = np.random.default_rng(4)
+    similar = rng.integers(-1, 2, size=120).astype(np.int8)
+    scores, thresholds = rng.normal(size=120), rng.normal(size=120)
+    thresholds[similar < 0] = np.nan  # pairs in between have none
+    statistics = decision_statistics(similar, scores, thresholds)
+    for index in (np.arange(120), rng.integers(120, size=200)):
+        kept = index[similar[index] >= 0]
+        called = scores[kept] >= thresholds[kept]
+        assert statistics(index) == pytest.approx(
+            (accuracy_score(similar[kept], called), balanced_accuracy_score(similar[kept], called))
+        )
+    assert np.isnan(statistics(np.flatnonzero(similar == 0))).all()
+
+
+def test_the_sweep_is_best_where_the_threshold_is():
+    rng = np.random.default_rng(5)
+    similar = rng.integers(2, size=80)
+    scores = rng.normal(size=80) + similar
+    table = sweep(scores, similar, [best_threshold(scores, similar), *np.linspace(-3, 4, 300)])
+    assert table.accuracy.idxmax() == 0
