@@ -95,7 +95,7 @@ class Profile:
     # evaluation
     threshold_criterion: Literal["accuracy", "balanced_accuracy"] = "accuracy"
     n_bootstrap: Count = 1000
-    n_seeds: Count = 5  # trainings whose spread is reported; notebooks 08 to 10
+    n_seeds: Count = 5  # trainings whose spread is reported
 
     def __post_init__(self):
         image, text = ENCODERS[self.encoders]
