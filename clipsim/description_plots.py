@@ -69,8 +69,9 @@ def normalisation_at_fixed_threshold(table, criterion, space):
                 label = f"{pairs}, {labels[name]}"
                 right.plot(part.n, part[pairs], color=colour, linestyle=lines[name], label=label)
         left.plot(part.n, part[criterion], label=f"{of_space}, {labels[name]}", **style)
-    paper = next(m.paper_accuracy for m in METRICS if m.key == "clip_score")
-    left.axhline(paper, color="#888888", linewidth=0.8, label="accuracy in the paper")
+    if criterion == "accuracy":  # the paper prints no balanced accuracy
+        paper = next(m.paper_accuracy for m in METRICS if m.key == "clip_score")
+        left.axhline(paper, color="#888888", linewidth=0.8, label="accuracy in the paper")
     for number, comparison in enumerate(COMPARISONS):
         colour = SIMILAR if comparison.similar else OTHER
         label = None if number else "the paper's figures"

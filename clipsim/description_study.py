@@ -174,16 +174,12 @@ def models_scores(profile, images, pairs, pool, counts):
     list of ModelScores
     """
     wide = replace(profile, n_descriptions=max(counts), vector_space="joint")
-    text_vectors, scored = None, []
+    scored = []
     for number, model in enumerate(models_of_seeds(profile, images)):
-        retrieval = retrieval_of(wide, model, images, pool)
-        if text_vectors is None or not model.is_frozen:
-            text_vectors = model.encode_texts(pool, space="text")
-        vectors = {"joint": retrieval.pool_vectors, "text": text_vectors}
-        scores = model_scores(
-            profile.seed + number, retrieval, vectors, pairs, counts, profile.vector_space
-        )
-        scored.append(scores)
+        found = retrieval_of(wide, model, images, pool)
+        vectors = {"joint": found.pool_vectors, "text": model.encode_texts(pool, space="text")}
+        seed = profile.seed + number
+        scored.append(model_scores(seed, found, vectors, pairs, counts, profile.vector_space))
     return scored
 
 
