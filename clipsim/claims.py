@@ -111,12 +111,13 @@ def verdict(ci95, region):
     Returns
     -------
     {"supported", "not supported", "undecided"}
-        Whether the interval lies inside the region, outside it, or on its border.
+        Whether the interval lies inside the region, outside it, or touches its border: no
+        difference at all, [0, 0], does not support one above 0.
     """
     (low, high), (region_low, region_high) = ci95, region
     if not (math.isfinite(low) and math.isfinite(high)):
         return UNDECIDED
-    if region_low <= low and high <= region_high:
+    if region_low < low and high < region_high:
         return SUPPORTED
     if high < region_low or low > region_high:
         return NOT_SUPPORTED

@@ -18,6 +18,7 @@ from clipsim.claims import CLAIMS, finding, verdict
         ((0.02, 0.08), (-0.05, 0.05), "undecided"),
         ((0.06, 0.08), (-0.05, 0.05), "not supported"),
         ((0.0001, 0.01), (0, 0), "not supported"),  # one exception refutes "for any pair"
+        ((0.0, 0.0), (0, math.inf), "undecided"),  # no difference is none above 0
         ((0.0, 0.001), (0, 0), "undecided"),  # and no exception is no proof
         ((math.nan, 0.3), (0, math.inf), "undecided"),
     ],
