@@ -12,11 +12,13 @@ import torch
 from clipsim.model.examples import batch_loader, epoch_examples
 from clipsim.model.features import encoded_texts, image_features, stored_features
 from clipsim.model.trainer import Trainer, TrainingError
+from clipsim.model.validation import Validation
 from clipsim.results import device_name
 from clipsim.wording import duration, gibibytes
 
 SAMPLE = 32  # images that are encoded to be timed
-N_WARM, N_TIMED = 1, 3
+N_WARM, LEAST_TIMED, MOST_TIMED = 2, 3, 200
+LEAST_S = 1.0  # that the timed steps must take together
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,7 @@ def training_estimate(profile, images, folder):
     trainer = Trainer(profile, sample, folder)
     counts = [len(images.captions[i]) for i in images.indices("train")]
     features_s = _features_s(trainer.model, images, sample) if trainer.model.is_frozen else 0.0
-    step_s = _step_s(trainer)
-    validation_s = _seconds(lambda: trainer.validation.recall(trainer.model))
+    step_s, n_timed = _step_s(trainer)
     weights, moments = trainer.model.trained_state(), trainer.optimizer.state_dict()["state"]
     weights_bytes = sum(_bytes(weight) for weight in weights.values())
     state_bytes = weights_bytes + sum(_bytes(v) for m in moments.values() for v in m.values())
@@ -98,10 +99,10 @@ def training_estimate(profile, images, folder):
         f"{torch.get_num_threads()} threads",
         features_s=features_s,
         step_s=step_s,
-        validation_s=validation_s * len(images.indices("val")) / len(parts[1]),
+        validation_s=_validation_s(trainer, images.subset(images.indices("val"))),
         n_steps=trainer.steps_of(counts) * profile.epochs,
         n_validations=profile.epochs + 1,
-        n_timed=N_TIMED,
+        n_timed=n_timed,
         peak_bytes=_peak_bytes(trainer.accelerator.device),
         disk_bytes=weights_bytes + state_bytes * (profile.keep + 1),  # one while it is written
         free_bytes=_free_bytes(folder),
@@ -131,20 +132,36 @@ def _features_s(model, images, sample):
 
 
 def _step_s(trainer):
-    """Seconds of a step, reading included; the first is left out."""
+    """Seconds of a step, reading included, and how many were timed; the first ones are not."""
     profile, device = trainer.profile, trainer.accelerator.device
     shape = profile.gradient_accumulation, trainer.accelerator.num_processes, profile.batch_size
     examples = epoch_examples(trainer.counts, 1, profile.seed)  # too few: they are repeated
-    steps = np.resize(examples, (N_WARM + N_TIMED, *shape, 2))
-    own = steps[:, :, trainer.accelerator.process_index]
-    batches = own.reshape(-1, *own.shape[2:])
+    step = np.resize(examples, (*shape, 2))
+    own = step[:, trainer.accelerator.process_index]
+    batches = np.resize(own, (MOST_TIMED * len(own), *own.shape[1:]))
     loader = iter(batch_loader(trainer.dataset, batches, profile.workers, device))
     trainer.model.train()
-    for step in steps[:N_WARM]:
-        trainer.take_step(loader, step)
-    timed = _seconds(lambda: [trainer.take_step(loader, step) for step in steps[N_WARM:]])
+    times = []
+    while len(times) < MOST_TIMED and (
+        len(times) < N_WARM + LEAST_TIMED or sum(times[N_WARM:]) < LEAST_S
+    ):
+        times.append(_seconds(lambda: trainer.take_step(loader, step)))
     trainer.model.eval()
-    return timed / N_TIMED
+    return sum(times[N_WARM:]) / len(times[N_WARM:]), len(times[N_WARM:])
+
+
+def _validation_s(trainer, images):
+    """Seconds of a validation: of all features where they are frozen, else of the sample's part."""
+    model, part = trainer.model, trainer.validation
+    if not model.is_frozen:
+        return _seconds(lambda: part.recall(model)) * len(images) / len(part.images)
+    n_captions = sum(len(group) for group in images.captions)
+    features = (
+        torch.randn(len(images), model.image_backbone.width),
+        torch.randn(n_captions, model.text_backbone.width),
+    )
+    whole = Validation(model, images, trainer.accelerator, features)
+    return _seconds(lambda: whole.recall(model))
 
 
 def _seconds(work):

@@ -132,7 +132,8 @@ def _cache_file(model, modality, names, content):
     backbone = getattr(profile, f"{modality}_encoder")
     what = [backbone, profile.weights, profile.mixed_precision, str(model.device), content]
     what += [profile.text_pooling, profile.max_tokens] if modality == "text" else []
-    what += [profile.seed] if "tiny" in backbone or profile.weights == "random" else []
+    if "tiny" in backbone or profile.weights == "random":  # drawn one after the other
+        what += [profile.seed, profile.image_encoder, profile.text_encoder]
     what += [torch.get_num_threads(), version("torch"), version("timm"), version("transformers")]
     return CACHE / f"{modality}-features-{_digest(what)}-{_digest(names)}.safetensors"
 

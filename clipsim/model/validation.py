@@ -10,16 +10,20 @@ from clipsim.retrieval import retrieval_recall
 class Validation:
     """The validation images and all their captions; frozen features are computed once.
 
-    With trained backbones each process encodes a part, and all get the whole.
+    With trained backbones each process encodes a part, and all get the whole. `features` are
+    those of the images and of the captions, where the caller has them.
     """
 
-    def __init__(self, model, images, accelerator):
+    def __init__(self, model, images, accelerator, features=None):
         self.images, self.accelerator = images, accelerator
         self.captions = [caption for group in images.captions for caption in group]
         self.owner = np.repeat(np.arange(len(images)), [len(group) for group in images.captions])
         if model.is_frozen:
-            self.image_features = image_features(model, images)
-            self.text_features = text_features(model, self.captions)
+            features = features or (
+                image_features(model, images),
+                text_features(model, self.captions),
+            )
+            self.image_features, self.text_features = features
 
     def recall(self, model):
         """Recall of the images against all these captions (`retrieval_recall`)."""
