@@ -21,9 +21,7 @@ from clipsim.model.encoders import (
     image_backbone,
     text_backbone,
 )
-from clipsim.model.training import train
-from clipsim.pipeline import description_scores, retrieval_of, trained_model
-from clipsim.results import StaleError
+from clipsim.pipeline import description_scores, retrieval_of, train_or_load
 from clipsim.scoring import score_pairs
 
 # What a comparison costs: a minute for two random backbones and twelve trainings on two cores.
@@ -140,10 +138,7 @@ def encoder_scores(profile, images, pairs, encoders):
             epochs=min(EPOCHS, profile.epochs),
         )
         folder = profile.work_dir / "encoders" / study.hash[:8]
-        try:
-            model = trained_model(study, images, folder)
-        except StaleError:
-            model = train(study, images, folder)
+        model = train_or_load(study, images, folder)
         retrieval = retrieval_of(study, model, images, caption_pool(study, images))
         for name, values in description_scores(study, retrieval, pairs).items():
             scores.setdefault(name, []).append(values)

@@ -151,7 +151,7 @@ def _step_s(trainer):
 
 
 def _validation_s(trainer, images):
-    """Seconds of a validation: of all features where they are frozen, else of the sample's part."""
+    """Seconds of a validation: the real one on frozen features, else scaled from the sample."""
     model, part = trainer.model, trainer.validation
     if not model.is_frozen:
         return _seconds(lambda: part.recall(model)) * len(images) / len(part.images)
