@@ -198,7 +198,7 @@ def sentence(outcome):
     """A finding in words, for a caption: the experiment, its number, the verdict."""
     low, high = outcome["ci95"]
     numbers = ""
-    if np.isfinite(outcome["estimate"]):
+    if np.isfinite([outcome["estimate"], low, high]).all():
         trainings = f"{outcome['n_seeds']} training{'s' if outcome['n_seeds'] != 1 else ''}"
         numbers = (
             f": {outcome['estimate']:+.2f} [{low:+.2f}, {high:+.2f}] ({outcome['n_pairs']:,} "

@@ -13,6 +13,8 @@ from clipsim.claims import finding
 from clipsim.data.captioned import LabelledPairs
 from clipsim.statistics import interval, resamples
 
+FEWEST = 10  # pairs of a class; resampling fewer makes intervals that are too short
+
 
 @dataclass(frozen=True, eq=False)
 class ResampledPairs:
@@ -139,18 +141,23 @@ def finding_of(claim, experiment, values, resampled, **region):
         As in `clipsim.claims.finding`.
     values : array of float, shape (1 + B,) or (S, 1 + B)
     resampled : ResampledPairs or sequence of ResampledPairs
-        What the statistic is of; several where independent groups are compared.
+        What the statistic is of; several where independent groups are compared. With fewer
+        than ten pairs of a class in one of them there is no interval, and the claim is undecided.
     **region
         `region`, if the claim's is not above 0.
     """
     groups = [resampled] if isinstance(resampled, ResampledPairs) else list(resampled)
     row = measured("value", values)
     units = sorted({group.unit for group in groups})
+    fewest = min(int(np.sum(g.pairs.similar == label)) for g in groups for label in (0, 1))
+    few = fewest < FEWEST
     return finding(
         claim,
-        experiment,
+        f"{experiment}; {fewest} pairs of a class: too few, undecided by rule"
+        if few
+        else experiment,
         row["value"],
-        row["value_ci95"],
+        (np.nan, np.nan) if few else row["value_ci95"],
         n_pairs=sum(len(group.pairs) for group in groups),
         n_seeds=len(values) if np.ndim(values) == 2 else 1,
         interval=f"{' and '.join(units)} resampled, models held fixed",

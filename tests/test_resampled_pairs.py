@@ -100,6 +100,14 @@ def test_a_finding_follows_the_data(shift, expected):
     assert (found["verdict"], found["n_pairs"], found["n_seeds"]) == (expected, 80, 2)
 
 
+def test_a_handful_of_pairs_decides_nothing():
+    sample = ResampledPairs.of(pairs_of([1, 0] * 9), PROFILE)
+    scores = np.tile([1.0, 0.0], 9)
+    found = finding_of("fine_grained", "AUC", sample.auc(scores) - 0.5, sample)
+    assert (found["estimate"], found["verdict"]) == (0.5, "undecided")
+    assert "9 pairs of a class: too few" in found["experiment"]
+
+
 def test_one_class_leaves_the_claim_undecided():
     sample = ResampledPairs.of(pairs_of([1, 1, 1]), PROFILE)
     found = finding_of("fine_grained", "", sample.auc(np.arange(3)) - 0.5, sample)
