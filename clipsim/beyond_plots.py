@@ -10,6 +10,7 @@ from clipsim.style import COLUMN_IN, IDENTITY, OTHER, PAGE_IN, marker_style
 LABEL = {metric.key: metric.label for metric in METRICS}
 CHANCE = {"color": "#bbbbbb", "linewidth": 0.8, "zorder": 0}
 SHADE = "#555555"
+BESIDE = 104  # per cent: the control, beside the last step
 WIDTH = 0.5  # of a group of markers, in units of the groups' distance
 
 
@@ -82,9 +83,9 @@ def pool_chart(rows):
         label="fitting removed",
         **marker_style("clip_score"),
     )
-    draw_intervals(axis, [100], [control], "auc", SHADE)
+    draw_intervals(axis, [BESIDE], [control], "auc", SHADE)
     axis.plot(
-        100, control["auc"], linestyle="", marker="o", color=SHADE, markerfacecolor="white",
+        BESIDE, control["auc"], linestyle="", marker="o", color=SHADE, markerfacecolor="white",
         label="as many others removed",
     )  # fmt: skip
     axis.axhline(0.5, **CHANCE)

@@ -160,5 +160,7 @@ def photograph_pairs(images, profile, n_pairs, split):
     found = caption_pairs(
         replace(images, split=relabelled), replace(profile, pairs="captions", n_pairs=n_pairs)
     )
+    details = {key: found.details[key] for key in ("made_of", "favours")}
+    details[split] = found.details["test"]
     found = found.where(found.split == "test")
-    return replace(found, split=np.full(len(found), "cross"))
+    return replace(found, split=np.full(len(found), "cross"), details=details)

@@ -46,7 +46,7 @@ def test_pool_chart_marks_the_control_apart():
     rows = [row(removed=f"{s}%", auc=1 - s / 200) for s in (0, 50, 100)]
     rows.append(row(removed="as many others", auc=0.99))
     figure, numbers = plots.pool_chart(rows)
-    assert {(0, 1), (50, 0.75), (100, 0.5), (100, 0.99)} <= shown(figure.axes[0])
+    assert {(0, 1), (50, 0.75), (100, 0.5), (plots.BESIDE, 0.99)} <= shown(figure.axes[0])
     assert len(numbers) == 4
 
 

@@ -84,3 +84,5 @@ def test_photographs_of_the_split_asked_for(split):
     assert {*pairs.id_a, *pairs.id_b} <= of_split
     assert (pairs.similar == 1).sum() == (pairs.similar == 0).sum() == 5
     np.testing.assert_array_equal(pairs.split, "cross")
+    assert pairs.details[split]["pairs"] == 10
+    assert {"train", "val", "test"} & pairs.details.keys() == {split}
