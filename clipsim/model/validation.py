@@ -10,11 +10,11 @@ from clipsim.retrieval import retrieval_recall
 class Validation:
     """The validation images and all their captions; frozen features are computed once.
 
-    With trained backbones each process encodes a part, and all get the whole. `features` are
+    With trained backbones each process of `accelerator` encodes a part, and all get the whole. `features` are
     those of the images and of the captions, where the caller has them.
     """
 
-    def __init__(self, model, images, accelerator, features=None):
+    def __init__(self, model, images, accelerator=None, features=None):
         self.images, self.accelerator = images, accelerator
         self.captions = [caption for group in images.captions for caption in group]
         self.owner = np.repeat(np.arange(len(images)), [len(group) for group in images.captions])
@@ -38,11 +38,13 @@ class Validation:
         return retrieval_recall(image_vectors, text_vectors, self.owner, self.captions)
 
     def _part(self, n):
+        if self.accelerator is None:
+            return np.arange(n)
         parts = np.array_split(np.arange(n), self.accelerator.num_processes)
         return parts[self.accelerator.process_index]
 
     def _joined(self, vectors):
-        return np.concatenate(gather_object([vectors]))
+        return vectors if self.accelerator is None else np.concatenate(gather_object([vectors]))
 
 
 def matched_vectors(model, images):
