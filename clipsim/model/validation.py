@@ -10,8 +10,8 @@ from clipsim.retrieval import retrieval_recall
 class Validation:
     """The validation images and all their captions; frozen features are computed once.
 
-    With trained backbones each process of `accelerator` encodes a part, and all get the whole. `features` are
-    those of the images and of the captions, where the caller has them.
+    With trained backbones each process of `accelerator` encodes a part, and all get the whole.
+    `features` are those of the images and of the captions, where the caller has them.
     """
 
     def __init__(self, model, images, accelerator=None, features=None):
