@@ -31,8 +31,8 @@ def gathered_findings(profile, fingerprint):
     -------
     pandas.DataFrame
         A row per finding (`clipsim.claims.finding`) in the order of `CLAIMS`, with `text`,
-        `section` and `notebook` of its claim. A claim without a finding has one row, with
-        no estimate and the verdict "undecided".
+        `section` and `notebook` of its claim. A claim without a finding has one row, which
+        says why, without an estimate and with the verdict "undecided".
 
     Raises
     ------
@@ -47,7 +47,9 @@ def gathered_findings(profile, fingerprint):
     rows = []
     for claim in CLAIMS.values():
         known = {"text": claim.text, "section": claim.section, "notebook": claim.notebook}
-        none = {"claim": claim.key, "experiment": "none with these data", "verdict": UNDECIDED}
+        is_there = (NOTEBOOKS / f"{claim.notebook}.ipynb").is_file()
+        reason = "none with these data" if is_there else "not tested yet"
+        none = {"claim": claim.key, "experiment": reason, "verdict": UNDECIDED}
         rows += [known | found for found in recorded.get(claim.key, [none])]
     return pd.DataFrame(rows)
 
