@@ -16,7 +16,7 @@ from clipsim.pipeline import train_or_load
 from clipsim.results import StaleError, read_results
 
 STEM = "02_recipes"
-N_TRAIN, N_VAL = 250, 150  # images of the small part
+N_TRAIN, N_VAL = 150, 100  # images of the small part
 PAPER = {  # sec. 4; what it leaves open (head, batch statistics) is as in the profile `paper`
     "trainable": "all",
     "head": "linear",
