@@ -18,6 +18,7 @@ from clipsim.paths import REPOSITORY
 
 PARAMETERS = {"profile": str, "overrides": dict}
 MESSAGE_LINES = 5
+SHUTDOWN_S = 60.0  # that an interrupted notebook has before it is killed
 
 
 class NotebookError(ValueError):
@@ -189,6 +190,8 @@ def _kernel_manager(log):
     from jupyter_client.manager import AsyncKernelManager
 
     class OwnKernelManager(AsyncKernelManager):
+        shutdown_wait_time = SHUTDOWN_S  # a training saves its state first
+
         def _kernel_spec_manager_default(self):
             return KernelSpecManager(kernel_dirs=[], parent=self)
 

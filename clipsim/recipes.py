@@ -27,6 +27,10 @@ PAPER = {  # sec. 4; what it leaves open (head, batch statistics) is as in the p
     "batch_size": 5,
     "epochs": 5,
     "captions_per_epoch": "one",
+    "batch_norm": "frozen",
+    "warmup_steps": 0,
+    "gradient_accumulation": 1,
+    "max_gradient_norm": None,
     "mixed_precision": "bf16",  # a deviation, for speed
 }
 EVERYTHING_TRAINED = {
@@ -59,8 +63,8 @@ def recipe_study(profile, images):
     -------
     pandas.DataFrame
         A row per recipe, data and seed: `recipe`, `n_train`, `n_val`, `seed`, `steps`,
-        `best_epoch`, `mean_recall` (of the best epoch, on validation images), `untrained`
-        (before training), and chance at R@10 from images to captions.
+        `best_epoch`, `mean_recall` (of the best epoch, on validation images) and `untrained`
+        (before training). A batch is at most all training images.
     """
     part = images.subset(
         np.concatenate([images.indices("train")[:N_TRAIN], images.indices("val")[:N_VAL]])
@@ -105,7 +109,7 @@ def _row(profile, name, data, seed):
         "n_train": n_train,
         "n_val": best["recall"]["n_images"],
         "seed": seed,
-        "steps": n_examples // batch_size * varied.epochs,
+        "steps": n_examples // (batch_size * varied.gradient_accumulation) * varied.epochs,
         "best_epoch": record["epoch"],
         "mean_recall": best["mean_recall"],
         "untrained": record["history"][0]["mean_recall"],

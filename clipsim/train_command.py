@@ -12,7 +12,8 @@ from accelerate import PartialState
 from clipsim.config import load_profile
 from clipsim.data import load
 from clipsim.model.estimate import training_estimate
-from clipsim.model.trainer import TrainingError
+from clipsim.model.processes import TrainingError
+from clipsim.model.state import state_paths
 from clipsim.model.training import resumable, train
 from clipsim.paths import relative
 from clipsim.pipeline import checkpoint_fault, checkpoint_folder
@@ -56,7 +57,7 @@ def run(args):
         PartialState().print(estimate)
         return 0
     if not args.fresh and args.resume is None and not checkpoint_fault(profile, images, folder):
-        print(f"already trained: {relative(folder)} (--fresh trains anew)")
+        PartialState().print(f"already trained: {relative(folder)} (--fresh trains anew)")
         return 0
     model = train(profile, images, folder, resume=_state(args, profile, images, folder))
     best = model.record["history"][model.record["epoch"]]
@@ -78,6 +79,11 @@ def _state(args, profile, images, folder):
         raise TrainingError(
             f"{relative(folder)} holds an interrupted training ({state.stem}): pass --resume to "
             "go on, or --fresh to start anew"
+        )
+    if args.resume is None and (state_paths(folder) or (folder / "checkpoint.json").exists()):
+        raise TrainingError(
+            f"{relative(folder)} holds a training of other settings or data: pass another --out, "
+            "or --fresh to replace it"
         )
     if args.resume is NEWEST and state is None:
         raise TrainingError(

@@ -121,8 +121,8 @@ def test_features_of_a_subset_come_from_the_whole(smoke, coloured, monkeypatch):
     def encoding(*_):
         raise AssertionError("encoded again")
 
-    monkeypatch.setattr(features, "_image_features", encoding)
-    monkeypatch.setattr(features, "_text_features", encoding)
+    monkeypatch.setattr(features, "_encoded_images", encoding)
+    monkeypatch.setattr(features, "encoded_texts", encoding)
     some = features.image_features(model, coloured.subset([7, 2, 30]))
     assert torch.equal(some, whole[0][[7, 2, 30]])
     assert torch.equal(features.text_features(model, texts[5:2:-1]), whole[1][[5, 4, 3]])

@@ -28,7 +28,7 @@ sys.path.insert(0, sys.argv[1])
 import torch
 torch.set_num_threads(1)
 import clipsim
-from clipsim.model import features, state, trainer
+from clipsim.model import clip, features, trainer
 from clipsim.model.clip import DualEncoder
 from clipsim.model.training import resumable, train
 from coloured import coloured_pictures
@@ -63,7 +63,8 @@ KILLS = {
     "last step of epoch 1": lambda: killed_after(trainer.Trainer, "take_step", 3),
     "step 5": lambda: killed_after(trainer.Trainer, "take_step", 5),
     "best saved, state not": lambda: killed_after(DualEncoder, "save", 1),
-    "weights saved, record not": lambda: killed_after(trainer.DualEncoder, "save", 1, True),
+    "weights saved, record not": lambda: killed_after(clip, "write_record", 1, True),
+    "all recorded, states left": lambda: killed_after(trainer, "write_record", 1),
     "while a state is written": lambda: killed_after(Path, "write_bytes", 3, True),
     "state written": lambda: killed_after(trainer, "write_state", 4),
 }
@@ -118,7 +119,7 @@ def test_killed_at_any_point_and_resumed_ends_bit_identical(outcome):
         exits, weights, history, left = outcome[f"{trainable}: "]
         assert (exits, len(history)) == ([0], 4)
         killed = {name: o for name, o in outcome.items() if name.startswith(trainable)}
-        assert len(killed) == 9
+        assert len(killed) == 10
         for name, other in killed.items():
             if name != f"{trainable}: ":
                 assert other[0] == [-signal.SIGKILL, 0], name
@@ -127,7 +128,7 @@ def test_killed_at_any_point_and_resumed_ends_bit_identical(outcome):
 
 
 def stopped(step, profile, images, folder, how=signal.SIGINT):
-    """Train until a signal arrives in the middle of a step; the next one is the last."""
+    """Train until a signal arrives in the middle of a step, which is the last one then."""
     take_step = Trainer.take_step
 
     def signalled(self, *args):
@@ -147,24 +148,24 @@ def test_asked_to_stop_it_saves_says_how_to_go_on_and_does(smoke, coloured, tmp_
     before = signal.getsignal(how)
     said = stopped(3, smoke, coloured, tmp_path / "stopped", how)
     assert signal.getsignal(how) == before
-    assert said.startswith("stopped after step 4 of 6; the state is saved in ")
-    assert said.endswith("resume to go on")
+    assert said.startswith("stopped after step 3 of 6; the state is saved in ")
+    assert said.endswith("go on with --resume, or by running the notebook again")
     state = resumable(smoke, coloured, tmp_path / "stopped")
-    assert state.name == "step-00000004.pt"
+    assert state.name == "step-00000003.pt"
     resumed = train(smoke, coloured, tmp_path / "stopped", resume=state)
     assert resumed.fingerprint == train(smoke, coloured, tmp_path / "whole").fingerprint
 
 
 def test_the_last_states_are_kept(smoke, coloured, tmp_path):
-    for keep, left in ((1, [5]), (2, [4, 5]), (9, [2, 3, 4, 5])):
+    for keep, left in ((1, [5]), (2, [4, 5]), (9, [2, 3, 4, 5])):  # 3 is an epoch's end
         folder = tmp_path / str(keep)
-        stopped(4, replace(smoke, save_every=2, keep=keep), coloured, folder)
+        stopped(5, replace(smoke, save_every=2, keep=keep), coloured, folder)
         assert [int(path.stem[5:]) for path in states.state_paths(folder)] == left
 
 
 def test_a_damaged_state_is_named_and_the_one_before_serves_if_asked(smoke, coloured, tmp_path):
     profile = replace(smoke, save_every=2, keep=9)
-    stopped(4, profile, coloured, tmp_path)
+    stopped(5, profile, coloured, tmp_path)
     *_, before, newest = states.state_paths(tmp_path)
     newest.write_bytes(newest.read_bytes()[:1000])
     with pytest.raises(CheckpointError) as caught:
@@ -197,36 +198,67 @@ def test_a_state_of_another_training_is_refused(smoke, coloured, tmp_path):
         train(smoke, coloured, tmp_path, resume=state)
 
 
+def test_a_state_goes_on_only_where_its_best_epoch_is(smoke, coloured, tmp_path):
+    stopped(5, smoke, coloured, tmp_path / "first")
+    train(replace(smoke, learning_rate=0.1), coloured, tmp_path / "second", announce=False)
+    state = states.state_paths(tmp_path / "first")[-1]
+    with pytest.raises(CheckpointError, match="second holds the checkpoint of another training"):
+        train(smoke, coloured, tmp_path / "second", resume=state)
+
+
+def test_what_is_no_state_is_said(tmp_path):
+    (tmp_path / "states").mkdir()
+    path = tmp_path / "states" / "step-00000001.pt"
+    torch.save({"step": 1}, path)
+    with pytest.raises(CheckpointError, match=r"is damaged \(not a training state\)"):
+        states.read_state(path)
+    with pytest.raises(CheckpointError, match="states cannot be read: Is a directory"):
+        states.read_state(tmp_path / "states")
+
+
 # A limit on the size of files stands for a full disk: writing fails in the middle.
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
 import torch
+import clipsim
 from clipsim.model.state import write_state
 
 folder = Path(sys.argv[1])
 write_state(folder, {"step": 1, "weights": torch.zeros(10)}, keep=1)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-write_state(folder, {"step": 2, "weights": torch.zeros(1_000_000)}, keep=1)
+if sys.argv[2] == "state":
+    write_state(folder, {"step": 2, "weights": torch.zeros(1_000_000)}, keep=1)
+clipsim.DualEncoder(clipsim.load_profile("smoke", trainable="all")).save(folder, {})
 """
 
 
+def on_a_full_disk(writing, folder):
+    command = [sys.executable, "-c", FULL_DISK, str(folder), writing]
+    return subprocess.run(command, capture_output=True, text=True).stderr.splitlines()[-1]
+
+
 def test_a_full_disk_leaves_the_state_before(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True
-    )
-    last = done.stderr.splitlines()[-1]
+    last = on_a_full_disk("state", tmp_path)
     assert "CheckpointError" in last
     assert "step-00000002.pt cannot be written (File too large; step-00000001.pt is kept)" in last
     assert "make room for 4 MiB, and resume" in last
     assert os.listdir(tmp_path / "states") == ["step-00000001.pt"]
-    whole = states.read_state(tmp_path / "states" / "step-00000001.pt")
+    whole = torch.load(tmp_path / "states" / "step-00000001.pt", weights_only=True)
     assert torch.equal(whole["weights"], torch.zeros(10))
+
+
+def test_a_full_disk_is_told_of_the_weights_too(tmp_path):
+    last = on_a_full_disk("weights", tmp_path)
+    assert "CheckpointError" in last
+    assert "model.safetensors cannot be written" in last
+    assert last.endswith("make room, and resume")
+    assert not (tmp_path / "model.safetensors").exists()
 
 
 def test_a_state_holds_what_the_next_step_needs(smoke, coloured, tmp_path):
     profile = replace(smoke, trainable="all", head="residual", dropout=0.5)
-    stopped(4, profile, coloured, tmp_path)
+    stopped(5, profile, coloured, tmp_path)
     state = states.read_state(states.state_paths(tmp_path)[-1])
     assert (state["step"], state["epoch"], len(state["history"])) == (5, 2, 2)
     assert state["sums"]["loss"] > 0

@@ -71,11 +71,21 @@ def test_an_interrupted_training_waits_to_be_resumed(tmp_path, capsys, monkeypat
     assert "the state is saved" in capsys.readouterr().err
     assert trained(folder=folder) == 2
     said = capsys.readouterr().err
-    assert "interrupted training (step-00000003): pass --resume to go on" in said
+    assert "interrupted training (step-00000002): pass --resume to go on" in said
     assert len(said.splitlines()) == 1
     assert trained("--resume", folder=folder) == 0
-    assert "going on at step 4 of 6" in capsys.readouterr().out
+    assert "going on at step 3 of 6" in capsys.readouterr().out
     assert not state_paths(folder)
+
+
+def test_another_training_is_not_overwritten_unasked(tmp_path, capsys):
+    folder = tmp_path / "model"
+    assert trained(folder=folder) == 0
+    before = (folder / "model.safetensors").read_bytes()
+    assert trained("-p", "learning_rate=0.5", folder=folder) == 2
+    assert "holds a training of other settings or data" in capsys.readouterr().err
+    assert (folder / "model.safetensors").read_bytes() == before
+    assert trained("-p", "learning_rate=0.5", "--fresh", folder=folder) == 0
 
 
 def test_nothing_to_resume_is_said(tmp_path, capsys):
@@ -102,6 +112,80 @@ def test_too_little_room_is_said_before_anything_starts(tmp_path, capsys, monkey
     assert trained(folder=tmp_path / "model") == 2
     assert "make room, or pass a smaller keep" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
+
+
+# Trains a whole model, and one that is interrupted, for which the last process alone is asked to
+# stop, and resumed.
+TWO = """
+import json, sys, threading
+from dataclasses import replace
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import torch
+torch.set_num_threads(1)
+import clipsim
+from clipsim.model import features, training
+from clipsim.model.interruption import TrainingInterrupted
+from clipsim.model.trainer import Trainer
+from coloured import coloured_pictures
+
+work = Path(sys.argv[2])
+features.CACHE = work / "cache"
+images = coloured_pictures()
+options = dict(trainable=sys.argv[3], head="residual", dropout=float(sys.argv[4]))
+profile = clipsim.load_profile("smoke", batch_size=8 // int(sys.argv[5]), save_every=2, **options)
+whole = training.train(profile, images, work / "whole", announce=False)
+folder, stop = work / "stopped", threading.Event()
+trainer = Trainer(profile, images, folder)
+take_step = trainer.take_step
+
+def stopping(loader, examples, stop):
+    if trainer.step == 3 and trainer.accelerator.is_last_process:
+        stop.set()
+    return take_step(loader, examples, stop)
+
+trainer.take_step = stopping
+try:
+    trainer.run(stop)
+except TrainingInterrupted:
+    pass
+trainer.accelerator.wait_for_everyone()
+state = training.resumable(profile, images, folder)
+resumed = training.train(profile, images, folder, resume=state, announce=False)
+if trainer.is_main:
+    losses = [epoch["loss"] for epoch in whole.record["history"][1:]]
+    out = [state.name, whole.fingerprint, resumed.fingerprint, losses, whole.record["processes"]]
+    (work / "out.json").write_text(json.dumps(out))
+trainer.accelerator.end_training()
+"""
+
+
+def trained_on(n_processes, folder, trainable, dropout):
+    folder.mkdir()
+    script = folder / "two.py"
+    script.write_text(TWO, encoding="utf-8")
+    here = Path(__file__).parent
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(n_processes)]
+    launch += ["--master_addr", "127.0.0.1", "--master_port", str(free_port()), str(script)]
+    done = subprocess.run(
+        [*launch, str(here), str(folder), trainable, str(dropout), str(n_processes)],
+        capture_output=True, text=True, cwd=here.parent, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "out.json").read_text(encoding="utf-8"))
+
+
+def test_two_processes_stop_together_and_resume_to_the_same_weights(tmp_path):
+    state, whole, resumed, _, processes = trained_on(2, tmp_path / "two", "all", 0.3)
+    assert (state, processes) == ("step-00000004.pt", 2)
+    assert resumed == whole
+
+
+def test_two_processes_train_as_one_with_twice_the_batch(tmp_path):
+    *_, two, processes = trained_on(2, tmp_path / "two", "projections", 0.0)
+    *_, one, alone = trained_on(1, tmp_path / "one", "projections", 0.0)
+    assert (processes, alone) == (2, 1)
+    assert two == pytest.approx(one, abs=1e-5)
 
 
 def test_two_processes(tmp_path):

@@ -9,7 +9,8 @@ import torch
 
 from clipsim.model.clip import CheckpointError, DualEncoder
 from clipsim.model.examples import batch_loader, epoch_examples, step_examples
-from clipsim.model.trainer import Trainer, TrainingError, learning_rate_factor
+from clipsim.model.processes import TrainingError
+from clipsim.model.trainer import Trainer, learning_rate_factor
 from clipsim.model.training import train
 
 
@@ -89,11 +90,11 @@ def test_a_loss_that_is_not_finite_stops(smoke, coloured, tmp_path, trainable, m
     trainer = Trainer(profile, coloured, tmp_path)
     take_step, seen = trainer.take_step, []
 
-    def poisoned(loader, examples, asked):
+    def poisoned(loader, examples, stop):
         seen.append([trainer.images.image_ids[image] for image in examples[..., 0].ravel()])
         if len(seen) == 2:
             torch.nn.init.constant_(trainer.model.image_head.weight, float("nan"))
-        return take_step(loader, examples, asked)
+        return take_step(loader, examples, stop)
 
     monkeypatch.setattr(trainer, "take_step", poisoned)
     with pytest.raises(TrainingError, match=r"loss is nan, .* at epoch 1, step 2, ") as caught:

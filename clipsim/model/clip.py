@@ -60,6 +60,8 @@ class DualEncoder(nn.Module):
     Parameters
     ----------
     profile : Profile
+    pretrained : bool
+        False: random backbones, to be filled from a checkpoint that holds all weights.
 
     Notes
     -----
@@ -71,10 +73,10 @@ class DualEncoder(nn.Module):
     noise, and each process would have its own.
     """
 
-    def __init__(self, profile):
+    def __init__(self, profile, pretrained=True):
         super().__init__()
         self.profile = profile
-        pretrained = profile.weights == "pretrained"
+        pretrained = pretrained and profile.weights == "pretrained"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(profile.seed)
             self.image_backbone = image_backbone(profile.image_encoder, pretrained)
@@ -192,8 +194,13 @@ class DualEncoder(nn.Module):
     def save(self, folder, record):
         """Write `model.safetensors` and `checkpoint.json` (the profile and `record`)."""
         folder = Path(folder)
-        with atomic_path(folder / "model.safetensors") as temporary:
-            save_file(self.trained_state(), temporary)
+        try:
+            with atomic_path(folder / "model.safetensors") as temporary:
+                save_file(self.trained_state(), temporary)
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(
+                f"{folder}/model.safetensors cannot be written ({error}): make room, and resume"
+            ) from None
         digest = _sha256(folder / "model.safetensors")
         made_by = {"name": self.profile.name, **self.profile.settings}
         write_record(folder, {"sha256": digest, "profile": made_by, **record})
@@ -231,12 +238,13 @@ class DualEncoder(nn.Module):
         ]
         if differing:
             raise CheckpointError(f"{folder} does not fit the profile ({'; '.join(differing)})")
-        model = cls(profile)
+        model = cls(profile, pretrained=profile.trainable == "projections")
         path = folder / "model.safetensors"
         try:
             if _sha256(path) != record["sha256"]:
                 raise CheckpointError(
-                    f"{path} is damaged: not what checkpoint.json was written for"
+                    f"{path} is damaged: not what checkpoint.json was written for; train anew "
+                    "with --fresh"
                 )
             state = load_file(path)
         except (OSError, SafetensorError) as error:

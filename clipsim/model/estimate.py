@@ -3,6 +3,7 @@
 import resource
 import shutil
 import sys
+import threading
 import time
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,8 @@ import torch
 
 from clipsim.model.examples import batch_loader, epoch_examples
 from clipsim.model.features import encoded_texts, image_features, stored_features
-from clipsim.model.trainer import Trainer, TrainingError
+from clipsim.model.processes import TrainingError
+from clipsim.model.trainer import Trainer
 from clipsim.model.validation import Validation
 from clipsim.results import device_name
 from clipsim.wording import duration, gibibytes
@@ -33,7 +35,7 @@ class Estimate:
     step_s, validation_s : float
     n_steps, n_validations, n_timed : int
     peak_bytes : int
-        The most memory that the timed steps used: the GPU's, else this process's.
+        The most memory in use until the timed steps ended: the GPU's, else this process's.
     disk_bytes, free_bytes : int
         Checkpoint and training states, and the room there is.
     """
@@ -60,8 +62,8 @@ class Estimate:
             f"training on {self.device}: about {duration(self.total_s)} "
             f"(features {duration(self.features_s)}; {self.n_steps:,} steps of "
             f"{1e3 * self.step_s:,.0f} ms; {self.n_validations} validations of "
-            f"{self.validation_s:.1f} s), from {self.n_timed} timed steps; memory at its peak in "
-            f"them {gibibytes(self.peak_bytes)}; disk {gibibytes(self.disk_bytes)} of "
+            f"{self.validation_s:.1f} s), from {self.n_timed} timed steps; memory at its peak "
+            f"{gibibytes(self.peak_bytes)}; disk {gibibytes(self.disk_bytes)} of "
             f"{gibibytes(self.free_bytes)} free"
         )
 
@@ -86,7 +88,9 @@ def training_estimate(profile, images, folder):
         If the training needs more room than there is; and as `train`.
     """
     parts = [images.indices(split)[:SAMPLE] for split in ("train", "val")]
-    sample = replace(images.subset(np.concatenate(parts)), pixels_key="")  # nothing is cached
+    sample = replace(images.subset(np.concatenate(parts)), pixels_key="")  # never from the cache
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
     trainer = Trainer(profile, sample, folder)
     counts = [len(images.captions[i]) for i in images.indices("train")]
     features_s = _features_s(trainer.model, images, sample) if trainer.model.is_frozen else 0.0
@@ -142,10 +146,14 @@ def _step_s(trainer):
     loader = iter(batch_loader(trainer.dataset, batches, profile.workers, device))
     trainer.model.train()
     times = []
-    while len(times) < MOST_TIMED and (
-        len(times) < N_WARM + LEAST_TIMED or sum(times[N_WARM:]) < LEAST_S
-    ):
-        times.append(_seconds(lambda: trainer.take_step(loader, step)))
+    enough, done = threading.Event(), False
+    while not done:
+        # All processes take as many steps: the last is agreed on as a stop is.
+        if len(times) >= N_WARM + LEAST_TIMED - 1 and sum(times[N_WARM:]) >= LEAST_S:
+            enough.set()
+        started = time.perf_counter()
+        done = trainer.take_step(loader, step, enough) or len(times) + 1 == MOST_TIMED
+        times.append(time.perf_counter() - started)
     trainer.model.eval()
     return sum(times[N_WARM:]) / len(times[N_WARM:]), len(times[N_WARM:])
 
@@ -183,4 +191,5 @@ def _peak_bytes(device):
 
 def _free_bytes(folder):
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    return shutil.disk_usage(there).free
+    replaced = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return shutil.disk_usage(there).free + sum(replaced)

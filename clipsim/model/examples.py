@@ -1,5 +1,6 @@
 """What training reads: the order of an epoch, and batches of features or of pixels and tokens."""
 
+import signal
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,7 +118,13 @@ def batch_loader(dataset, batches, workers, device):
         num_workers=workers if isinstance(dataset, RawExamples) else 0,
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # else each start would draw from dropout's random stream
+        worker_init_fn=_undisturbed,
     )
+
+
+def _undisturbed(worker):
+    """Ctrl-C reaches the workers too, and only the training decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _as_it_is(batch):

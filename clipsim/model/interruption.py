@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM during a training: the step under way ends before anything stops."""
 
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -13,7 +14,8 @@ class TrainingInterrupted(KeyboardInterrupt):
 def stop_requests():
     """An event that Ctrl-C or SIGTERM sets, so that a step ends before the training stops.
 
-    A second Ctrl-C stops at once. Outside the main thread signals are left alone.
+    A second Ctrl-C stops at once; SIGTERM may follow it, as it does where a kernel is shut down.
+    Outside the main thread signals are left alone.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -22,9 +24,11 @@ def stop_requests():
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(number, frame):
-        if stop.is_set():
+        if stop.is_set() and number == signal.SIGINT:
             signal.signal(number, before[number])
             signal.raise_signal(number)
+        elif not stop.is_set():
+            print("stopping after this step …", file=sys.stderr, flush=True)
         stop.set()
 
     for number in before:

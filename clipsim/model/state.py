@@ -14,6 +14,8 @@ from clipsim.paths import relative
 from clipsim.results import atomic_path
 
 FOLDER = "states"
+KEYS = {"profile", "data", "processes", "step", "epoch", "sums", "history", "random"}
+KEYS |= {"model", "optimizer"}
 
 
 def state_paths(folder):
@@ -69,9 +71,15 @@ def read_state(path):
         If it is missing or damaged; names the one before, where there is one.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if not state.keys() >= KEYS:
+            raise ValueError("not a training state")
+        return state
     except FileNotFoundError:
         raise CheckpointError(f"{relative(path)}: there is no such training state") from None
+    except (OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or "not enough memory"
+        raise CheckpointError(f"{relative(path)} cannot be read: {reason}") from None
     except Exception as error:  # zip, pickle and tensor faults share no base class
         before = [other for other in state_paths(path.parent.parent) if other.name < path.name]
         remedy = (

@@ -3,11 +3,9 @@
 import math
 import time
 from contextlib import nullcontext
-from datetime import timedelta
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs, gather_object, set_seed
+from accelerate.utils import gather_object, set_seed
 from tqdm.auto import tqdm
 
 from clipsim.evaluation import mean_recall
@@ -21,17 +19,13 @@ from clipsim.model.examples import (
 )
 from clipsim.model.interruption import TrainingInterrupted
 from clipsim.model.loss import contrastive_loss
+from clipsim.model.processes import TrainingError, prepared_model, study_accelerator
 from clipsim.model.state import clear_states, random_state, set_random_state, write_state
 from clipsim.model.validation import Validation
 from clipsim.paths import relative
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-LONGEST_WAIT = timedelta(hours=12)  # processes wait while one computes features
 NAMED_AT_MOST = 8
-
-
-class TrainingError(RuntimeError):
-    """Training that cannot start or go on; says where it stopped."""
 
 
 def learning_rate_factor(step, n_steps, schedule, warmup_steps=0):
@@ -58,20 +52,15 @@ class Trainer:
     """
 
     def __init__(self, profile, images, folder):
-        # Mixed precision and accumulation are done here, so that a process can train twice
-        # with different ones: Accelerate fixes its own for the life of the process.
-        self.accelerator = Accelerator(
-            cpu=not torch.accelerator.is_available(),  # else several CPU processes stay apart
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
-        )
-        set_seed(profile.seed, device_specific=True)
+        self.accelerator = study_accelerator()
         self.profile, self.folder = profile, folder
         self.fingerprint = images.fingerprint
         self.images = images.subset(images.indices("train"))
         self.counts = [len(group) for group in self.images.captions]
         self.steps_per_epoch = self.steps_of(self.counts)
-        self.model = DualEncoder(profile).to(self.accelerator.device)
-        self._check_device()
+        self.model = prepared_model(DualEncoder(profile), self.accelerator)
+        # Afterwards: making the model seeds all devices alike, and processes must not drop alike.
+        set_seed(profile.seed, device_specific=True)
         with self.accelerator.main_process_first():  # the others find its features in the cache
             self.dataset = self._dataset()
             self.validation = Validation(
@@ -148,7 +137,7 @@ class Trainer:
         with bar:
             for examples in steps[done:]:
                 started = time.perf_counter()
-                asked_to_stop = self.take_step(loader, examples, stop.is_set())
+                asked_to_stop = self.take_step(loader, examples, stop)
                 self.sums["seconds"] += time.perf_counter() - started
                 bar.update()
                 if asked_to_stop:
@@ -158,7 +147,7 @@ class Trainer:
         self.model.eval()
         self._finish_epoch()
 
-    def take_step(self, loader, examples, asked_to_stop=False):
+    def take_step(self, loader, examples, stop=None):
         """One step of the optimiser; whether any process was asked to stop.
 
         Parameters
@@ -167,6 +156,8 @@ class Trainer:
             Of this process, as many as `gradient_accumulation`.
         examples : array of int64, shape (a, k, B, 2)
             What all processes read in this step.
+        stop : threading.Event, optional
+            Set where this process was asked to stop, which all of them learn.
         """
         rate = self.profile.learning_rate * learning_rate_factor(
             self.step, self.n_steps, self.profile.schedule, self.profile.warmup_steps
@@ -179,6 +170,7 @@ class Trainer:
             last = number == n_batches - 1
             with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
                 loss = loss + self._backward(*next(loader)) / n_batches
+        asked_to_stop = stop is not None and stop.is_set()
         told = torch.stack([loss, torch.full_like(loss, float(asked_to_stop))])
         loss, asked = self.accelerator.gather(told[None]).mean(dim=0).tolist()
         norm = self._gradient_norm()
@@ -222,7 +214,7 @@ class Trainer:
         self.save()
         raise TrainingInterrupted(
             f"stopped after step {self.step:,} of {self.n_steps:,}; the state is saved in "
-            f"{relative(self.folder)}: resume to go on"
+            f"{relative(self.folder)}: go on with --resume, or by running the notebook again"
         )
 
     def _finish_epoch(self):
@@ -238,7 +230,12 @@ class Trainer:
         )
         best = max(self.history[1:], key=lambda record: record["mean_recall"])
         if self.is_main and best is self.history[-1]:
-            record = {"epoch": self.epoch, "data": self.fingerprint, "history": self.history}
+            record = {
+                "epoch": self.epoch,
+                "data": self.fingerprint,
+                "processes": self.accelerator.num_processes,
+                "history": self.history,
+            }
             self.model.save(self.folder, record)
         self.epoch += 1
         self.sums = dict.fromkeys(sums, 0.0)
@@ -262,6 +259,7 @@ class Trainer:
         random = gather_object([random_state(self.accelerator.device)])
         if self.is_main:
             write_state(self.folder, self.state(random), self.profile.keep)
+        self.accelerator.wait_for_everyone()  # a process that ends early would end the writing one
 
     def state(self, random):
         """What the next step needs, as plain values and tensors."""
@@ -298,35 +296,29 @@ class Trainer:
                     f"{name} {str(value)[:8]}: resume it as it began, or delete "
                     f"{relative(self.folder / 'states')} to start anew"
                 )
+        self._check_best(state["history"])
         self.step, self.epoch = state["step"], state["epoch"]
         self.sums, self.history = state["sums"], state["history"]
         self.model.load_state_dict(state["model"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
         set_random_state(state["random"][self.accelerator.process_index])
 
+    def _check_best(self, history):
+        """The best epoch so far must lie in this folder, as the state's own training left it."""
+        if len(history) < 2:
+            return
+        recorded = checkpoint_record(self.folder)["history"]
+        shared = min(len(recorded), len(history))
+        if recorded[:shared] != history[:shared]:
+            raise CheckpointError(
+                f"{relative(self.folder)} holds the checkpoint of another training than the "
+                "state: resume in the state's own folder"
+            )
+
     def _dataset(self):
         if self.model.is_frozen:
             return FeatureExamples.of(self.model, self.images)
         return RawExamples(self.images, self.model.text_backbone.tokens)
-
-    def _check_device(self):
-        profile, device = self.profile, self.accelerator.device
-        wants_bf16 = device.type == "cuda" and profile.mixed_precision == "bf16"
-        if wants_bf16 and not torch.cuda.is_bf16_supported(including_emulation=False):
-            raise TrainingError(
-                f"{torch.cuda.get_device_name()} has no bf16: pass -p mixed_precision=no"
-            )
-        alone = self.accelerator.num_processes == 1
-        if alone or self.model.is_frozen or profile.batch_norm == "frozen":
-            return
-        if device.type == "cpu":
-            raise TrainingError(
-                "batch_norm: train on several processes needs batch statistics over all of them, "
-                "which torch has on GPUs only: pass -p batch_norm=frozen"
-            )
-        self.model.image_backbone = torch.nn.SyncBatchNorm.convert_sync_batchnorm(
-            self.model.image_backbone
-        )
 
 
 def _on(inputs, device):

@@ -27,7 +27,7 @@ def train(profile, images, folder, resume=None, announce=True):
     resume : Path, optional
         A training state to go on from, such as `resumable` finds; without it, from the start.
     announce : bool
-        Print what the training will cost before it starts (`training_estimate`).
+        Print what a training from the start will cost before it begins (`training_estimate`).
 
     Returns
     -------
@@ -43,14 +43,17 @@ def train(profile, images, folder, resume=None, announce=True):
     TrainingInterrupted
         After Ctrl-C or SIGTERM, once the state is saved.
     """
-    estimate = training_estimate(profile, images, folder) if announce else None
+    fresh = resume is None
+    estimate = training_estimate(profile, images, folder) if announce and fresh else None
     trainer = Trainer(profile, images, folder)
-    if announce:
+    if estimate:
         trainer.say(estimate)
-    if resume is not None:
+    if not fresh:
         trainer.restore(read_state(resume))
         trainer.say(f"going on at step {trainer.step + 1:,} of {trainer.n_steps:,}")
     elif trainer.is_main:
+        # First the record: weights without one are no model, whatever happens from here.
+        (folder / "checkpoint.json").unlink(missing_ok=True)
         clear_states(folder)
     with stop_requests() as stop:
         trainer.run(stop)
