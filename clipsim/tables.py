@@ -176,3 +176,43 @@ def recall_table(recall):
 def _with_interval(row, name, form=".2f"):
     low, high = row[f"{name}_ci95"]
     return f"{row[name]:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def training_settings(profile, record, n_train):
+    """The paper's training (sec. 4), this run's, and whether they differ.
+
+    Parameters
+    ----------
+    profile : Profile
+    record : dict
+        Of the checkpoint: `processes`.
+    n_train : int
+        Training images.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns setting, paper, this run, difference ("" where the paper's own value is used).
+    """
+    contrast = profile.batch_size * record["processes"]
+    settings = [
+        ("image encoder", "resnet50", profile.image_encoder),
+        ("text encoder", "bert-base-uncased", profile.text_encoder),
+        ("trained weights", "all", profile.trainable),
+        ("training images", 35_000, n_train),
+        ("optimiser", "adam", profile.optimizer),
+        ("learning rate", 1e-5, profile.learning_rate),
+        ("images that are contrasted", 5, contrast),
+        ("epochs", 5, profile.epochs),
+        ("schedule", None, profile.schedule),
+        ("captions of an image in an epoch", None, profile.captions_per_epoch),
+        ("batch statistics", None, profile.batch_norm),
+        ("projection", None, profile.head),
+        ("initial temperature", None, profile.temperature),
+        ("precision", None, "float32" if profile.mixed_precision == "no" else "bfloat16"),
+    ]
+    rows = []
+    for name, paper, own in settings:
+        difference = "not printed" if paper is None else "" if paper == own else "differs"
+        rows.append((name, "–" if paper is None else str(paper), str(own), difference))
+    return pd.DataFrame(rows, columns=["setting", "paper", "this run", "difference"])

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from clipsim import load_profile, tables
 from clipsim.config import Profile
 from clipsim.style import IDENTITY, save_figure
 from clipsim.tables import caption, paper_and_run, recall_table, table_1_markdown, write_table_1
@@ -86,3 +87,14 @@ def test_equal_figures_are_equal_files(profile, tmp_path):
 def test_metrics_differ_in_more_than_colour():
     looks = {(str(i["linestyle"]), i["marker"]) for i in IDENTITY.values()}
     assert len(looks) == len(IDENTITY)
+
+
+def test_the_paper_profile_trains_with_the_paper_s_settings():
+    paper = tables.training_settings(load_profile("paper"), {"processes": 1}, 35_000)
+    assert set(paper.difference) == {"", "not printed"}
+    shared = tables.training_settings(load_profile("paper"), {"processes": 8}, 35_000)
+    assert shared.setting[shared.difference == "differs"].tolist() == [
+        "images that are contrasted"
+    ]
+    demo = tables.training_settings(load_profile("demo"), {"processes": 1}, 5000)
+    assert (demo.difference == "differs").sum() >= 5
