@@ -1,23 +1,15 @@
 """What notebook 09 finds: the tables, sentences and findings of its probe and comparisons."""
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 
 from clipsim.claims import NOT_SUPPORTED, SUPPORTED, finding
-from clipsim.language_probe import (
-    CONDITIONS,
-    INTERVAL,
-    MAIN,
-    ONE_SLOT,
-    OWN,
-    SYNONYMS,
-    TRAINED,
-)
+from clipsim.language_probe import CONDITIONS, INTERVAL, OWN, TRAINED
 from clipsim.paired_scores import sampled_score, sources
 
-TESTED = ((OWN, MAIN), (OWN, SYNONYMS), (OWN, ONE_SLOT), (TRAINED, MAIN), (TRAINED, ONE_SLOT))
+TESTED = tuple(product((OWN, TRAINED), CONDITIONS))
 JUDGES = {"expert": ", experts' pairs", "crowd": ", crowd's pairs", "": ""}
 
 

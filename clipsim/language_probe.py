@@ -24,7 +24,7 @@ CONDITIONS = {
     "all slots, synonyms": (f"exchanged_{len(SLOTS)}", "reworded"),
     "one slot, synonyms": ("exchanged_1", "reworded"),
 }
-MAIN, ONE_SLOT, SYNONYMS = list(CONDITIONS)[:3]
+MAIN, ONE_SLOT = list(CONDITIONS)[:2]
 GRADES = {f"{k} of {len(SLOTS)}": (f"exchanged_{k}", "paraphrase") for k in range(1, 5)}
 # Vector spaces, by the names that tables and figures use.
 OWN, OWN_TRAINED = "text encoder", "text encoder, trained"
