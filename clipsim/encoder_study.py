@@ -44,7 +44,7 @@ def random_text_encoder(name, draw=0):
 
     def build():
         backbone = text_backbone(name, pretrained=False)
-        return backbone.network, backbone.tokenizer
+        return backbone.network, backbone.tokens.tokenizer
 
     TEXT_BACKBONES[f"random {name} {draw}"] = partial(_randomly, draw, build)
     return f"random {name} {draw}"
