@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from clipsim.caption_agreement import caption_agreement
 from clipsim.data.judgments import expert_ratings
 from clipsim.data.pool import caption_pool
 from clipsim.metrics import fsim_matrix, ssim_matrix
@@ -18,7 +19,6 @@ from clipsim.model.training import resumable, train
 from clipsim.results import StaleError, load_arrays, save_arrays
 from clipsim.retrieval import CaptionIndex
 from clipsim.scoring import score_pairs
-from clipsim.statistics import caption_agreement
 
 
 @dataclass(frozen=True)

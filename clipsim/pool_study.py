@@ -11,9 +11,9 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from clipsim.data.captioned import DataError, LabelledPairs
-from clipsim.generalisation import right_decisions
 from clipsim.resampled_pairs import ResampledPairs, finding_of, measured
 from clipsim.scoring import description_sums
+from clipsim.thresholds import held_out_decisions
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 LEVELS = (*(f"{share:.0%}" for share in SHARES), "as many others")
@@ -201,14 +201,13 @@ def pool_rows(profile, describers, images, study):
     sample = ResampledPairs.of(tested.pairs, profile)
     rows, aucs = [], {}
     for level, name in enumerate(LEVELS):
-        right = right_decisions(study.pairs, first[level], profile)[evaluated]
+        right = held_out_decisions(study.pairs, first[level], profile)[evaluated]
         aucs[name] = sample.auc(scores[:, level])
         rows.append(
             {
                 "removed": name,
                 "left": float(left[level][evaluated].mean()),
-                **measured(criterion, sample.accuracy(right, criterion)),
-                **measured("auc", aucs[name]),
+                **measured({criterion: sample.accuracy(right, criterion), "auc": aucs[name]}),
                 "n_pairs": len(sample.pairs),
                 "resampled": sample.unit,
             }
