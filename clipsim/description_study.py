@@ -150,7 +150,7 @@ def study_pairs(profile, images, pairs):
     -------
     StudyPairs
     """
-    judged = pairs.where(pairs.source == max(pairs.source.tolist()))
+    judged = pairs.where(next(iter(pairs.by_source.values())))
     choosing, chosen_on = judged, "validation pairs"
     if not (judged.split == "val").any():
         choosing, chosen_on = caption_pairs(images, profile), "caption-agreement pairs"
@@ -203,7 +203,9 @@ def model_scores(seed, retrieval, vectors, pairs, counts, vector_space):
     -------
     ModelScores
     """
-    judged, choosing = (_index(retrieval, part) for part in (pairs.judged, pairs.choosing))
+    judged, choosing = (
+        part.positions(retrieval.image_ids) for part in (pairs.judged, pairs.choosing)
+    )
     means = {space: prefix_means(vectors[space], retrieval.ids, counts) for space in vectors}
     weighted = softmax_means(vectors[vector_space], retrieval.ids, retrieval.sims, TEMPERATURES)
     of_means = {f" {space}": (counts, means[space]) for space in means}
@@ -219,7 +221,3 @@ def model_scores(seed, retrieval, vectors, pairs, counts, vector_space):
         )
     a, b = (retrieval.image_vectors[rows] for rows in judged.T)
     return ModelScores(seed, retrieval.image_ids, means, kernels, (a * b).sum(axis=1))
-
-
-def _index(retrieval, pairs):
-    return np.stack([retrieval.rows(pairs.id_a), retrieval.rows(pairs.id_b)], axis=1)

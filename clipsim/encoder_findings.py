@@ -15,7 +15,7 @@ from clipsim.language_probe import (
     SYNONYMS,
     TRAINED,
 )
-from clipsim.paired_scores import sampled_score, sources
+from clipsim.paired_scores import sampled_score
 
 TESTED = ((OWN, MAIN), (OWN, SYNONYMS), (OWN, ONE_SLOT), (TRAINED, MAIN), (TRAINED, ONE_SLOT))
 JUDGES = {"expert": ", experts' pairs", "crowd": ", crowd's pairs", "": ""}
@@ -137,7 +137,7 @@ def sampled_by_source(profile, pairs, scores_by_encoders):
             }
             for encoders, scores in scores_by_encoders.items()
         }
-        for source, chosen in sources(pairs).items()
+        for source, chosen in pairs.by_source.items()
     }
 
 

@@ -136,8 +136,7 @@ def evaluations(pairs, scores, profile):
         Source by source, in the order of `METRICS`.
     """
     found = []
-    for source in sorted(set(pairs.source.tolist()), reverse=True):
-        inside = pairs.source == source
+    for source, inside in pairs.by_source.items():
         of_source = pairs.where(inside)
         evaluated = of_source.split != "val"
         test = of_source.where(evaluated)

@@ -74,9 +74,3 @@ def sampled_score(pairs, scores, profile):
         sample.unit,
         sample.n_labelled,
     )
-
-
-def sources(pairs):
-    """The pairs of each source, by its name; experts first."""
-    names = sorted(set(pairs.source.tolist()), reverse=True)
-    return {name: pairs.source == name for name in names}

@@ -42,8 +42,7 @@ def fitting_descriptions(images, pairs, pool):
     fits = _concept_fits if images.scenes else _word_fits
     ids = pairs.image_ids
     of_image = fits(images, ids, pool)
-    row = {image_id: i for i, image_id in enumerate(ids)}
-    a, b = ([row[i] for i in column.tolist()] for column in (pairs.id_a, pairs.id_b))
+    a, b = pairs.positions(ids).T
     return of_image[a] | of_image[b]
 
 
@@ -150,9 +149,8 @@ def restricted_scores(describer, images, pairs, allowed):
     array of float32, shape (L, P)
     """
     ids = np.array(pairs.image_ids)
-    row = {image_id: i for i, image_id in enumerate(ids.tolist())}
     vectors = describer.image_vectors(images, ids)
-    a, b = (np.array([row[i] for i in c.tolist()]) for c in (pairs.id_a, pairs.id_b))
+    a, b = pairs.positions(ids).T
     pool, n = torch.from_numpy(describer.index.vectors), describer.profile.n_descriptions
     blocks = []
     for start in range(0, len(pairs), BLOCK):
