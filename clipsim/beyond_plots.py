@@ -59,7 +59,8 @@ def draw_groups(axis, rows, name, groups):
 def draw_intervals(axis, places, rows, name, color):
     """Vertical lines: the interval thin, the spread over training seeds thick."""
     axis.vlines(places, *np.transpose([r[f"{name}_ci95"] for r in rows]), color=color, lw=1)
-    spread = [r.get(f"{name}_seeds", [np.nan, np.nan]) for r in rows]
+    of_seeds = [r.get(f"{name}_of_seeds", [np.nan]) for r in rows]
+    spread = [[min(values), max(values)] for values in of_seeds]
     axis.vlines(places, *np.transpose(spread), color=color, lw=4, alpha=0.35)
 
 
@@ -109,7 +110,7 @@ def gain_chart(rows):
             "metric": key,
             **{f"auc{end}": row[f"auc_{key}{end}"] for end in ("", "_ci95")},
         }
-        | ({"auc_seeds": row[f"auc_{key}_seeds"]} if f"auc_{key}_seeds" in row else {})
+        | ({"auc_of_seeds": row[f"auc_{key}_of_seeds"]} if f"auc_{key}_of_seeds" in row else {})
         for row in rows
         for key in ("clip_score", "ssim", "fsim")
     ]
@@ -178,13 +179,14 @@ def training_data_chart(noise, sizes, objects):
 
 
 def flat_table(rows):
-    """Rows as a table; a pair [low, high] becomes two columns."""
+    """Rows as a table; of an interval, and of the values of seeds, the lowest and the highest."""
     flat = []
     for row in rows:
         flat.append({})
         for name, value in row.items():
             if isinstance(value, list):
-                flat[-1] |= {f"{name}_low": value[0], f"{name}_high": value[1]}
+                name = name.replace("_of_seeds", "_seeds")
+                flat[-1] |= {f"{name}_low": min(value), f"{name}_high": max(value)}
             else:
                 flat[-1][name] = value
     return pd.DataFrame(flat)

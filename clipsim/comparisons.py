@@ -126,7 +126,7 @@ def called_similar(pairs, scores, profile):
         By metric key; NaN where not tested.
     called : dict of str to array of bool, shape (P,)
     """
-    inside = pairs.source == max(pairs.source.tolist())
+    inside = next(iter(pairs.by_source.values()))
     of_source = pairs.where(inside)
     thresholds, called = {}, {}
     for metric in METRICS:

@@ -6,8 +6,8 @@ AUC asks for similar above other pairs; Spearman's ρ also for the order within 
 import numpy as np
 import pandas as pd
 
-from clipsim.bootstrap_weights import weighted_rank_correlation
-from clipsim.statistics import area_under_roc, interval, rank_correlation
+from clipsim.resampled_pairs import measured
+from clipsim.statistics import auc, rank_correlation
 
 LAYOUTS = ("same layout", "other layout")
 
@@ -58,7 +58,7 @@ def contrasts_by_count(model, pairs, name):
         inside = higher | lower
         row = {"contrast": contrast, "n_pairs": int(inside.sum())}
         for label, scores in _columns(model, name).items():
-            row[label] = area_under_roc(higher[inside], scores[pairs.evaluated][inside])
+            row[label] = auc(higher[inside], scores[pairs.evaluated][inside])
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -105,22 +105,18 @@ def agreement_differences(model, pairs, scores):
     """
     test, rows = pairs.test, []
     own, cosine = scores[pairs.evaluated], model.image_cosine[pairs.evaluated]
-    weights = np.concatenate([np.ones((1, len(test))), pairs.weights])
     for group, inside in pair_groups(test).items():
-        (rho, *of_own), (rho_cosine, *of_cosine) = (
-            weighted_rank_correlation(s[inside], test.graded[inside], weights[:, inside])
-            for s in (own, cosine)
-        )
-        low = high = np.nan
-        if np.isfinite(rho - rho_cosine):
-            low, high = interval(np.subtract(of_own, of_cosine))
+        sample = pairs.sample.where(inside)
+        rho, rho_cosine = (sample.spearman(s[inside]) for s in (own, cosine))
+        row = measured({"difference": rho - rho_cosine})
+        low, high = row["difference_ci95"]
         rows.append(
             {
                 "pairs": group,
                 "n_pairs": int(inside.sum()),
-                "rho": rho,
-                "rho_cosine": rho_cosine,
-                "difference": rho - rho_cosine,
+                "rho": float(rho[0]),
+                "rho_cosine": float(rho_cosine[0]),
+                "difference": row["difference"],
                 "low": low,
                 "high": high,
             }

@@ -7,9 +7,8 @@ images) with the models and the chosen settings held fixed. Each seed's own valu
 import numpy as np
 import pandas as pd
 
-from clipsim.bootstrap_weights import weighted_auc
 from clipsim.claims import finding
-from clipsim.statistics import interval
+from clipsim.resampled_pairs import measured
 
 
 def auc_difference(pairs, first, second):
@@ -27,20 +26,14 @@ def auc_difference(pairs, first, second):
         `first`, `second` (mean AUCs), `difference`, `difference_ci95` (test pairs or images
         resampled, models and settings held fixed) and `by_seed`.
     """
-    labelled = pairs.test.similar >= 0
-    similar = pairs.test.similar[labelled] == 1
-    weights = np.concatenate([np.ones((1, len(pairs.test))), pairs.weights])[:, labelled]
-    (whole_first, *of_first), (whole_second, *of_second) = (
-        np.stack([weighted_auc(similar, s[pairs.evaluated][labelled], weights) for s in side], 1)
-        for side in (first, second)
-    )
-    resampled = np.subtract(of_first, of_second).mean(axis=1)
+    aucs = [pairs.sample.auc(np.stack(side)[:, pairs.evaluated]) for side in (first, second)]
+    difference = measured({"difference": aucs[0] - aucs[1]})
     return {
-        "first": float(whole_first.mean()),
-        "second": float(whole_second.mean()),
-        "difference": float((whole_first - whole_second).mean()),
-        "difference_ci95": interval(resampled),
-        "by_seed": (whole_first - whole_second).tolist(),
+        "first": float(aucs[0][:, 0].mean()),
+        "second": float(aucs[1][:, 0].mean()),
+        "difference": difference["difference"],
+        "difference_ci95": difference["difference_ci95"],
+        "by_seed": difference["difference_of_seeds"],
     }
 
 
@@ -79,7 +72,6 @@ def count_differences(models, pairs, profile):
 
 def count_findings(differences, pairs, profile):
     """What `count_differences` say of the paper's two claims about N."""
-    labelled = pairs.test.where(pairs.test.similar >= 0)
     words = {"n_too_low": "larger N", "n_too_high": "smaller N"}
     return [
         finding(
@@ -89,7 +81,7 @@ def count_findings(differences, pairs, profile):
             f"test pairs, mean over models",
             result["difference"],
             result["difference_ci95"],
-            n_pairs=len(labelled),
+            n_pairs=pairs.sample.n_labelled,
             n_seeds=len(result["by_seed"]),
             interval=f"resamples test {pairs.unit}; models and chosen N held fixed",
         )

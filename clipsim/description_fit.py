@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from clipsim.comparisons import COMPARISONS
-from clipsim.description_tables import DECISION, decision_columns
-from clipsim.evaluation import METRICS
+from clipsim.description_tables import interval_columns
+from clipsim.evaluation import METRICS, decision_statistics
+from clipsim.resampled_pairs import DECISION, ResampledPairs
 from clipsim.scoring import NORMALISATIONS
 from clipsim.statistics import interval
 
@@ -63,11 +64,12 @@ def fixed_threshold_table(model, pairs, threshold=PAPER_THRESHOLD):
 
 
 def _row(scores, choosing, pairs, threshold):
-    chosen = decision_columns(pairs.choosing, choosing, threshold, np.empty((0, len(choosing))))
+    at_threshold = decision_statistics(pairs.sample, scores, threshold)
+    chosen = decision_statistics(ResampledPairs.none_of(pairs.choosing), choosing, threshold)
     medians = typical_scores(scores[None], pairs.test.similar)
     return (
-        decision_columns(pairs.test, scores, threshold, pairs.weights)
-        | {f"choosing_{name}": chosen[name] for name in DECISION}
+        interval_columns(at_threshold)
+        | {f"choosing_{name}": float(chosen[name][0]) for name in DECISION}
         | {name: float(value[0]) for name, value in medians.items()}
         | {"misfit": float(misfit(medians)[0])}
     )
@@ -145,7 +147,7 @@ def fitted_counts(model, pairs, table, criterion):
 
 def _least_misfits(scores, counts, pairs):
     similar, best = pairs.test.similar, []
-    for weights in pairs.weights.astype(int):
+    for weights in pairs.sample.weights[1:].astype(int):
         index = np.repeat(np.arange(len(similar)), weights)
         labels = similar[index]
         if (labels == 1).any() and (labels == 0).any():

@@ -6,15 +6,9 @@ pairs agree with it; without any it stays undecided.
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from clipsim.claims import finding
-
-
-def exact_interval(count, n):
-    """The 95 % Clopper–Pearson interval of a share: [low, high]."""
-    result = binomtest(int(count), int(n)).proportion_ci(0.95, method="exact")
-    return [float(result.low), float(result.high)]
+from clipsim.statistics import exact_interval
 
 
 def sign_table(model, pairs):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clipsim.bootstrap_weights import sample_weights
 from clipsim.data.caption_pairs import caption_pairs
 from clipsim.data.captioned import DataError, LabelledPairs
 from clipsim.description_kernels import (
@@ -18,7 +17,8 @@ from clipsim.description_kernels import (
     softmax_means,
 )
 from clipsim.pipeline import models_of_seeds, retrieval_of
-from clipsim.statistics import area_under_roc, resamples
+from clipsim.resampled_pairs import ResampledPairs
+from clipsim.statistics import auc
 
 COUNTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
 TEMPERATURES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.5, np.inf)
@@ -36,17 +36,14 @@ class StudyPairs:
         Labelled pairs of validation images: they choose N and temperature.
     chosen_on : str
         What `choosing` are, in words.
-    weights : array of float, shape (B, P')
-        How often each pair of `test` is in each bootstrap sample.
-    unit : {"pairs", "images"}
-        What they resample.
+    sample : ResampledPairs
+        The judged pairs that report, with their bootstrap samples.
     """
 
     judged: LabelledPairs
     choosing: LabelledPairs
     chosen_on: str
-    weights: np.ndarray
-    unit: str
+    sample: ResampledPairs
 
     @property
     def evaluated(self):
@@ -56,7 +53,12 @@ class StudyPairs:
     @property
     def test(self):
         """The pairs that report."""
-        return self.judged.where(self.evaluated)
+        return self.sample.pairs
+
+    @property
+    def unit(self):
+        """What is resampled, "pairs" or "images"."""
+        return self.sample.unit
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class KernelScores:
         """
         similar = pairs.choosing.similar == 1
         allowed = range(len(self.settings)) if allowed is None else allowed
-        return max(allowed, key=lambda k: area_under_roc(similar, self.choosing[k]))
+        return max(allowed, key=lambda k: auc(similar, self.choosing[k]))
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,13 @@ def study_pairs(profile, images, pairs):
     -------
     StudyPairs
     """
-    judged = pairs.where(pairs.source == max(pairs.source.tolist()))
+    judged = pairs.where(next(iter(pairs.by_source.values())))
     choosing, chosen_on = judged, "validation pairs"
     if not (judged.split == "val").any():
         choosing, chosen_on = caption_pairs(images, profile), "caption-agreement pairs"
     choosing = choosing.where((choosing.split == "val") & (choosing.similar >= 0))
     test = judged.where(judged.split != "val")
-    samples, unit = resamples(test, profile.n_bootstrap, profile.seed)
-    return StudyPairs(judged, choosing, chosen_on, sample_weights(samples, len(test)), unit)
+    return StudyPairs(judged, choosing, chosen_on, ResampledPairs.of(test, profile))
 
 
 def models_scores(profile, images, pairs, pool, counts):
@@ -202,7 +203,9 @@ def model_scores(seed, retrieval, vectors, pairs, counts, vector_space):
     -------
     ModelScores
     """
-    judged, choosing = (_index(retrieval, part) for part in (pairs.judged, pairs.choosing))
+    judged, choosing = (
+        part.positions(retrieval.image_ids) for part in (pairs.judged, pairs.choosing)
+    )
     means = {space: prefix_means(vectors[space], retrieval.ids, counts) for space in vectors}
     weighted = softmax_means(vectors[vector_space], retrieval.ids, retrieval.sims, TEMPERATURES)
     of_means = {f" {space}": (counts, means[space]) for space in means}
@@ -218,7 +221,3 @@ def model_scores(seed, retrieval, vectors, pairs, counts, vector_space):
         )
     a, b = (retrieval.image_vectors[rows] for rows in judged.T)
     return ModelScores(seed, retrieval.image_ids, means, kernels, (a * b).sum(axis=1))
-
-
-def _index(retrieval, pairs):
-    return np.stack([retrieval.rows(pairs.id_a), retrieval.rows(pairs.id_b)], axis=1)

@@ -3,17 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from clipsim.bootstrap_weights import (
-    weighted_accuracy,
-    weighted_auc,
-    weighted_rank_correlation,
-)
 from clipsim.description_kernels import self_scores
-from clipsim.evaluation import held_out_thresholds
-from clipsim.statistics import interval
+from clipsim.evaluation import decision_statistics
+from clipsim.resampled_pairs import DECISION, measured
+from clipsim.thresholds import held_out_thresholds
 
-RANKING, DECISION = ("auc", "spearman"), ("accuracy", "balanced_accuracy")
-STATISTICS = RANKING + DECISION
+STATISTICS = ("auc", "spearman", *DECISION)
 
 
 def settings_table(models, pairs, names, profile):
@@ -63,41 +58,27 @@ def statistics_row(pairs, scores, profile, with_intervals=False):
     held_out = held_out_thresholds(
         pairs.judged, scores, profile.threshold_criterion, profile.seed
     )[pairs.evaluated]
-    weights = pairs.weights if with_intervals else pairs.weights[:0]
+    sample = pairs.sample if with_intervals else pairs.sample.whole
     own = scores[pairs.evaluated]
-    return (
-        {"threshold": float(np.nanmedian(held_out))}
-        | ranking_columns(pairs.test, own, weights)
-        | decision_columns(pairs.test, own, held_out, weights)
+    ranking = {"auc": sample.auc(own), "spearman": sample.spearman(own)}
+    return {"threshold": float(np.nanmedian(held_out))} | interval_columns(
+        ranking | decision_statistics(sample, own, held_out)
     )
 
 
-def ranking_columns(test, scores, weights):
-    """AUC of labelled pairs and Spearman's ρ of all, with intervals if there are weights.
+def interval_columns(statistics):
+    """Values of statistics; where there are bootstrap samples, with columns `_low` and `_high`.
 
     Parameters
     ----------
-    test : LabelledPairs
-    scores : array of float, shape (P,)
-    weights : array of float, shape (B, P)
-        Of the bootstrap samples; B may be 0.
+    statistics : mapping of str to array of float, shape (1 + B,)
     """
-    labelled = test.similar >= 0
-    everything = _with_whole(weights)
-    values = (
-        weighted_auc(test.similar[labelled] == 1, scores[labelled], everything[:, labelled]),
-        weighted_rank_correlation(scores, test.graded, everything),
-    )
-    return _columns(RANKING, values)
-
-
-def decision_columns(test, scores, thresholds, weights):
-    """Accuracy and balanced accuracy of labelled pairs; parameters as `ranking_columns`."""
-    labelled = test.similar >= 0
-    similar = test.similar[labelled] == 1
-    right = (scores >= thresholds)[labelled] == similar
-    values = weighted_accuracy(right, similar, _with_whole(weights)[:, labelled])
-    return _columns(DECISION, values)
+    columns = {name: float(values[0]) for name, values in statistics.items()}
+    for name, values in statistics.items():
+        if len(values) > 1:
+            ends = measured({name: values})[f"{name}_ci95"]
+            columns |= {f"{name}_low": ends[0], f"{name}_high": ends[1]}
+    return columns
 
 
 def normalisation_gap(model, pairs, profile):
@@ -130,16 +111,3 @@ def self_score_table(model, pairs):
             low, median, high = np.quantile(scores, [0.1, 0.5, 0.9])
             rows.append({"space": space, "n": n, "median": median, "low": low, "high": high})
     return pd.DataFrame(rows)
-
-
-def _with_whole(weights):
-    return np.concatenate([np.ones((1, weights.shape[1])), weights])
-
-
-def _columns(names, values):
-    columns = {name: float(of_name[0]) for name, of_name in zip(names, values, strict=True)}
-    for name, (whole, *resampled) in zip(names, values, strict=True):
-        if resampled:
-            ends = interval(resampled) if np.isfinite(whole) else (np.nan, np.nan)
-            columns |= {f"{name}_low": ends[0], f"{name}_high": ends[1]}
-    return columns

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from clipsim.claims import finding
-from clipsim.statistics import interval
+from clipsim.resampled_pairs import measured
 
 COMPARED_STATISTICS = ("accuracy", "balanced_accuracy", "auc", "average_precision")
 PIXEL_METRICS = ("ssim", "fsim")
@@ -95,14 +95,16 @@ def metric_differences(evaluated, criterion):
             "baseline": other.metric.name,
             "baseline_variant": other.metric.variant,
         }
-        for name in COMPARED_STATISTICS:
-            row[f"difference_{name}"] = clip.values[name] - other.values[name]
-            row[f"difference_{name}_ci95"] = interval(clip.spread[name] - other.spread[name])
-        independent = clip.unit == "pairs"
+        less = {
+            f"difference_{name}": clip.statistics[name] - other.statistics[name]
+            for name in COMPARED_STATISTICS
+        }
+        row |= measured(less)
+        independent = clip.sample.unit == "pairs"
         mcnemar = mcnemar_p(clip.right, other.right) if independent else None
         p_value = mcnemar
         if not independent:
-            p_value = bootstrap_p(clip.spread[criterion] - other.spread[criterion])
+            p_value = bootstrap_p(less[f"difference_{criterion}"][1:])
         rows.append(
             row
             | {
@@ -110,7 +112,7 @@ def metric_differences(evaluated, criterion):
                 "p": p_value,
                 "p_of": "McNemar, accuracy" if independent else f"bootstrap, {criterion}",
                 "n_pairs": len(clip.right),
-                "resampled": clip.unit,
+                "resampled": clip.sample.unit,
                 **({"source": clip.source} if clip.source else {}),
             }
         )
@@ -142,20 +144,20 @@ def clip_findings(evaluated, differences, of_seeds, criterion):
         if other.metric.name not in PIXEL_METRICS:
             continue
         seeds = [s for s in of_seeds if (s.metric, s.source) == (clip.metric, clip.source)]
-        each = [seed.values[criterion] - other.values[criterion] for seed in seeds]
-        mean_spread = np.mean([seed.spread[criterion] for seed in seeds], axis=0)
+        less = [seed.statistics[criterion] - other.statistics[criterion] for seed in seeds]
+        estimate = measured({"value": np.stack(less)})
         found = finding(
             "clip_beats_ssim_fsim",
             f"{criterion.replace('_', ' ')} of the CLIP score (mean of {len(seeds)} seeds) less "
             f"that of {other.metric.label} on {JUDGES.get(clip.source, clip.source)}, at "
             "held-out thresholds",
-            np.mean(each),
-            interval(mean_spread - other.spread[criterion]),
+            estimate["value"],
+            estimate["value_ci95"],
             n_pairs=len(clip.right),
             n_seeds=len(seeds),
-            interval=f"{clip.unit} resampled, models and thresholds held fixed",
+            interval=f"{clip.sample.unit} resampled, models and thresholds held fixed",
         )
-        findings.append(found | {"p_holm": row["p_holm"], "of_seeds": each})
+        findings.append(found | {"p_holm": row["p_holm"], "of_seeds": estimate["value_of_seeds"]})
     return findings
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from clipsim.claims import NOT_SUPPORTED, SUPPORTED, finding
 from clipsim.language_probe import CONDITIONS, INTERVAL, OWN, TRAINED
-from clipsim.paired_scores import sampled_score, sources
+from clipsim.paired_scores import sampled_score
 
 TESTED = tuple(product((OWN, TRAINED), CONDITIONS))
 JUDGES = {"expert": ", experts' pairs", "crowd": ", crowd's pairs", "": ""}
@@ -129,7 +129,7 @@ def sampled_by_source(profile, pairs, scores_by_encoders):
             }
             for encoders, scores in scores_by_encoders.items()
         }
-        for source, chosen in sources(pairs).items()
+        for source, chosen in pairs.by_source.items()
     }
 
 

@@ -159,7 +159,7 @@ def space_scores(profile, model, images, pairs):
         replace(profile, vector_space="joint"), model, images, caption_pool(profile, images)
     )
     scores = description_scores(profile, retrieval, pairs)
-    index_pairs = np.stack([retrieval.rows(pairs.id_a), retrieval.rows(pairs.id_b)], axis=1)
+    index_pairs = pairs.positions(retrieval.image_ids)
     own = model.encode_texts(retrieval.pool.tolist(), space="text")[retrieval.ids]
     return {
         "Eq. 4, joint space": scores["clip_score"],

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm.auto import tqdm
 
-from clipsim.data.captioned import LabelledPairs
-from clipsim.ranking import RANKING, ranking_statistics
-from clipsim.statistics import resampled, resamples, summary, with_intervals
+from clipsim.resampled_pairs import DECISION, ResampledPairs, measured
 from clipsim.thresholds import (
-    DECISION,
     best_threshold,  # noqa: F401
-    decision_statistics,
     held_out_thresholds,
+    right_decisions,
     sweep,  # noqa: F401
 )
 
@@ -52,34 +49,31 @@ class Evaluation:
     ----------
     metric : Metric
     source : str
-    pairs : LabelledPairs
+    sample : ResampledPairs
         The evaluated ones; those in between do not count as decisions.
     scores, thresholds : array of float, shape (P,)
         The thresholds are held out; NaN for pairs in between.
-    samples : list of array of int
-    unit : {"pairs", "images"}
-        What was resampled.
-    values : dict of str to float
-        The statistics of `DECISION` and `RANKING`.
-    spread : dict of str to array of float, shape (B,)
-        The same of every bootstrap sample, thresholds held fixed.
+    statistics : dict of str to array of float, shape (1 + B,)
+        Those of `decision_statistics` and `ranking_statistics`: of all pairs, then of every
+        bootstrap sample, thresholds held fixed.
     """
 
     metric: Metric
     source: str
-    pairs: LabelledPairs
+    sample: ResampledPairs
     scores: np.ndarray
     thresholds: np.ndarray
-    samples: list
-    unit: str
-    values: dict
-    spread: dict
+    statistics: dict
+
+    @property
+    def pairs(self):
+        """The evaluated pairs."""
+        return self.sample.pairs
 
     @property
     def right(self):
         """Whether each labelled pair is decided right: bool, shape (P',)."""
-        labelled = self.pairs.similar >= 0
-        return ((self.scores >= self.thresholds) == (self.pairs.similar == 1))[labelled]
+        return right_decisions(self.pairs, self.scores, self.thresholds)[self.pairs.similar >= 0]
 
 
 METRICS = (
@@ -98,32 +92,32 @@ def mean_recall(recall):
     return float(np.mean([value for name in directions for value in recall[name].values()]))
 
 
-def decision_row(pairs, scores, thresholds, samples):
-    """Accuracy and balanced accuracy with 95 % bootstrap intervals, thresholds held fixed.
+def decision_statistics(sample, scores, thresholds):
+    """Accuracy and balanced accuracy, thresholds held fixed.
 
     Parameters
     ----------
-    pairs : LabelledPairs
-    scores, thresholds : array of float, shape (P,)
-    samples : list of array of int
-        From `resamples`.
+    sample : ResampledPairs
+    scores : array of float, shape (P,)
+    thresholds : float or array of float, shape (P,)
 
     Returns
     -------
-    dict
-        Keys as `DECISION`, and their `_ci95`.
+    dict of str to array of float, shape (1 + B,)
+        Keys as `DECISION`.
     """
-    statistics = decision_statistics(pairs.similar, scores, thresholds)
-    return with_intervals(DECISION, statistics, len(pairs), samples)
+    right = right_decisions(sample.pairs, scores, thresholds)
+    return {criterion: sample.accuracy(right, criterion) for criterion in DECISION}
 
 
-def ranking_row(pairs, scores, samples):
-    """AUC, average precision, Spearman's ρ and Kendall's τ_b, with 95 % intervals.
-
-    Parameters and return as `decision_row`, with keys as `RANKING` and their `_ci95`.
-    """
-    statistics = ranking_statistics(pairs.similar, pairs.graded, scores)
-    return with_intervals(RANKING, statistics, len(pairs), samples)
+def ranking_statistics(sample, scores):
+    """AUC, average precision, Spearman's ρ and Kendall's τ_b; as `decision_statistics`."""
+    return {
+        "auc": sample.auc(scores),
+        "average_precision": sample.average_precision(scores),
+        "spearman": sample.spearman(scores),
+        "kendall": sample.kendall(scores),
+    }
 
 
 def evaluations(pairs, scores, profile):
@@ -142,30 +136,21 @@ def evaluations(pairs, scores, profile):
         Source by source, in the order of `METRICS`.
     """
     found = []
-    for source in sorted(set(pairs.source.tolist()), reverse=True):
-        inside = pairs.source == source
+    for source, inside in pairs.by_source.items():
         of_source = pairs.where(inside)
         evaluated = of_source.split != "val"
         test = of_source.where(evaluated)
-        samples, unit = resamples(test, profile.n_bootstrap, profile.seed)
+        sample = ResampledPairs.of(test, profile)
         for metric in tqdm(METRICS, desc=f"bootstrap {source}".strip(), leave=False):
             values = np.asarray(scores[metric.key])[inside]
             thresholds = held_out_thresholds(
                 of_source, values, profile.threshold_criterion, profile.seed
             )[evaluated]
             values = values[evaluated]
-            statistics = _statistics(test, values, thresholds)
-            of_sample = resampled(DECISION + RANKING, statistics, len(test), samples)
-            found.append(
-                Evaluation(metric, source, test, values, thresholds, samples, unit, *of_sample)
-            )
+            statistics = decision_statistics(sample, values, thresholds)
+            statistics |= ranking_statistics(sample, values)
+            found.append(Evaluation(metric, source, sample, values, thresholds, statistics))
     return found
-
-
-def _statistics(pairs, scores, thresholds):
-    decision = decision_statistics(pairs.similar, scores, thresholds)
-    ranking = ranking_statistics(pairs.similar, pairs.graded, scores)
-    return lambda index: decision(index) + ranking(index)
 
 
 def table_1(pairs, scores, profile):
@@ -191,13 +176,13 @@ def table_1_rows(evaluated):
     """
     rows = []
     for one in evaluated:
-        at_held_out = summary(one.values, one.spread)
+        at_held_out = measured(one.statistics)
         origins = {"validation": (one.thresholds, at_held_out)}
         paper = one.metric.paper_threshold
         if paper is not None:
             thresholds = np.full(len(one.pairs), paper)
-            decision = decision_row(one.pairs, one.scores, thresholds, one.samples)
-            origins["paper"] = (thresholds, at_held_out | decision)
+            at_paper = measured(decision_statistics(one.sample, one.scores, thresholds))
+            origins["paper"] = (thresholds, at_held_out | at_paper)
         for origin, (thresholds, statistics) in origins.items():
             counted = thresholds[one.pairs.similar >= 0]
             rows.append(
@@ -210,7 +195,7 @@ def table_1_rows(evaluated):
                     **statistics,
                     "n_pairs": len(counted),
                     "n_similar": int((one.pairs.similar == 1).sum()),
-                    "resampled": one.unit,
+                    "resampled": one.sample.unit,
                     **({"source": one.source} if one.source else {}),
                 }
             )

@@ -41,11 +41,9 @@ def gain_row(name, pairs, scores, profile):
     """
     sample = ResampledPairs.of(pairs, profile)
     gain = gain_of(scores, sample)
-    row = {"pairs": name, **measured("gain", gain)}
-    for key in COMPARED:
-        row |= measured(f"auc_{key}", sample.auc(scores[key]))
-    row |= {"n_pairs": len(pairs), "resampled": sample.unit}
-    return row, gain, sample
+    aucs = {f"auc_{key}": sample.auc(scores[key]) for key in COMPARED}
+    counts = {"n_pairs": len(pairs), "resampled": sample.unit}
+    return {"pairs": name} | measured({"gain": gain} | aucs) | counts, gain, sample
 
 
 def gain_rows(profile, describers, images, pairs, scores, groups):

@@ -5,17 +5,18 @@ import numpy as np
 from clipsim.config import load_profile
 from clipsim.data import load, load_pairs
 from clipsim.data.pool import caption_pool
-from clipsim.evaluation import METRICS, held_out_thresholds
+from clipsim.evaluation import METRICS
 from clipsim.pair_scoring import Describer
 from clipsim.pipeline import train_or_load
 from clipsim.resampled_pairs import ResampledPairs, finding_of, measured
+from clipsim.thresholds import held_out_decisions
 
 FAMILIAR, ARTWORK, CONCEPT = "familiar", "unseen artwork", "unseen concept"
 
 
 def primary(pairs):
     """Mask of the labelled pairs that count: of the first source (experts), where several are."""
-    return (pairs.similar >= 0) & (pairs.source == max(pairs.source.tolist()))
+    return (pairs.similar >= 0) & next(iter(pairs.by_source.values()))
 
 
 def novelty_groups(images, pairs):
@@ -83,39 +84,25 @@ def group_rows(pairs, scores, groups, profile):
         if metric.key not in scores:
             continue
         values = np.asarray(scores[metric.key])
-        right = right_decisions(pairs, values, profile)
+        right = held_out_decisions(pairs, values, profile)
         for name, sample in samples.items():
             index = inside[name]
             rows.append(
                 {
                     "group": name,
                     "metric": metric.key,
-                    **measured(criterion, sample.accuracy(right[..., index], criterion)),
-                    **measured("auc", sample.auc(values[..., index])),
+                    **measured(
+                        {
+                            criterion: sample.accuracy(right[..., index], criterion),
+                            "auc": sample.auc(values[..., index]),
+                        }
+                    ),
                     "n_pairs": len(index),
                     "n_similar": int((sample.pairs.similar == 1).sum()),
                     "resampled": sample.unit,
                 }
             )
     return rows
-
-
-def right_decisions(pairs, values, profile):
-    """Whether each pair is called rightly, at thresholds chosen without it.
-
-    Parameters
-    ----------
-    values : array of float, shape (P,) or (S, P)
-
-    Returns
-    -------
-    array of bool, of the same shape
-        False for pairs without a held-out threshold.
-    """
-    if values.ndim == 2:
-        return np.stack([right_decisions(pairs, of_model, profile) for of_model in values])
-    thresholds = held_out_thresholds(pairs, values, profile.threshold_criterion, profile.seed)
-    return ((values >= thresholds) == (pairs.similar == 1)) & ~np.isnan(thresholds)
 
 
 def familiarity_finding(pairs, clip_scores, groups, profile):
@@ -202,15 +189,19 @@ def domain_rows(own, other, images, pairs, profile, domain):
     for model_of, (model, _) in (("own", own), ("other", other)):
         for pool_of, (_, pool) in (("own", own), ("other", other)):
             values = Describer.of(profile, model, pool).scores(images, pairs)["clip_score"]
-            right = right_decisions(pairs, values, profile)[evaluated]
+            right = held_out_decisions(pairs, values, profile)[evaluated]
             aucs[model_of, pool_of] = sample.auc(values[evaluated])
             rows.append(
                 {
                     "pairs": domain,
                     "model": model_of,
                     "pool": pool_of,
-                    **measured(criterion, sample.accuracy(right, criterion)),
-                    **measured("auc", aucs[model_of, pool_of]),
+                    **measured(
+                        {
+                            criterion: sample.accuracy(right, criterion),
+                            "auc": aucs[model_of, pool_of],
+                        }
+                    ),
                     "n_pairs": len(sample.pairs),
                     "resampled": sample.unit,
                 }

@@ -8,14 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from clipsim.encoder_study import PAPER, has_local_weights, random_text_encoder
 from clipsim.model.clip import DualEncoder
 from clipsim.sentence_quadruples import SLOTS
-from clipsim.statistics import interval
+from clipsim.statistics import exact_interval, interval
 
 # What S+M− changes, and how S−M+ says the same: which compared sentences are set against another.
 CONDITIONS = {
@@ -229,8 +228,7 @@ def clustered_share(wins, quadruples, profile):
     if share not in (0, 1):
         return share, ci95
     n_concepts = len({q.concept for q in quadruples})
-    exact = binomtest(round(share * n_concepts), n_concepts).proportion_ci(0.95, "exact")
-    return share, [float(exact.low), float(exact.high)]
+    return share, exact_interval(round(share * n_concepts), n_concepts)
 
 
 def _wins(runs, structure, meaning):

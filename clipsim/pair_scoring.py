@@ -1,4 +1,4 @@
-"""Scores of pairs beyond the profile's own: of other images, models and pools."""
+"""Images described from a pool by a model, and pairs of them scored by every metric."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +7,47 @@ import numpy as np
 
 from clipsim.config import Profile
 from clipsim.metrics import fsim_matrix, ssim_matrix
-from clipsim.pipeline import Retrieval, description_scores
 from clipsim.retrieval import CaptionIndex
+from clipsim.scoring import score_pairs
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """The descriptions retrieved for some images.
+
+    Attributes
+    ----------
+    image_ids : array of str, shape (M,)
+    image_vectors : array of float32, shape (M, d)
+        In the joint space.
+    ids : array of int64, shape (M, N)
+        Positions in the pool, the most similar first.
+    sims : array of float32, shape (M, N)
+    pool : array of str, shape (C,)
+    pool_vectors : array of float32, shape (C, d')
+        In the profile's `vector_space`; what Eq. 4 compares.
+    """
+
+    image_ids: np.ndarray
+    image_vectors: np.ndarray
+    ids: np.ndarray
+    sims: np.ndarray
+    pool: np.ndarray
+    pool_vectors: np.ndarray
+
+    @property
+    def description_vectors(self):
+        """Vectors of the descriptions of each image: float32, shape (M, N, d')."""
+        return self.pool_vectors[self.ids]
+
+    def rows(self, image_ids):
+        """Positions of images: int64, shape (P,)."""
+        position = {image_id: i for i, image_id in enumerate(self.image_ids.tolist())}
+        return np.array([position[image_id] for image_id in np.asarray(image_ids).tolist()])
+
+    def descriptions(self, image_id):
+        """The N descriptions of an image, the most similar first."""
+        return self.pool[self.ids[self.rows([image_id])[0]]].tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +91,35 @@ class Describer:
             vectors[inside] = self.model.encode_images(images.subset(rows[inside]))
         return vectors
 
-    def scores(self, images, pairs):
-        """Eq. 4 and the image cosine of pairs: dict of arrays of float32, shape (P,)."""
-        image_ids = np.array(pairs.image_ids)
+    def retrieval(self, images, image_ids):
+        """The N descriptions of some of the images, as a `Retrieval`."""
         vectors = self.image_vectors(images, image_ids)
         ids, sims = self.index.search(vectors, self.profile.n_descriptions)
         pool = np.array(self.index.captions)
-        retrieval = Retrieval(image_ids, vectors, ids, sims, pool, self.compared)
+        return Retrieval(np.array(image_ids), vectors, ids, sims, pool, self.compared)
+
+    def scores(self, images, pairs):
+        """Eq. 4 and the image cosine of pairs: dict of arrays of float32, shape (P,)."""
+        retrieval = self.retrieval(images, pairs.image_ids)
         return description_scores(self.profile, retrieval, pairs)
+
+
+def description_scores(profile, retrieval, pairs):
+    """Eq. 4 and the image cosine of pairs, from one retrieval.
+
+    Returns
+    -------
+    dict of str to array of float32, shape (P,)
+        `clip_score` and `image_cosine`.
+    """
+    index_pairs = pairs.positions(retrieval.image_ids)
+    a, b = (retrieval.image_vectors[rows] for rows in index_pairs.T)
+    return {
+        "clip_score": score_pairs(
+            retrieval.description_vectors, index_pairs, profile.normalisation
+        ),
+        "image_cosine": (a * b).sum(axis=1),
+    }
 
 
 def scores_of_models(describers, images, pairs):
@@ -74,15 +134,26 @@ def scores_of_models(describers, images, pairs):
     return {key: np.stack([scores[key] for scores in of_model]) for key in of_model[0]}
 
 
-def pixel_scores(images, pairs):
-    """SSIM and FSIM (canonical) of pairs: dict of arrays of float32, shape (P,)."""
+def pixel_scores(images, pairs, variants=("canonical",)):
+    """SSIM and FSIM of pairs.
+
+    Parameters
+    ----------
+    images : CaptionedImages
+    pairs : LabelledPairs
+    variants : sequence of {"canonical", "package"}
+
+    Returns
+    -------
+    dict of str to array of float32, shape (P,)
+        By `Metric.key`: "ssim" and "fsim", of the package "ssim_package" and "fsim_package".
+    """
     ids = pairs.image_ids
-    row = {image_id: i for i, image_id in enumerate(ids)}
-    index_pairs = np.array(
-        [[row[a], row[b]] for a, b in zip(pairs.id_a.tolist(), pairs.id_b.tolist(), strict=True)]
-    )
-    pixels = images.pixel_batch(ids)
+    index_pairs, pixels = pairs.positions(ids), images.pixel_batch(ids)
     return {
-        key: np.asarray(matrix(pixels, pairs=index_pairs), dtype=np.float32)
-        for key, matrix in (("ssim", ssim_matrix), ("fsim", fsim_matrix))
+        name if variant == "canonical" else f"{name}_{variant}": np.asarray(
+            matrix(pixels, variant=variant, pairs=index_pairs), dtype=np.float32
+        )
+        for variant in variants
+        for name, matrix in (("ssim", ssim_matrix), ("fsim", fsim_matrix))
     }

@@ -5,59 +5,18 @@ only for the same profile, data and weights, else the reader is told which noteb
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from clipsim.caption_agreement import caption_agreement
 from clipsim.data.judgments import expert_ratings
 from clipsim.data.pool import caption_pool
-from clipsim.metrics import fsim_matrix, ssim_matrix
 from clipsim.model.clip import DualEncoder, checkpoint_record
 from clipsim.model.training import resumable, train
+from clipsim.pair_scoring import Describer, Retrieval, description_scores, pixel_scores
 from clipsim.results import StaleError, load_arrays, save_arrays
-from clipsim.retrieval import CaptionIndex
-from clipsim.scoring import score_pairs
-from clipsim.statistics import caption_agreement
-
-
-@dataclass(frozen=True)
-class Retrieval:
-    """The descriptions retrieved for the validation and test images.
-
-    Attributes
-    ----------
-    image_ids : array of str, shape (M,)
-    image_vectors : array of float32, shape (M, d)
-        In the joint space.
-    ids : array of int64, shape (M, N)
-        Positions in the pool, the most similar first.
-    sims : array of float32, shape (M, N)
-    pool : array of str, shape (C,)
-    pool_vectors : array of float32, shape (C, d')
-        In the profile's `vector_space`; what Eq. 4 compares.
-    """
-
-    image_ids: np.ndarray
-    image_vectors: np.ndarray
-    ids: np.ndarray
-    sims: np.ndarray
-    pool: np.ndarray
-    pool_vectors: np.ndarray
-
-    @property
-    def description_vectors(self):
-        """Vectors of the descriptions of each image: float32, shape (M, N, d')."""
-        return self.pool_vectors[self.ids]
-
-    def rows(self, image_ids):
-        """Positions of images: int64, shape (P,)."""
-        position = {image_id: i for i, image_id in enumerate(self.image_ids.tolist())}
-        return np.array([position[image_id] for image_id in np.asarray(image_ids).tolist()])
-
-    def descriptions(self, image_id):
-        """The N descriptions of an image, the most similar first."""
-        return self.pool[self.ids[self.rows([image_id])[0]]].tolist()
 
 
 def train_or_load(profile, images, folder=None):
@@ -159,16 +118,8 @@ def retrieval_of(profile, model, images, pool):
     -------
     Retrieval
     """
-    # Split by split, as training has the features of the validation images in its cache.
-    parts = [images.subset(images.indices(split)) for split in ("val", "test")]
-    image_ids = np.array([image_id for part in parts for image_id in part.image_ids])
-    index = CaptionIndex.build(model.encode_texts(pool), pool)
-    image_vectors = np.concatenate([model.encode_images(p) for p in parts if len(p)])
-    ids, sims = index.search(image_vectors, profile.n_descriptions)
-    compared = index.vectors
-    if profile.vector_space == "text":
-        compared = model.encode_texts(pool, space="text")
-    return Retrieval(image_ids, image_vectors, ids, sims, np.array(pool), compared)
+    image_ids = [images.image_ids[i] for split in ("val", "test") for i in images.indices(split)]
+    return Describer.of(profile, model, pool).retrieval(images, image_ids)
 
 
 def load_retrieval(profile, images):
@@ -210,41 +161,13 @@ def score_all_metrics(profile, images, pairs, retrieval):
     dict of str to array of float32, shape (P,)
         By `Metric.key`.
     """
-    ids = pairs.image_ids
-    row = {image_id: i for i, image_id in enumerate(ids)}
-    index_pairs = np.array(
-        [[row[a], row[b]] for a, b in zip(pairs.id_a.tolist(), pairs.id_b.tolist(), strict=True)]
-    )
-    pixels = images.pixel_batch(ids)
     scores = description_scores(profile, retrieval, pairs)
-    for variant, suffix in (("canonical", ""), ("package", "_package")):
-        for name, matrix in (("ssim", ssim_matrix), ("fsim", fsim_matrix)):
-            scores[name + suffix] = np.asarray(
-                matrix(pixels, variant=variant, pairs=index_pairs)
-            ).astype(np.float32)
+    scores |= pixel_scores(images, pairs, ("canonical", "package"))
     save_arrays(
         profile.work_dir / "pair_scores.npz", _fingerprint(profile, images),
         id_a=pairs.id_a, id_b=pairs.id_b, **scores,
     )  # fmt: skip
     return scores
-
-
-def description_scores(profile, retrieval, pairs):
-    """Eq. 4 and the image cosine of pairs, from one retrieval.
-
-    Returns
-    -------
-    dict of str to array of float32, shape (P,)
-        `clip_score` and `image_cosine`.
-    """
-    a, b = retrieval.rows(pairs.id_a), retrieval.rows(pairs.id_b)
-    vectors = retrieval.image_vectors
-    return {
-        "clip_score": score_pairs(
-            retrieval.description_vectors, np.stack([a, b], axis=1), profile.normalisation
-        ),
-        "image_cosine": (vectors[a] * vectors[b]).sum(axis=1),
-    }
 
 
 def load_scores(profile, images, pairs):

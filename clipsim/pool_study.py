@@ -11,9 +11,9 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from clipsim.data.captioned import DataError, LabelledPairs
-from clipsim.generalisation import right_decisions
 from clipsim.resampled_pairs import ResampledPairs, finding_of, measured
 from clipsim.scoring import description_sums
+from clipsim.thresholds import held_out_decisions
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 LEVELS = (*(f"{share:.0%}" for share in SHARES), "as many others")
@@ -42,8 +42,7 @@ def fitting_descriptions(images, pairs, pool):
     fits = _concept_fits if images.scenes else _word_fits
     ids = pairs.image_ids
     of_image = fits(images, ids, pool)
-    row = {image_id: i for i, image_id in enumerate(ids)}
-    a, b = ([row[i] for i in column.tolist()] for column in (pairs.id_a, pairs.id_b))
+    a, b = pairs.positions(ids).T
     return of_image[a] | of_image[b]
 
 
@@ -150,9 +149,8 @@ def restricted_scores(describer, images, pairs, allowed):
     array of float32, shape (L, P)
     """
     ids = np.array(pairs.image_ids)
-    row = {image_id: i for i, image_id in enumerate(ids.tolist())}
     vectors = describer.image_vectors(images, ids)
-    a, b = (np.array([row[i] for i in c.tolist()]) for c in (pairs.id_a, pairs.id_b))
+    a, b = pairs.positions(ids).T
     pool, n = torch.from_numpy(describer.index.vectors), describer.profile.n_descriptions
     blocks = []
     for start in range(0, len(pairs), BLOCK):
@@ -201,14 +199,13 @@ def pool_rows(profile, describers, images, study):
     sample = ResampledPairs.of(tested.pairs, profile)
     rows, aucs = [], {}
     for level, name in enumerate(LEVELS):
-        right = right_decisions(study.pairs, first[level], profile)[evaluated]
+        right = held_out_decisions(study.pairs, first[level], profile)[evaluated]
         aucs[name] = sample.auc(scores[:, level])
         rows.append(
             {
                 "removed": name,
                 "left": float(left[level][evaluated].mean()),
-                **measured(criterion, sample.accuracy(right, criterion)),
-                **measured("auc", aucs[name]),
+                **measured({criterion: sample.accuracy(right, criterion), "auc": aucs[name]}),
                 "n_pairs": len(sample.pairs),
                 "resampled": sample.unit,
             }

@@ -1,37 +1,66 @@
-"""Pairs with their bootstrap resamples, as weights: differences of statistics stay paired.
+"""Pairs with their bootstrap samples, as weights: differences of statistics stay paired.
 
-A resample is a row of counts, how often it holds each pair; the first row is the sample itself.
-A statistic is then an array of one value per row, so that the difference of two of them is
-the paired difference, with its own value first.
+The first row of the weights is the pairs themselves, each once. A statistic is an array of one
+value per row, so that the difference of two of them is the paired difference, with its own value
+first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from clipsim import statistics
 from clipsim.claims import finding
 from clipsim.data.captioned import LabelledPairs
-from clipsim.statistics import interval, resamples
+from clipsim.statistics import interval
 
 FEWEST = 10  # pairs of a class; resampling fewer makes intervals that are too short
+BLOCK = 32  # samples at a time: ten thousand pairs stay in the processor's cache
+DECISION = ("accuracy", "balanced_accuracy")
+
+
+def bootstrap_weights(pairs, n_samples, seed):
+    """How often each pair is in each bootstrap sample; and what was resampled.
+
+    Pairs are drawn with replacement where no image is in two pairs. Else images are drawn, and
+    a pair counts as often as the product of how often its two images were drawn.
+
+    Returns
+    -------
+    weights : array of float64, shape (B, P)
+    unit : {"pairs", "images"}
+    """
+    rng = np.random.default_rng(seed)
+    ids, members = np.unique(np.concatenate([pairs.id_a, pairs.id_b]), return_inverse=True)
+    independent = len(ids) == 2 * len(pairs)
+    n = len(pairs) if independent else len(ids)
+    weights = np.empty((n_samples, len(pairs)))
+    first, second = np.split(members, 2)
+    for b in range(n_samples):
+        drawn = np.bincount(rng.integers(n, size=n), minlength=n)
+        weights[b] = drawn if independent else drawn[first] * drawn[second]
+    return weights, "pairs" if independent else "images"
 
 
 @dataclass(frozen=True, eq=False)
 class ResampledPairs:
-    """Labelled pairs and how often each bootstrap resample holds them.
+    """Labelled pairs and how often each bootstrap sample holds them.
+
+    Scores are of one model, shape (P,), or of S models, shape (S, P); every statistic has the
+    shape (1 + B,), or (S, 1 + B).
 
     Attributes
     ----------
     pairs : LabelledPairs
-        P pairs, all of them similar or not similar.
-    counts : array of float, shape (1 + B, P)
-        Ones, then the resamples.
+        P pairs. Those in between count for the correlations alone.
+    weights : array of float, shape (1 + B, P)
+        Ones, then the samples.
     unit : {"pairs", "images"}
         What was resampled.
     """
 
     pairs: LabelledPairs
-    counts: np.ndarray
+    weights: np.ndarray
     unit: str
 
     @classmethod
@@ -45,91 +74,104 @@ class ResampledPairs:
             `n_bootstrap` and `seed`.
         stream : int
             Samples of other pairs that shall be independent have another number.
-
-        Raises
-        ------
-        ValueError
-            If a pair is in between.
         """
-        if (pairs.similar < 0).any():
-            raise ValueError("pairs in between cannot be counted: leave them out first")
-        samples, unit = resamples(pairs, profile.n_bootstrap, [profile.seed, stream])
-        drawn = [np.bincount(sample, minlength=len(pairs)) for sample in samples]
-        return cls(pairs, np.array([np.ones(len(pairs)), *drawn], dtype=float), unit)
+        drawn, unit = bootstrap_weights(pairs, profile.n_bootstrap, [profile.seed, stream])
+        return cls(pairs, np.concatenate([np.ones((1, len(pairs))), drawn]), unit)
+
+    @classmethod
+    def none_of(cls, pairs):
+        """Labelled pairs without any sample of them."""
+        return cls(pairs, np.ones((1, len(pairs))), "nothing")
+
+    @property
+    def whole(self):
+        """The pairs themselves, without a sample of them."""
+        return replace(self, weights=self.weights[:1])
+
+    @property
+    def n_labelled(self):
+        """How many pairs count as decisions."""
+        return int((self.pairs.similar >= 0).sum())
+
+    def where(self, mask):
+        """Some of the pairs, as often as they are in the samples."""
+        return replace(self, pairs=self.pairs.where(mask), weights=self.weights[:, mask])
 
     def auc(self, scores):
-        """Area under the ROC curve in each resample, ties counting half.
+        """Area under the ROC curve, ties counting half; NaN where a sample lacks a class."""
+        return self._of_labelled(statistics.auc, scores)
 
-        Parameters
-        ----------
-        scores : array of float, shape (P,) or (S, P)
-            Of one model, or of S models.
+    def average_precision(self, scores):
+        """Average precision; NaN where a sample lacks a class."""
+        return self._of_labelled(statistics.average_precision, scores)
 
-        Returns
-        -------
-        array of float, shape (1 + B,) or (S, 1 + B)
-            NaN where a resample lacks one of the classes.
-        """
-        if np.ndim(scores) == 2:
-            return np.stack([self.auc(of_model) for of_model in scores])
-        similar = self.pairs.similar == 1
-        high, low = np.asarray(scores)[similar][:, None], np.asarray(scores)[~similar]
-        wins = (high > low) + 0.5 * (high == low)
-        kept, other = self.counts[:, similar], self.counts[:, ~similar]
-        total = kept.sum(axis=1) * other.sum(axis=1)
-        won = ((kept @ wins) * other).sum(axis=1)
-        return np.divide(won, total, out=np.full(len(total), np.nan), where=total > 0)
+    def spearman(self, scores):
+        """Spearman's ρ with the graded similarity; NaN where one side is constant."""
+        return self._of_graded(statistics.rank_correlation, scores)
+
+    def kendall(self, scores):
+        """Kendall's τ_b with the graded similarity; NaN where one side is constant."""
+        return self._of_graded(statistics.kendall, scores)
 
     def accuracy(self, right, criterion="accuracy"):
-        """Share of right decisions in each resample.
+        """Share of right decisions.
 
         Parameters
         ----------
         right : array of bool, shape (P,) or (S, P)
         criterion : {"accuracy", "balanced_accuracy"}
-            The latter is the mean of the shares among similar and among other pairs.
-
-        Returns
-        -------
-        array of float, shape (1 + B,) or (S, 1 + B)
+            The latter is the mean of the shares among similar and among other pairs, NaN where
+            a sample lacks one of the two.
         """
-        right = np.asarray(right)
-        similar = self.pairs.similar == 1
-        parts = [np.ones_like(similar)] if criterion == "accuracy" else [similar, ~similar]
-        shares = []
-        for part in parts:
-            total = self.counts[:, part].sum(axis=1)
-            hits = right[..., part].astype(float) @ self.counts[:, part].T
-            shares.append(np.divide(hits, total, out=np.full(hits.shape, np.nan), where=total > 0))
-        return np.mean(shares, axis=0)
+
+        def statistic(similar, of_model, weights):
+            if criterion == "accuracy":
+                return statistics.accuracy(of_model, weights)
+            return statistics.balanced_accuracy(of_model, similar, weights)
+
+        return self._of_labelled(statistic, right)
+
+    def _of_labelled(self, statistic, values):
+        labelled = self.pairs.similar >= 0
+        similar = self.pairs.similar[labelled] == 1
+        return self._of_models(
+            lambda own, weights: statistic(similar, own[labelled], weights[:, labelled]), values
+        )
+
+    def _of_graded(self, statistic, values):
+        graded = self.pairs.graded
+        return self._of_models(lambda own, weights: statistic(own, graded, weights), values)
+
+    def _of_models(self, statistic, values):
+        values = np.asarray(values)
+        if values.ndim == 2:
+            return np.stack([self._of_models(statistic, of_model) for of_model in values])
+        starts = range(0, len(self.weights), BLOCK)
+        return np.concatenate([statistic(values, self.weights[s : s + BLOCK]) for s in starts])
 
 
-def measured(name, values):
-    """A statistic with its interval and the spread over models, as entries of a row.
+def measured(values):
+    """Statistics with their intervals and the spread over models, as entries of a row.
 
     Parameters
     ----------
-    name : str
-    values : array of float, shape (1 + B,) or (S, 1 + B)
-        Of one model, or of S models: their mean is reported, and the interval is that of the
-        mean.
+    values : mapping of str to array of float, shape (1 + B,) or (S, 1 + B)
+        By name; of one model, or of S models: their mean is reported, and the interval is that
+        of the mean.
 
     Returns
     -------
     dict
-        `name`, `name_ci95`, and of several models `name_seeds`, the lowest and the highest.
+        `name`, `name_ci95`, and of several models `name_of_seeds`, one value for each.
     """
-    values = np.asarray(values, dtype=float)
-    mean = values.mean(axis=0) if values.ndim == 2 else values
-    row = {name: float(mean[0]), f"{name}_ci95": interval_or_nan(mean[1:])}
-    if values.ndim == 2:
-        row[f"{name}_seeds"] = [float(values[:, 0].min()), float(values[:, 0].max())]
+    row = {}
+    for name, of_models in values.items():
+        of_models = np.asarray(of_models, dtype=float)
+        mean = of_models.mean(axis=0) if of_models.ndim == 2 else of_models
+        row |= {name: float(mean[0]), f"{name}_ci95": interval(mean[1:])}
+        if of_models.ndim == 2:
+            row[f"{name}_of_seeds"] = of_models[:, 0].tolist()
     return row
-
-
-def interval_or_nan(values):
-    """95 % interval of bootstrap values; NaNs where no resample has a value."""
-    return interval(values) if np.isfinite(values).any() else [np.nan, np.nan]
 
 
 def finding_of(claim, experiment, values, resampled, **region):
@@ -147,7 +189,7 @@ def finding_of(claim, experiment, values, resampled, **region):
         `region`, if the claim's is not above 0.
     """
     groups = [resampled] if isinstance(resampled, ResampledPairs) else list(resampled)
-    row = measured("value", values)
+    row = measured({"value": values})
     units = sorted({group.unit for group in groups})
     fewest = min(int(np.sum(g.pairs.similar == label)) for g in groups for label in (0, 1))
     few = fewest < FEWEST
@@ -158,7 +200,7 @@ def finding_of(claim, experiment, values, resampled, **region):
         else experiment,
         row["value"],
         (np.nan, np.nan) if few else row["value_ci95"],
-        n_pairs=sum(len(group.pairs) for group in groups),
+        n_pairs=sum(group.n_labelled for group in groups),
         n_seeds=len(values) if np.ndim(values) == 2 else 1,
         interval=f"{' and '.join(units)} resampled, models held fixed",
         **region,

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from clipsim.data.pool import caption_pool
-from clipsim.evaluation import METRICS, Metric
+from clipsim.evaluation import METRICS, Metric, decision_statistics
 from clipsim.pipeline import description_scores, models_of_seeds, retrieval_of
-from clipsim.statistics import resampled
-from clipsim.thresholds import DECISION, decision_statistics, held_out_thresholds
+from clipsim.thresholds import held_out_thresholds
 
 OF_THE_MODEL = ("clip_score", "image_cosine")
 
@@ -24,18 +22,24 @@ class SeedEvaluation:
     source : str
     seed : int
         Of the training.
-    values : dict of str to float
-        Accuracy and balanced accuracy at the held-out thresholds of this model, `auc`,
-        `average_precision`, and the (median) `threshold`.
-    spread : dict of str to array of float, shape (B,)
-        Accuracy and balanced accuracy of every bootstrap sample.
+    threshold : float
+        The median of the held-out thresholds.
+    statistics : dict of str to array of float, shape (1 + B,)
+        Accuracy and balanced accuracy at the held-out thresholds of this model, `auc` and
+        `average_precision`: of all pairs, then of every bootstrap sample.
     """
 
     metric: Metric
     source: str
     seed: int
-    values: dict
-    spread: dict
+    threshold: float
+    statistics: dict
+
+    @property
+    def values(self):
+        """The statistics of all pairs, and the threshold, by name."""
+        whole = {name: float(values[0]) for name, values in self.statistics.items()}
+        return whole | {"threshold": self.threshold}
 
 
 def scores_of_seeds(profile, images, pairs):
@@ -114,24 +118,20 @@ def seed_spread(of_seeds, evaluated):
                     "values": values,
                     "mean": float(np.mean(values)),
                     "sd": _sd(values),
-                    "bootstrap_sd": _sd(one.spread.get(statistic, ())),
-                    "resampled": one.unit,
+                    "bootstrap_sd": _sd(one.statistics.get(statistic, ())[1:]),
+                    "resampled": one.sample.unit,
                 }
             )
     return rows
 
 
 def _seed_evaluation(one, seed, scores, thresholds):
-    similar = one.pairs.similar
-    decision = decision_statistics(similar, scores, thresholds)
-    values, spread = resampled(DECISION, decision, len(similar), one.samples)
-    truth, counted = similar[similar >= 0], scores[similar >= 0]
-    ranking = {
-        "auc": float(roc_auc_score(truth, counted)),
-        "average_precision": float(average_precision_score(truth, counted)),
+    statistics = decision_statistics(one.sample, scores, thresholds) | {
+        "auc": one.sample.auc(scores),
+        "average_precision": one.sample.average_precision(scores),
     }
-    threshold = {"threshold": float(np.nanmedian(thresholds))}
-    return SeedEvaluation(one.metric, one.source, seed, values | ranking | threshold, spread)
+    threshold = float(np.nanmedian(thresholds))
+    return SeedEvaluation(one.metric, one.source, seed, threshold, statistics)
 
 
 def _sd(values):

@@ -1,140 +1,136 @@
-"""Bootstrap intervals and rank statistics.
+"""Statistics of a whole bootstrap at once, and the intervals of its values.
 
-Intervals are percentiles over resampled pairs where no image is in two pairs, else over
-resampled images.
+Weights say how often each of P pairs is in each of B samples; a statistic has one value per
+sample. Scores are sorted once, and a sample is counted per level of the score: a thousand samples
+of some hundred pairs take hundredths of a second, of ten thousand pairs tenths.
 """
 
 import numpy as np
-from scipy.stats import kendalltau, rankdata
+from scipy.stats import binomtest, kendalltau
 
 LEVEL = 0.95
 
 
-def resamples(pairs, n_resamples, seed):
-    """Bootstrap samples of pairs, as index arrays; and what was resampled.
-
-    Pairs are drawn with replacement where no image is in two pairs. Else images are drawn, and
-    a pair counts as often as the product of how often its two images were drawn.
-
-    Returns
-    -------
-    samples : list of array of int64
-    unit : {"pairs", "images"}
-    """
-    rng = np.random.default_rng(seed)
-    ids, members = np.unique(np.concatenate([pairs.id_a, pairs.id_b]), return_inverse=True)
-    if len(ids) == 2 * len(pairs):
-        return list(rng.integers(len(pairs), size=(n_resamples, len(pairs)))), "pairs"
-    first, second = np.split(members, 2)
-    samples = []
-    for _ in range(n_resamples):
-        drawn = np.bincount(rng.integers(len(ids), size=len(ids)), minlength=len(ids))
-        samples.append(np.repeat(np.arange(len(pairs)), drawn[first] * drawn[second]))
-    return samples, "images"
-
-
 def interval(values, level=LEVEL):
-    """Percentile interval [low, high] of bootstrap values, NaNs left out."""
+    """Percentile interval [low, high] of bootstrap values, NaNs left out; NaNs if all are."""
+    if not np.isfinite(values).any():
+        return [np.nan, np.nan]
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
     return [float(low), float(high)]
 
 
-def with_intervals(names, statistics, n, samples):
-    """Values of named statistics on all n observations, each with its bootstrap interval.
+def exact_interval(count, n):
+    """The 95 % Clopper–Pearson interval of a share: [low, high]."""
+    result = binomtest(int(count), int(n)).proportion_ci(LEVEL, method="exact")
+    return [float(result.low), float(result.high)]
+
+
+def auc(similar, scores, weights=None):
+    """Area under the ROC curve as the Mann-Whitney statistic, ties counting half.
 
     Parameters
     ----------
-    names : tuple of str
-    statistics : callable
-        Index array to a tuple of values, one per name.
-    n : int
-    samples : list of array of int
-        Resampled indices.
+    similar : array of bool, shape (P,)
+    scores : array of float, shape (P,)
+    weights : array of float, shape (B, P), optional
 
     Returns
     -------
-    dict
-        `name` and `name_ci95` for each.
+    array of float64, shape (B,)
+        NaN without both classes. Without weights a float.
     """
-    return summary(*resampled(names, statistics, n, samples))
+    if weights is None:
+        return float(auc(similar, scores, np.ones((1, len(scores))))[0])
+    of_similar, other = _per_level(scores, weights, similar)
+    won = (of_similar * (other.cumsum(axis=1) - other / 2)).sum(axis=1)
+    return _ratio(won, of_similar.sum(axis=1) * other.sum(axis=1))
 
 
-def resampled(names, statistics, n, samples):
-    """Values of named statistics on all n observations, and on every bootstrap sample.
+def average_precision(similar, scores, weights):
+    """Average precision, Σ (Rᵢ - Rᵢ₋₁) Pᵢ over falling thresholds, as scikit-learn defines it.
 
-    Statistics of the same samples are paired: their differences have intervals of their own.
-
-    Parameters as `with_intervals`.
-
-    Returns
-    -------
-    values : dict of str to float
-    spread : dict of str to array of float, shape (B,)
+    Parameters and return as `auc`.
     """
-    values = statistics(np.arange(n))
-    spread = np.array([statistics(sample) for sample in samples], dtype=float).T
-    return (
-        {name: float(value) for name, value in zip(names, values, strict=True)},
-        dict(zip(names, spread, strict=True)),
-    )
+    of_similar, other = (part[:, ::-1] for part in _per_level(scores, weights, similar))
+    found = of_similar.cumsum(axis=1)
+    precision = found / np.maximum(found + other.cumsum(axis=1), 1)  # nothing called gains nothing
+    gained = (of_similar * precision).sum(axis=1)
+    n_similar = of_similar.sum(axis=1)
+    return _ratio(gained, np.where(other.any(axis=1), n_similar, 0))
 
 
-def summary(values, spread):
-    """What `resampled` gave as `name` and `name_ci95`."""
-    row = {}
-    for name, value in values.items():
-        row |= {name: value, f"{name}_ci95": interval(spread[name])}
-    return row
-
-
-def area_under_roc(similar, scores):
-    """AUC as the Mann-Whitney statistic, ties counting half; NaN without both classes."""
-    n_similar = int(similar.sum())
-    n_other = len(similar) - n_similar
-    if not (n_similar and n_other):
-        return np.nan
-    rank_sum = rankdata(scores)[similar].sum()
-    return float((rank_sum - n_similar * (n_similar + 1) / 2) / (n_similar * n_other))
-
-
-def rank_correlation(x, y):
-    """Spearman's ρ; NaN where one of the two is constant."""
-    ranks_x, ranks_y = rankdata(x), rankdata(y)
-    if np.ptp(ranks_x) == 0 or np.ptp(ranks_y) == 0:
-        return np.nan
-    return float(np.corrcoef(ranks_x, ranks_y)[0, 1])
-
-
-def caption_agreement(similarities, ratings, groups, n_bootstrap, seed):
-    """Kendall's τ_c between a model's similarities of image and caption and people's ratings.
+def rank_correlation(x, y, weights=None):
+    """Spearman's ρ: float64, shape (B,), NaN where one side is constant; a float without weights.
 
     Parameters
     ----------
-    similarities : array of float, shape (R,)
-    ratings : array of int, shape (R, 3)
-        The three ratings of a row stand as three observations, as in CLIPScore (Hessel et al.
-        2021).
-    groups : array of str, shape (R,)
-        The image of each row: what the interval resamples.
-    n_bootstrap, seed : int
-
-    Returns
-    -------
-    dict
-        `tau_c`, `tau_c_ci95`, `n_ratings`.
+    x, y : array of float, shape (P,)
+    weights : array of float, shape (B, P), optional
     """
-    x, y = np.repeat(similarities, ratings.shape[1]), ratings.ravel()
-    _, group = np.unique(np.repeat(groups, ratings.shape[1]), return_inverse=True)
-    n_groups = group.max() + 1
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(n_groups, size=(n_bootstrap, n_groups))
-    samples = [
-        np.repeat(np.arange(len(x)), np.bincount(drawn, minlength=n_groups)[group])
-        for drawn in draws
+    if weights is None:
+        return float(rank_correlation(x, y, np.ones((1, len(x))))[0])
+    total = weights.sum(axis=1, keepdims=True)
+    ranks = [_midranks(values, weights) for values in (x, y)]
+    x, y = (r - _ratio((weights * r).sum(axis=1, keepdims=True), total) for r in ranks)
+    covariance, var_x, var_y = ((weights * a * b).sum(axis=1) for a, b in ((x, y), (x, x), (y, y)))
+    # Rounding leaves a constant side with a variance of about 1e-16 of its squared ranks.
+    floor = 1e-9 * total[:, 0]
+    varied = (var_x > floor) & (var_y > floor)
+    return _ratio(covariance, np.where(varied, np.sqrt(var_x * var_y), 0))
+
+
+def kendall(x, y, weights):
+    """Kendall's τ_b; parameters and return as `rank_correlation`, one sample after the other."""
+    x, y = (np.unique(values, return_inverse=True)[1] for values in (x, y))
+    found = []
+    for counts in weights.astype(int):
+        index = np.repeat(np.arange(len(x)), counts)
+        found.append(kendalltau(x[index], y[index], method="asymptotic").statistic)
+    return np.array(found, dtype=float)
+
+
+def accuracy(right, weights):
+    """Share of right decisions: float64, shape (B,); NaN where a sample is empty.
+
+    Parameters
+    ----------
+    right : array of bool, shape (P,)
+    weights : array of float, shape (B, P)
+    """
+    return _ratio(weights @ right.astype(float), weights.sum(axis=1))
+
+
+def balanced_accuracy(right, similar, weights):
+    """Mean of the accuracies among similar and among other pairs; NaN without both classes."""
+    parts = (accuracy(right[part], weights[:, part]) for part in (similar, ~similar))
+    return sum(parts) / 2
+
+
+def _per_level(values, weights, similar):
+    """Weight of the similar and of the other pairs at each level of the score, rising: (B, L)."""
+    order, starts, _ = _levels(values)
+    in_order = weights[:, order]
+    return [
+        np.add.reduceat(in_order * part[order], starts, axis=1) for part in (similar, ~similar)
     ]
 
-    def statistics(index):
-        return (kendalltau(x[index], y[index], variant="c").statistic,)
 
-    return with_intervals(("tau_c",), statistics, len(x), samples) | {"n_ratings": len(x)}
+def _midranks(values, weights):
+    """Ranks of the values in each sample, equal ones sharing their mean: shape (B, P)."""
+    order, starts, level = _levels(values)
+    per_level = np.add.reduceat(weights[:, order], starts, axis=1)
+    return (per_level.cumsum(axis=1) - (per_level - 1) / 2)[:, level]
+
+
+def _levels(values):
+    """An order that sorts the values, where each level starts in it, and each value's level."""
+    levels, level = np.unique(values, return_inverse=True)
+    order = np.argsort(level, kind="stable")
+    return order, np.searchsorted(level[order], np.arange(len(levels))), level
+
+
+def _ratio(numerator, denominator):
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    nothing = np.full(numerator.shape, np.nan)
+    return np.divide(numerator, denominator, out=nothing, where=denominator > 0)

@@ -9,7 +9,6 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 N_GROUPS = 10
-DECISION = ("accuracy", "balanced_accuracy")
 
 
 def best_threshold(scores, similar, criterion="accuracy"):
@@ -104,34 +103,43 @@ def held_out_thresholds(pairs, scores, criterion, seed):
     return thresholds
 
 
-def decision_statistics(similar, scores, thresholds):
-    """Accuracy and balanced accuracy as a function of a sample.
+def right_decisions(pairs, scores, thresholds):
+    """Whether each pair is called rightly.
 
     Parameters
     ----------
-    similar : array of int8, shape (P,)
-        1 similar, 0 not, -1 in between: not counted.
-    scores, thresholds : array of float, shape (P,)
+    pairs : LabelledPairs
+    scores : array of float, shape (P,)
+    thresholds : float or array of float, shape (P,)
+        NaN for pairs that are not judged.
 
     Returns
     -------
-    callable
-        Index array to a tuple as `DECISION`; NaN without both classes.
+    array of bool, shape (P,)
+        False for pairs without a threshold.
     """
-    labelled, alike = similar >= 0, similar == 1
-    # 2 · truth + decision, so that one count per sample holds all four cells.
-    cell = 2 * alike + (np.asarray(scores) >= thresholds)
+    return ((scores >= thresholds) == (pairs.similar == 1)) & ~np.isnan(thresholds)
 
-    def statistics(index):
-        counts = np.bincount(cell[index[labelled[index]]], minlength=4)
-        rejections, false_alarms, misses, hits = counts.tolist()
-        n_similar, n_other = hits + misses, rejections + false_alarms
-        if not (n_similar and n_other):
-            return np.nan, np.nan
-        accuracy = (hits + rejections) / (n_similar + n_other)
-        return accuracy, (hits / n_similar + rejections / n_other) / 2
 
-    return statistics
+def held_out_decisions(pairs, scores, profile):
+    """`right_decisions` at held-out thresholds.
+
+    Parameters
+    ----------
+    pairs : LabelledPairs
+    scores : array of float, shape (P,) or (S, P)
+        Of one model, or of S models, each with thresholds of its own.
+    profile : Profile
+        `threshold_criterion` and `seed`.
+
+    Returns
+    -------
+    array of bool, of the same shape
+    """
+    if scores.ndim == 2:
+        return np.stack([held_out_decisions(pairs, of_model, profile) for of_model in scores])
+    thresholds = held_out_thresholds(pairs, scores, profile.threshold_criterion, profile.seed)
+    return right_decisions(pairs, scores, thresholds)
 
 
 def sweep(scores, similar, thresholds):

@@ -137,9 +137,9 @@ def _row(profile, runs, images, sample, pool):
         aucs.append(sample.auc(values))
         recalls.append(held_out_recall(model, images))
     return {
-        **measured("auc", np.stack(aucs)),
+        **measured({"auc": np.stack(aucs)}),
         "recall": float(np.mean(recalls)),
-        "recall_seeds": [min(recalls), max(recalls)],
+        "recall_of_seeds": recalls,
         "n_train": len(runs[0][1].indices("train")),
         "n_seeds": len(runs),
         "epochs": runs[0][0].epochs,

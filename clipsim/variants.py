@@ -13,7 +13,7 @@ from clipsim.comparisons import COMPARISONS
 from clipsim.evaluation import METRICS
 from clipsim.metrics import fsim_matrix, ladder, ssim_matrix
 from clipsim.metrics.definitions import PACKAGE, SSIMDefinition
-from clipsim.statistics import area_under_roc
+from clipsim.statistics import auc
 
 MATRICES = {"ssim": ssim_matrix, "fsim": fsim_matrix}
 
@@ -164,7 +164,7 @@ def separation_table(scores, similar):
             {
                 "metric": metric.name,
                 "variant": metric.variant,
-                "auc": area_under_roc(similar == 1, values),
+                "auc": auc(similar == 1, values),
                 "paper threshold": metric.paper_threshold,
                 "called alike there": float(called.mean()),
                 "balanced accuracy there": float((hits + rejections) / 2),

@@ -43,7 +43,8 @@ def gathered_findings(profile, fingerprint):
     for stem in dict.fromkeys(claim.notebook for claim in CLAIMS.values()):
         if (NOTEBOOKS / f"{stem}.ipynb").is_file():
             for found in _findings(profile, fingerprint, stem):
-                recorded.setdefault(found["claim"], []).append(found)
+                ends = np.array(found["ci95"], dtype=float).tolist()  # JSON has null for NaN
+                recorded.setdefault(found["claim"], []).append(found | {"ci95": ends})
     rows = []
     for claim in CLAIMS.values():
         known = {"text": claim.text, "section": claim.section, "notebook": claim.notebook}
@@ -99,7 +100,8 @@ def write_verdicts(findings, profile):
         interval = "–"
         if tested:
             low, high = row["ci95"]
-            interval = f"{row['estimate']:.3f} [{low:.3f}, {high:.3f}]"
+            interval = f"{row['estimate']:.3f}"
+            interval += f" [{low:.3f}, {high:.3f}]" if np.isfinite([low, high]).all() else " [–]"
         counts = [f"{row[name]:,.0f}" if tested else "–" for name in ("n_pairs", "n_seeds")]
         named = row["text"] if row["text"] != shown else "″"
         shown = row["text"]
@@ -123,7 +125,7 @@ def verdict_chart(findings):
     """
     tested = findings.dropna(subset="estimate").iloc[::-1].reset_index(drop=True)
     ends = np.array([*tested.ci95, *tested.estimate.map(lambda value: [value, value])])
-    left, right = ends.min() - 0.05, ends.max() + 0.05
+    left, right = np.nanmin(ends) - 0.05, np.nanmax(ends) + 0.05
     figure, axis = plt.subplots(figsize=(PAGE_IN, 0.8 + 0.22 * len(tested)))
     for height, row in tested.iterrows():
         low, high = row.region

@@ -23,7 +23,7 @@ def shown(axis):
 
 def test_groups_and_their_intervals():
     rows = [row(group=g, metric=m) for g in ("old", "new") for m in ("clip_score", "ssim")]
-    rows[0] |= {"auc": 0.95, "auc_ci95": [0.91, 0.97], "auc_seeds": [0.94, 0.96]}
+    rows[0] |= {"auc": 0.95, "auc_ci95": [0.91, 0.97], "auc_of_seeds": [0.96, 0.94, 0.95]}
     figure, numbers = plots.group_chart(rows, {"auc": "AUC"})
     (axis,) = figure.axes
     assert 0.95 in {y for _, y in shown(axis)}

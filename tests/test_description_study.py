@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from clipsim.bootstrap_weights import sample_weights
 from clipsim.claims import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from clipsim.data import CaptionedImages, DataError, LabelledPairs
 from clipsim.description_agreement import (
@@ -29,7 +28,7 @@ from clipsim.description_fit import (
     misfit,
     paper_clip_scores,
 )
-from clipsim.description_signs import exact_interval, seed_shares, sign_findings, sign_table
+from clipsim.description_signs import seed_shares, sign_findings, sign_table
 from clipsim.description_study import (
     KernelScores,
     ModelScores,
@@ -45,13 +44,15 @@ from clipsim.description_tables import (
     statistics_row,
 )
 from clipsim.pipeline import Retrieval
+from clipsim.resampled_pairs import ResampledPairs
 from clipsim.scoring import score_pairs
-from clipsim.statistics import resamples
 
 N_PAIRS = 200
 COUNTS = (1, 2, 5, 10, 40)
 LONGEST = max(COUNTS)
-PROFILE = SimpleNamespace(vector_space="joint", threshold_criterion="accuracy", seed=0)
+PROFILE = SimpleNamespace(
+    vector_space="joint", threshold_criterion="accuracy", seed=0, n_bootstrap=200
+)
 
 
 def labelled_pairs(n_pairs=N_PAIRS):
@@ -73,11 +74,9 @@ def made(pairs=None):
     """`StudyPairs` of validation and test pairs, 200 bootstrap samples."""
     pairs = labelled_pairs() if pairs is None else pairs
     test = pairs.where(pairs.split == "test")
-    samples, unit = resamples(test, 200, 0)
     choosing = pairs.where(pairs.split == "val")
-    return StudyPairs(
-        pairs, choosing, "validation pairs", sample_weights(samples, len(test)), unit
-    )
+    sample = ResampledPairs.of(test, PROFILE)
+    return StudyPairs(pairs, choosing, "validation pairs", sample)
 
 
 def retrieval(content, noise, seed=0):
@@ -339,23 +338,15 @@ def test_no_exception_leaves_it_undecided():
     assert (one["verdict"], one["estimate"]) == (UNDECIDED, 0)
 
 
-def test_the_exact_interval_is_clopper_and_pearsons():
-    # Without any success the upper end solves (1 - p)^n = 0.025.
-    assert exact_interval(0, 50) == pytest.approx([0, 1 - 0.025 ** (1 / 50)])
-    low, high = exact_interval(1, 50)
-    assert low == pytest.approx(1 - 0.975 ** (1 / 50))
-    assert high < 0.12
-
-
 # --- within groups of pairs --------------------------------------------------------------------
 
 
 def crossed(effect_of_layout):
     """A model whose image cosine follows content and layout, and Eq. 4 content alone."""
-    pairs = made()
-    judged = pairs.judged
+    judged = labelled_pairs()
     same_layout = np.char.endswith(judged.kind, "same layout")
     judged.graded[:] = 0.85 * judged.similar + 0.15 * same_layout
+    pairs = made(judged)
     rng = np.random.default_rng(5)
     by_content = judged.similar + rng.normal(0, 0.3, N_PAIRS)
     cosine = judged.similar + effect_of_layout * same_layout + rng.normal(0, 0.3, N_PAIRS)
@@ -386,13 +377,13 @@ def test_groups_in_which_every_grade_is_equal_are_left_out():
         "same layout",
         "other layout",
     }
-    pairs.judged.graded[:] = pairs.judged.similar
+    pairs.test.graded[:] = pairs.test.similar
     assert "similar" not in pair_groups(pairs.test)
 
 
 def test_pairs_without_kinds_have_one_contrast():
     model, pairs = crossed(1.0)
-    pairs.judged.kind[:] = ""
+    pairs.test.kind[:] = ""
     assert contrasts_by_count(model, pairs, "eq4 joint").contrast.tolist() == ["similar : other"]
 
 
@@ -437,7 +428,7 @@ def test_where_test_images_alone_are_judged_development_images_choose(smoke):
     assert pairs.evaluated.all()
     assert pairs.chosen_on == "caption-agreement pairs"
     assert all(i.startswith("val") for i in pairs.choosing.image_ids)
-    assert (pairs.unit, pairs.weights.shape) == ("images", (smoke.n_bootstrap, 20))
+    assert (pairs.unit, pairs.sample.weights.shape) == ("images", (1 + smoke.n_bootstrap, 20))
 
 
 def test_where_there_are_validation_pairs_they_choose(smoke):

@@ -1,13 +1,15 @@
 """Resampled statistics against scikit-learn on the repeated pairs themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.stats import kendalltau, spearmanr
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from clipsim import load_profile
 from clipsim.data import LabelledPairs
-from clipsim.resampled_pairs import ResampledPairs, finding_of, measured
-from clipsim.statistics import resamples
+from clipsim.resampled_pairs import ResampledPairs, bootstrap_weights, finding_of, measured
 
 PROFILE = load_profile("smoke", n_bootstrap=40)
 
@@ -25,6 +27,12 @@ def pairs_of(similar, shared=False):
     )
 
 
+def drawn_indices(pairs, seed):
+    """The bootstrap samples as positions of pairs, and what was resampled."""
+    weights, unit = bootstrap_weights(pairs, PROFILE.n_bootstrap, seed)
+    return [np.repeat(np.arange(len(pairs)), row.astype(int)) for row in weights], unit
+
+
 @pytest.fixture
 def drawn():
     rng = np.random.default_rng(3)
@@ -39,7 +47,7 @@ def test_auc_of_every_resample(drawn, shared):
     sample = ResampledPairs.of(pairs, PROFILE, stream=2)
     values = sample.auc(scores)
     assert values[0] == pytest.approx(roc_auc_score(pairs.similar, scores))
-    indices, unit = resamples(pairs, PROFILE.n_bootstrap, [PROFILE.seed, 2])
+    indices, unit = drawn_indices(pairs, [PROFILE.seed, 2])
     assert sample.unit == unit == ("images" if shared else "pairs")
     for value, index in zip(values[1:], indices, strict=True):
         if len(set(pairs.similar[index])) == 2:
@@ -56,7 +64,7 @@ def test_accuracies_of_every_resample(drawn):
     plain, balanced = (
         sample.accuracy(right, criterion) for criterion in ("accuracy", "balanced_accuracy")
     )
-    indices, _ = resamples(pairs, PROFILE.n_bootstrap, [PROFILE.seed, 0])
+    indices, _ = drawn_indices(pairs, PROFILE.seed)
     for row, index in enumerate([np.arange(len(pairs)), *indices]):
         assert plain[row] == pytest.approx(right[index].mean())
         assert balanced[row] == pytest.approx(
@@ -69,23 +77,47 @@ def test_several_models_are_averaged_and_their_spread_is_apart(drawn):
     sample = ResampledPairs.of(pairs, PROFILE)
     both = sample.auc(np.stack([scores, -scores]))
     np.testing.assert_allclose(both.mean(axis=0), 0.5)
-    row = measured("auc", both)
+    row = measured({"auc": both})
     assert row["auc"] == pytest.approx(0.5)
     assert row["auc_ci95"] == pytest.approx([0.5, 0.5])
-    assert row["auc_seeds"] == pytest.approx(sorted([both[0, 0], both[1, 0]]))
-    assert "auc_seeds" not in measured("auc", both[0])
+    assert row["auc_of_seeds"] == pytest.approx([both[0, 0], both[1, 0]])
+    assert "auc_of_seeds" not in measured({"auc": both[0]})
 
 
 def test_streams_are_independent_and_reproducible(drawn):
     pairs, _ = drawn
-    first, again, other = (ResampledPairs.of(pairs, PROFILE, s).counts for s in (0, 0, 1))
+    first, again, other = (ResampledPairs.of(pairs, PROFILE, s).weights for s in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first[1:] != other[1:]).any(axis=1).all()
 
 
-def test_pairs_in_between_are_refused():
-    with pytest.raises(ValueError, match="in between"):
-        ResampledPairs.of(pairs_of([1, 0, -1]), PROFILE)
+def test_pairs_in_between_count_for_the_correlations_alone(drawn):
+    pairs, scores = drawn
+    labels = np.where(np.arange(30) % 3 == 0, -1, pairs.similar).astype(np.int8)
+    mixed = replace(pairs, similar=labels, graded=np.round(scores + labels, 1))
+    sample = ResampledPairs.of(mixed, PROFILE)
+    labelled = sample.where(labels >= 0)
+    assert sample.n_labelled == len(labelled.pairs) == 20
+    kept = scores[labels >= 0]
+    np.testing.assert_array_equal(sample.auc(scores), labelled.auc(kept))
+    np.testing.assert_array_equal(sample.accuracy(scores > 0.5), labelled.accuracy(kept > 0.5))
+    indices, _ = drawn_indices(mixed, PROFILE.seed)
+    for value, index in zip(sample.spearman(scores)[1:], indices, strict=True):
+        expected = spearmanr(scores[index], mixed.graded[index]).statistic
+        assert value == pytest.approx(expected)
+
+
+def test_many_samples_are_each_their_own():
+    """More samples than are computed at a time, of several models."""
+    pairs = pairs_of(np.arange(30) % 2)
+    scores = np.random.default_rng(1).normal(size=(2, 30))
+    sample = ResampledPairs.of(pairs, replace(PROFILE, n_bootstrap=100))
+    values = sample.kendall(scores)
+    assert values.shape == (2, 101)
+    index = np.repeat(np.arange(30), sample.weights[77].astype(int))
+    expected = kendalltau(scores[1, index], pairs.graded[index]).statistic
+    assert values[1, 77] == pytest.approx(expected)
+    np.testing.assert_array_equal(sample.whole.kendall(scores), values[:, :1])
 
 
 @pytest.mark.parametrize(

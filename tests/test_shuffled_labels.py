@@ -12,10 +12,9 @@ from scipy.stats import norm
 from test_evaluation import labelled_pairs
 
 import clipsim
-from clipsim import config, pipeline
+from clipsim import config, pipeline, statistics
 from clipsim.data import load, load_pairs
 from clipsim.evaluation import METRICS, evaluations
-from clipsim.statistics import area_under_roc
 from clipsim.thresholds import best_threshold, held_out_thresholds
 
 # One shuffle is judged by the 99.9 % interval. The means of many leave room for a stricter one,
@@ -72,8 +71,8 @@ def test_table_1_of_shuffled_labels_is_chance(study, key):
     pairs = shuffled(pairs, np.random.default_rng(0))
     (one,) = (e for e in evaluations(pairs, scores, profile) if e.metric.key == key)
     similar = one.pairs.similar
-    assert is_chance(one.values["auc"], auc_sd(similar))
-    assert is_chance(one.values["accuracy"], accuracy_sd(len(similar)))
+    assert is_chance(one.statistics["auc"][0], auc_sd(similar))
+    assert is_chance(one.statistics["accuracy"][0], accuracy_sd(len(similar)))
 
 
 def of_shuffles(study, key, statistic):
@@ -100,7 +99,7 @@ def test_the_mean_of_many_shuffles_is_chance(study, key):
         other = shuffled(pairs, rng)
         thresholds = held_out_thresholds(other, scores[key], "accuracy", 0)
         similar = other.similar[test] == 1
-        aucs.append(area_under_roc(similar, scores[key][test]))
+        aucs.append(statistics.auc(similar, scores[key][test]))
         accuracies.append(accuracy(similar, scores[key][test], thresholds[test]))
     assert is_chance(aucs, auc_sd(pairs.similar[test]))
     assert is_chance(accuracies, accuracy_sd(test.sum()))
@@ -115,12 +114,12 @@ def test_a_threshold_that_saw_the_test_labels_is_caught(study, key):
 @pytest.mark.parametrize("key", KEYS)
 def test_a_direction_chosen_on_the_test_labels_is_caught(study, key):
     def chosen(similar, scores, val_similar, val_scores):
-        auc = area_under_roc(similar, scores)
+        auc = statistics.auc(similar, scores)
         return max(auc, 1 - auc)
 
     def held_out(similar, scores, val_similar, val_scores):
-        sign = 1 if area_under_roc(val_similar, val_scores) >= 0.5 else -1
-        return area_under_roc(similar, sign * scores)
+        sign = 1 if statistics.auc(val_similar, val_scores) >= 0.5 else -1
+        return statistics.auc(similar, sign * scores)
 
     sd = auc_sd(study[1].similar[study[1].split == "test"])
     assert not is_chance(of_shuffles(study, key, chosen), sd)
@@ -128,7 +127,7 @@ def test_a_direction_chosen_on_the_test_labels_is_caught(study, key):
 
 
 def test_a_metric_chosen_on_the_test_labels_is_caught(study):
-    aucs = [of_shuffles(study, key, lambda y, s, _, __: area_under_roc(y, s)) for key in KEYS]
+    aucs = [of_shuffles(study, key, lambda y, s, _, __: statistics.auc(y, s)) for key in KEYS]
     sd = auc_sd(study[1].similar[study[1].split == "test"])
     assert not is_chance(np.max(aucs, axis=0), sd)
 
@@ -137,7 +136,7 @@ def test_a_score_that_holds_a_little_of_the_label_is_caught(study):
     sd = auc_sd(study[1].similar[study[1].split == "test"])
 
     def leaking(similar, scores, *_):
-        return area_under_roc(similar, scores + 0.3 * scores.std() * similar)
+        return statistics.auc(similar, scores + 0.3 * scores.std() * similar)
 
     for key in KEYS:
         assert not is_chance(of_shuffles(study, key, leaking), sd)

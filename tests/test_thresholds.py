@@ -7,7 +7,14 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from test_evaluation import joined, labelled_pairs
 
-from clipsim.thresholds import best_threshold, decision_statistics, held_out_thresholds, sweep
+from clipsim import load_profile
+from clipsim.thresholds import (
+    best_threshold,
+    held_out_decisions,
+    held_out_thresholds,
+    right_decisions,
+    sweep,
+)
 
 CRITERIA = {"accuracy": accuracy_score, "balanced_accuracy": balanced_accuracy_score}
 
@@ -101,19 +108,29 @@ def test_thresholds_do_not_depend_on_the_order_of_the_pairs():
     np.testing.assert_array_equal(shuffled, straight[order])
 
 
-def test_decisions_of_a_sample_are_the_libraries():
+def test_decisions_are_right_as_often_as_the_library_says():
     rng = np.random.default_rng(4)
     similar = rng.integers(-1, 2, size=120).astype(np.int8)
+    pairs = labelled_pairs(120, "test", similar=similar)
     scores, thresholds = rng.normal(size=120), rng.normal(size=120)
     thresholds[similar < 0] = np.nan  # pairs in between have none
-    statistics = decision_statistics(similar, scores, thresholds)
-    for index in (np.arange(120), rng.integers(120, size=200)):
-        kept = index[similar[index] >= 0]
-        called = scores[kept] >= thresholds[kept]
-        assert statistics(index) == pytest.approx(
-            (accuracy_score(similar[kept], called), balanced_accuracy_score(similar[kept], called))
-        )
-    assert np.isnan(statistics(np.flatnonzero(similar == 0))).all()
+    right = right_decisions(pairs, scores, thresholds)
+    kept = similar >= 0
+    expected = accuracy_score(similar[kept], scores[kept] >= thresholds[kept])
+    assert right[kept].mean() == pytest.approx(expected)
+    assert not right[~kept].any()
+
+
+def test_every_model_decides_at_thresholds_of_its_own():
+    pairs = joined(labelled_pairs(50, "val", 1), labelled_pairs(50, "test", 2))
+    scores = np.random.default_rng(5).normal(size=100) + pairs.similar
+    of_models = np.stack([scores, 10 * scores + 3])
+    decisions = held_out_decisions(pairs, of_models, load_profile("smoke"))
+    np.testing.assert_array_equal(decisions[0], decisions[1])
+    threshold = best_threshold(scores[:50], pairs.similar[:50])
+    called = scores[50:] >= threshold
+    np.testing.assert_array_equal(decisions[0, 50:], called == pairs.similar[50:])
+    assert not decisions[:, :50].any()
 
 
 def test_the_sweep_is_best_where_the_threshold_is():

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from clipsim import verdicts
@@ -65,6 +66,20 @@ def test_the_chart_shows_the_tested_ones(study):
     assert numbers.verdict.tolist() == ["supported", "supported", "not supported", "not supported"]
     assert numbers.low.tolist() == [0.1, 0.1, -0.3, 0.01]
     assert len(figure.axes[0].get_yticks()) == 4
+
+
+def test_an_estimate_without_an_interval_is_shown_and_undecided(study):
+    few = finding(
+        "n_too_low", "few pairs", 0.4, (np.nan, np.nan), n_pairs=6, n_seeds=2, interval="none"
+    )
+    few["ci95"] = [None, None]  # as JSON keeps what is no number
+    write(study, STEMS[1], {"findings": [few]})
+    findings = verdicts.gathered_findings(study, "these")
+    _, numbers = verdicts.verdict_chart(findings)
+    shown = numbers.set_index("experiment").loc["few pairs"]
+    assert (shown.estimate, shown.verdict) == (0.4, "undecided")
+    assert np.isnan(shown.low)
+    assert "| 0.400 [–] | 6 | 2 | undecided |" in verdicts.write_verdicts(findings, study)
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,18 @@ class LabelledPairs:
         """Every image of some pair, once, sorted."""
         return sorted({*self.id_a.tolist(), *self.id_b.tolist()})
 
+    @property
+    def by_source(self):
+        """A mask of the pairs of each source, by its name: experts before crowd."""
+        names = sorted(set(self.source.tolist()), reverse=True)
+        return {name: self.source == name for name in names}
+
+    def positions(self, image_ids):
+        """Where the two images of each pair are among some images: int64, shape (P, 2)."""
+        position = {str(image_id): i for i, image_id in enumerate(image_ids)}
+        columns = [[position[i] for i in ids.tolist()] for ids in (self.id_a, self.id_b)]
+        return np.array(columns, dtype=np.int64).T
+
     def where(self, mask):
         """The pairs selected by a boolean mask or an index array."""
         columns = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
