@@ -84,6 +84,27 @@ def claim_verdicts(findings):
     return pd.DataFrame(rows)
 
 
+def claims_markdown(claims_by_data):
+    """The verdicts on every claim, the data side by side, as Markdown.
+
+    Parameters
+    ----------
+    claims_by_data : dict of str to list of dict
+        By the name of the data, the rows of `claim_verdicts`.
+    """
+    head = ["claim", "in the paper", *claims_by_data]
+    lines = [head, ["---"] * len(head)]
+    for rows in zip(*claims_by_data.values(), strict=True):
+        cells = [rows[0]["text"], rows[0]["section"]]
+        for row in rows:
+            counts = [f"{row[name]} {name}" for name in LOOK if row[name]]
+            mixed = len(counts) > 1
+            tested = row["verdict"] if counts else "not tested"
+            cells.append(f"undecided ({', '.join(counts)})" if mixed else f"**{tested}**")
+        lines.append(cells)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
 def write_verdicts(findings, profile):
     """Write `verdicts.md` among the figures.
 

@@ -5,14 +5,19 @@ import re
 
 from clipsim.notebooks import notebook_paths, outline
 from clipsim.paths import NOTEBOOKS, REPOSITORY
-from clipsim.tables import paper_and_run, table_1_markdown
+from clipsim.tables import paper_and_run, seed_sentence, table_1_markdown
+from clipsim.verdicts import claims_markdown
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
+def results(profile, notebook):
+    path = REPOSITORY / "results" / profile / f"{notebook}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["results"]
+
+
 def table_1(profile):
-    path = REPOSITORY / "results" / profile / "05_threshold_sweeps.json"
-    return json.loads(path.read_text(encoding="utf-8"))["results"]["table1"]
+    return results(profile, "05_threshold_sweeps")["table1"]
 
 
 def test_the_demos_table_1_is_the_committed_one():
@@ -23,6 +28,20 @@ def test_the_demos_table_1_is_the_committed_one():
 def test_the_photographs_table_1_is_the_committed_one():
     rows = [row for row in table_1("flickr8k") if row["threshold_from"] == "validation"]
     expected = table_1_markdown(rows)
+    assert expected in README, f"README needs:\n{expected}"
+
+
+def test_the_spread_over_seeds_is_the_committed_one():
+    expected = seed_sentence(results("demo", "05_threshold_sweeps")["seeds"], "accuracy")
+    assert expected in README, f"README needs: {expected}"
+
+
+def test_the_verdicts_are_the_committed_ones():
+    claims = {
+        name: results(profile, "13_verdicts")["claims"]
+        for name, profile in (("demo", "demo"), ("photographs", "flickr8k"))
+    }
+    expected = claims_markdown(claims)
     assert expected in README, f"README needs:\n{expected}"
 
 

@@ -61,6 +61,15 @@ def test_the_table_has_a_row_per_finding(study):
     assert (study.figures_dir / "verdicts.md").read_text(encoding="utf-8").strip() == text
 
 
+def test_data_stand_side_by_side(study):
+    claims = verdicts.claim_verdicts(verdicts.gathered_findings(study, "these")).to_dict("records")
+    rows = verdicts.claims_markdown({"demo": claims, "photographs": claims}).splitlines()
+    assert len(rows) == 2 + len(CLAIMS)
+    assert rows[2].endswith("| sec. 5, Table 1 | **supported** | **supported** |")
+    assert rows[3].endswith("| undecided (1 supported, 1 not supported) |")
+    assert rows[-1].endswith("| **not tested** | **not tested** |")
+
+
 def test_the_chart_shows_the_tested_ones(study):
     figure, numbers = verdicts.verdict_chart(verdicts.gathered_findings(study, "these"))
     assert numbers.verdict.tolist() == ["supported", "supported", "not supported", "not supported"]
