@@ -2,8 +2,7 @@
 
 The paper trains every weight; on a CPU that is affordable for few images only, so all recipes
 are compared on the same small part of the data, and ours, which trains the projections alone,
-on all of it too, with one caption of each image in an epoch or all. Every training is kept, so
-that the study can be interrupted.
+on all of it too. Every training is kept, so that the study can be interrupted.
 """
 
 from dataclasses import replace
@@ -47,7 +46,7 @@ PROJECTIONS = {
     "ours, temperature from 0.02": {"temperature": 0.02},
     "ours, rate 1e-5": {"learning_rate": 1e-5},
 }
-ON_ALL = ("ours", "ours, all captions each epoch")  # whose rows the whole data have, too
+ON_ALL = ("ours",)  # on the whole data, too
 
 
 def recipe_study(profile, images):

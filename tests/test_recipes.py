@@ -14,7 +14,6 @@ def study(smoke, coloured, tmp_path, monkeypatch):
     monkeypatch.setattr("clipsim.config.RUNS", tmp_path)
     quick = {name: recipes.PROJECTIONS[name] for name in ("ours", "ours, batch 5")}
     monkeypatch.setattr(recipes, "PROJECTIONS", quick)
-    monkeypatch.setattr(recipes, "ON_ALL", ("ours",))
     monkeypatch.setattr(recipes, "N_TRAIN", 16)
     return replace(smoke, seed=11, epochs=1), coloured
 
