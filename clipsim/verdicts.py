@@ -66,7 +66,8 @@ def claim_verdicts(findings):
     Returns
     -------
     pandas.DataFrame
-        `claim`, `text`, `section`, `verdict`, and how many findings there are of each kind.
+        `claim`, `text`, `section`, `verdict`, the number of `experiments`, and how many with an
+        interval there are of each kind.
     """
     rows = []
     for (key, text, section), group in findings.groupby(["claim", "text", "section"], sort=False):
@@ -78,6 +79,7 @@ def claim_verdicts(findings):
                 "text": text,
                 "section": section,
                 "verdict": counts.index[0] if unanimous else UNDECIDED,
+                "experiments": int(group["interval"].notna().sum()),
                 **{name: int(counts.get(name, 0)) for name in LOOK},
             }
         )
@@ -99,7 +101,7 @@ def claims_markdown(claims_by_data):
         for row in rows:
             counts = [f"{row[name]} {name}" for name in LOOK if row[name]]
             mixed = len(counts) > 1
-            tested = row["verdict"] if counts else "not tested"
+            tested = row["verdict"] if row["experiments"] else "not tested"
             cells.append(f"undecided ({', '.join(counts)})" if mixed else f"**{tested}**")
         lines.append(cells)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
@@ -158,7 +160,9 @@ def verdict_chart(findings):
         axis.plot(row.estimate, height, marker, color=colour, markersize=5)
     for name, (colour, marker) in LOOK.items():
         axis.plot([], [], marker, color=colour, label=name)
-    axis.set_yticks(range(len(tested)), tested.claim, fontsize=7)
+    # From the bottom up: a claim's name stands beside the first of its findings.
+    named = tested.claim.where(tested.claim != tested.claim.shift(-1), "")
+    axis.set_yticks(range(len(tested)), named, fontsize=7)
     axis.set(xlim=(left, right), ylim=(-0.6, len(tested) - 0.4))
     axis.set_xlabel("estimate with its 95 % interval; shaded: where the claim holds")
     figure.legend(loc="outside lower center", ncols=3)
