@@ -28,6 +28,8 @@ def test_ctrl_c_saves_the_training_under_way(tmp_path):
         [*command, "--only", "02"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
+        # What a shell starts in the background ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         give_up = time.monotonic() + PATIENCE_S
