@@ -384,7 +384,11 @@ class TestExecution:
             "from clipsim.__main__ import main;"
             "sys.exit(main(['run', '--profile', 'mine.yaml', '--from', '03']))"
         )
-        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True,
+            # What a shell starts in the background ignores Ctrl-C, and so would this.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
         deadline = time.monotonic() + 60
         while not (started.is_file() and started.read_text()):
             assert time.monotonic() < deadline
