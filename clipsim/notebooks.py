@@ -18,7 +18,7 @@ from clipsim.paths import REPOSITORY
 
 PARAMETERS = {"profile": str, "overrides": dict}
 MESSAGE_LINES = 5
-SHUTDOWN_S = 60.0  # that an interrupted notebook has before it is killed
+SHUTDOWN_S = 20.0  # that an interrupted notebook has before it is killed
 
 
 class NotebookError(ValueError):
