@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from clipsim.caption_agreement import caption_agreement
+from clipsim.checkpoints import is_whole
 from clipsim.data.judgments import expert_ratings
 from clipsim.data.pool import caption_pool
 from clipsim.model.clip import DualEncoder, checkpoint_record
@@ -70,8 +71,7 @@ def checkpoint_fault(profile, images, folder):
         return "the model there is from other data"
     if record["profile"] != profile.settings:
         return "the model there is from other settings"
-    # Every best epoch is saved with the history so far; the whole one also has epoch 0.
-    if len(record["history"]) != profile.epochs + 1:
+    if not is_whole(record):
         return "the training there was interrupted"
     return ""
 
