@@ -31,7 +31,7 @@ def write_vectors(path, vectors, names, made_by):
     """
     if len(names) != len(vectors):
         raise ValueError(f"names: expected {len(vectors)}, one per vector, got {len(names)}")
-    text = json.dumps(list(names), ensure_ascii=False).encode()
+    text = json.dumps(list(names)).encode()  # escaped: file names need not be valid Unicode
     tensors = {
         "vectors": torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)),
         "names": torch.frombuffer(bytearray(text), dtype=torch.uint8),
