@@ -2,6 +2,7 @@
 
 The file is a safetensors file with the tensors `vectors` (M, d) and `names` (UTF-8 JSON); its
 metadata say which weights made the vectors, so that no other model's are ever taken for them.
+Equal content gives equal bytes.
 """
 
 import json
@@ -36,8 +37,10 @@ def write_vectors(path, vectors, names, made_by):
         "vectors": torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)),
         "names": torch.frombuffer(bytearray(text), dtype=torch.uint8),
     }
+    # One entry only: several are written in a random order.
+    metadata = {"made_by": json.dumps(dict(made_by), sort_keys=True)}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, dict(made_by))
+        save_file(tensors, temporary, metadata)
 
 
 def read_vectors(path, made_by):
@@ -82,9 +85,9 @@ def vector_record(path):
     try:
         with safe_open(path, "pt") as stored:
             whole = {"vectors", "names"} <= set(stored.keys())
-            found = stored.metadata() or {}
+            found = (stored.metadata() or {}).get("made_by")
     except (OSError, SafetensorError) as error:
         raise StaleError(f"{relative(path)} is damaged ({error}): encode again") from None
-    if not whole:
+    if not whole or found is None:
         raise StaleError(f"{relative(path)} holds no named vectors: encode again")
-    return found
+    return json.loads(found)
