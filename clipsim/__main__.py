@@ -14,6 +14,7 @@ from clipsim.errors import is_bad_input, one_line
 COMMANDS = {
     "run": ("clipsim.runner", "execute the notebooks of a profile"),
     "train": ("clipsim.train_command", "train the model of a profile"),
+    "encode": ("clipsim.encode_command", "encode a folder of pictures, or descriptions, once"),
     "fetch": ("clipsim.fetch", "download Flickr8k or Flickr30k from the Hugging Face hub"),
 }
 

@@ -155,9 +155,7 @@ def _missing_shards(items, folder, made_by):
         size = PICTURES_PER_SHARD
     else:
         size = CAPTIONS_PER_SHARD
-        missing.sort(
-            key=lambda item: -len(item.name)
-        )  # captions of one length are encoded at once
+        missing.sort(key=lambda item: -len(item.name))  # those of one length go together
     return [missing[i : i + size] for i in range(0, len(missing), size)]
 
 
@@ -170,7 +168,7 @@ def _encode_shards(model, shards, folder, accelerator):
     vectors_of = caption_vectors if made_by["source"] == "captions" else picture_vectors
     bar = tqdm(
         total=sum(len(shard) for shard in own),
-        desc=f"encoding {made_by['contents']}",
+        desc=f"encoding {made_by['source']}",
         disable=not accelerator.is_main_process,
     )
     with stop_requests() as stop, bar, closing(vectors_of(model, own)) as results:

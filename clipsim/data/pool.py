@@ -53,7 +53,7 @@ def file_pool(path):
         If the file cannot be read, or holds none.
     """
     lines = [cleaned(line) for line in file_text(path).split("\n")]
-    return _unique(lines, f"pool_file {path}: no descriptions in it; write one per line")
+    return _unique(lines, f"{path}: no descriptions in it; write one per line")
 
 
 def _unique(pool, if_none):
