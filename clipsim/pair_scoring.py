@@ -7,11 +7,8 @@ import numpy as np
 
 from clipsim.config import Profile
 from clipsim.metrics import fsim_matrix, ssim_matrix
-from clipsim.paths import relative
-from clipsim.results import StaleError
 from clipsim.retrieval import CaptionIndex
 from clipsim.scoring import description_sums, score_pairs
-from clipsim.vector_file import read_vectors, write_vectors
 
 CAPTIONS = "captions.safetensors"  # beside the checkpoint, in the joint space
 CAPTIONS_TEXT = "captions_text.safetensors"  # with `vector_space: text`, in that space
@@ -50,6 +47,11 @@ class Retrieval:
     def first(self, n):
         """The same images with the first n of their descriptions."""
         return replace(self, ids=self.ids[:, :n], sims=self.sims[:, :n])
+
+    def at(self, positions):
+        """Some of the images."""
+        own = ("image_ids", "image_vectors", "ids", "sims")
+        return replace(self, **{name: getattr(self, name)[positions] for name in own})
 
     def sums(self, normalisation):
         """`clipsim.scoring.description_sums` of the images: float32, shape (M, d').
@@ -102,10 +104,11 @@ class Describer:
 
     def save(self, folder):
         """Keep the encoded pool in a folder, for `load` with the very same weights."""
-        captions, made_by = self.index.captions, _made_by(self.model)
-        write_vectors(folder / CAPTIONS, self.index.vectors, captions, made_by)
+        made_by = _made_by(self.model)
+        self.index.save(folder / CAPTIONS, *made_by)
         if self.profile.vector_space == "text":
-            write_vectors(folder / CAPTIONS_TEXT, self.compared, captions, made_by)
+            compared = CaptionIndex.build(self.compared, self.index.captions)
+            compared.save(folder / CAPTIONS_TEXT, *made_by)
 
     @classmethod
     def load(cls, folder, profile, model):
@@ -116,15 +119,11 @@ class Describer:
         StaleError
             If there is no pool, it is damaged, or another model's.
         """
-        vectors, captions = read_vectors(folder / CAPTIONS, _made_by(model))
-        index, compared = CaptionIndex.build(vectors, captions), vectors
+        made_by = _made_by(model)
+        index = compared = CaptionIndex.load(folder / CAPTIONS, *made_by)
         if profile.vector_space == "text":
-            compared, named = read_vectors(folder / CAPTIONS_TEXT, _made_by(model))
-            if named != captions:
-                raise StaleError(
-                    f"{relative(folder / CAPTIONS_TEXT)} is of another pool: encode again"
-                )
-        return cls(profile, model, index, compared)
+            compared = CaptionIndex.load(folder / CAPTIONS_TEXT, *made_by, index.captions)
+        return cls(profile, model, index, compared.vectors)
 
     def image_vectors(self, images, image_ids):
         """Joint-space vectors of some of the images: float32, shape (M, d).
@@ -143,9 +142,12 @@ class Describer:
         """The N descriptions of some of the images, as a `Retrieval`."""
         return self.described(image_ids, self.image_vectors(images, image_ids))
 
-    def described(self, image_ids, vectors):
-        """The N descriptions of images by their joint-space vectors, as a `Retrieval`."""
-        ids, sims = self.index.search(vectors, self.profile.n_descriptions)
+    def described(self, image_ids, vectors, n=None):
+        """The N descriptions of images by their joint-space vectors, as a `Retrieval`.
+
+        N is the profile's, or `n`.
+        """
+        ids, sims = self.index.search(vectors, n or self.profile.n_descriptions)
         pool = np.array(self.index.captions)
         return Retrieval(np.array(image_ids), vectors, ids, sims, pool, self.compared)
 
@@ -156,8 +158,8 @@ class Describer:
 
 
 def _made_by(model):
-    encoder = f"{model.profile.text_encoder} {model.profile.text_pooling}"
-    return {"checkpoint": model.fingerprint, "encoder": encoder}
+    """What a stored pool depends on: the checkpoint's hash, the text encoder's name."""
+    return model.fingerprint, model.profile.text_encoder
 
 
 def description_scores(profile, retrieval, pairs):
