@@ -19,6 +19,7 @@ import yaml
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
+from clipsim.errors import BadInput
 from clipsim.paths import PROFILES, REPOSITORY, RUNS
 
 ENCODERS = {
@@ -37,7 +38,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class ProfileError(ValueError):
+class ProfileError(BadInput, ValueError):
     """A profile or an override that cannot be used; the message is one line."""
 
 

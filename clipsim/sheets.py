@@ -161,8 +161,9 @@ def empty_figure(comparison, class_size):
         f"Figure {number} ({comparison.meaning}): the test pairs hold {class_size} of this class, "
         f"and this figure needs {comparison.place + 1}."
     )
-    figure = plt.figure(figsize=(PAGE_IN, 1.0))
-    figure.text(0.02, 0.5, textwrap.fill(text, 90), va="center")
+    figure, axis = plt.subplots(figsize=(PAGE_IN, 1.0))
+    axis.set_axis_off()
+    axis.text(0.02, 0.5, textwrap.fill(text, 90), va="center")
     return figure, pd.DataFrame([{"figure": comparison.name, "class_size": class_size}])
 
 

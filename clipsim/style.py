@@ -8,7 +8,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from IPython import get_ipython
+from IPython.display import display
 
+from clipsim import lab
 from clipsim.paths import relative
 from clipsim.results import atomic_path
 
@@ -28,8 +31,10 @@ HOLLOW = ("ssim_package", "fsim_package")
 
 
 def use_style():
-    """Make the study's look that of every figure drawn from here on."""
+    """Make the study's look that of every figure from here on, and of a notebook's tables."""
     plt.style.use(Path(__file__).with_name("clipsim.mplstyle"))
+    if (shell := get_ipython()) is not None:
+        lab.set_up(shell)
 
 
 def marker_style(key):
@@ -40,7 +45,9 @@ def marker_style(key):
 
 
 def save_figure(figure, profile, name, numbers):
-    """Save a figure as PNG (300 dpi) and PDF, and its numbers as CSV beside it.
+    """Save a figure as PNG (300 dpi) and PDF, its numbers as CSV beside it; in a notebook show it.
+
+    What the cell displays next, such as the caption, stands below the figure.
 
     Parameters
     ----------
@@ -59,6 +66,9 @@ def save_figure(figure, profile, name, numbers):
             figure.savefig(temporary, metadata=metadata)
     save_table(numbers, folder / f"{name}.csv")
     print(f"figure: {relative(folder / name)}.png, .pdf, .csv")
+    if get_ipython() is not None:
+        display(figure)
+    plt.close(figure)
 
 
 def save_table(table, path):
