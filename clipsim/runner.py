@@ -199,6 +199,8 @@ def _from_here(path):
 
 
 def _show_outcome(settings, folder, began):
+    from clipsim.report import write_report  # here, so that --list and bad input answer at once
+
     table = settings.figures_dir / "table_1.md"
     if table.is_file():
         # The notebook that makes the table need not be among those that were run.
@@ -208,3 +210,4 @@ def _show_outcome(settings, folder, began):
     print(f"\nfigures    {_from_here(settings.figures_dir)}")
     print(f"results    {_from_here(settings.results_dir)}")
     print(f"notebooks  {_from_here(folder)}")
+    print(f"report     {_from_here(write_report(settings, folder))}")

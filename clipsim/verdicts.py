@@ -86,6 +86,14 @@ def claim_verdicts(findings):
     return pd.DataFrame(rows)
 
 
+def verdict_words(row):
+    """The verdict of a row of `claim_verdicts`, with counts where its experiments disagree."""
+    counts = [f"{row[name]} {name}" for name in LOOK if row[name]]
+    if len(counts) > 1:
+        return f"{UNDECIDED} ({', '.join(counts)})"
+    return row["verdict"] if row["experiments"] else "not tested"
+
+
 def claims_markdown(claims_by_data):
     """The verdicts on every claim, the data side by side, as Markdown.
 
@@ -98,12 +106,8 @@ def claims_markdown(claims_by_data):
     lines = [head, ["---"] * len(head)]
     for rows in zip(*claims_by_data.values(), strict=True):
         cells = [rows[0]["text"], rows[0]["section"]]
-        for row in rows:
-            counts = [f"{row[name]} {name}" for name in LOOK if row[name]]
-            mixed = len(counts) > 1
-            tested = row["verdict"] if row["experiments"] else "not tested"
-            cells.append(f"undecided ({', '.join(counts)})" if mixed else f"**{tested}**")
-        lines.append(cells)
+        words = [verdict_words(row) for row in rows]
+        lines.append(cells + [said if "(" in said else f"**{said}**" for said in words])
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
