@@ -37,7 +37,8 @@ def alt_text(figure):
 def _titles(figure):
     """Titles of the figure and of its parts, and what is written beside the panels."""
     titles = [part.get_suptitle() for part in (figure, *figure.subfigs)]
-    titles += [text.get_text() for text in figure.texts]
+    labels = (figure.get_supxlabel(), figure.get_supylabel())
+    titles += [text.get_text() for text in figure.texts if text.get_text() not in labels]
     return "; ".join(dict.fromkeys(filter(None, titles)))
 
 
@@ -56,8 +57,10 @@ def _panels(axes, figure):
         y = axis.get_ylabel() or figure.get_supylabel() or y  # that of the panel to the left
         x = axis.get_xlabel() or figure.get_supxlabel() or x_of_all
         categories = [*_categories(axis.yaxis), *_categories(axis.xaxis)]
-        words = " against ".join(filter(None, [y, x]))
-        drawn.append(words + (f" for {', '.join(categories)}" if categories else ""))
+        if categories:
+            drawn.append(" against ".join(filter(None, [y, x])) + f" for {_listed(categories)}")
+        else:
+            drawn.append(f"{y} against {x}".strip())
         titles.append(axis.get_title("left") or axis.get_title())
     if len(set(drawn)) == 1:
         named = "; ".join(filter(None, titles))
@@ -78,7 +81,11 @@ def _legend(figure):
     legends = [legend for part in parts for legend in part.legends]
     legends += [axis.get_legend() for axis in figure.axes]
     entries = [text.get_text() for legend in legends if legend for text in legend.get_texts()]
-    return "Shown: " + ", ".join(dict.fromkeys(entries)) if entries else ""
+    return f"Shown: {_listed(dict.fromkeys(entries))}" if entries else ""
+
+
+def _listed(names):
+    return ", ".join(f"“{name}”" if "," in name else name for name in names)
 
 
 def _sentence(text):

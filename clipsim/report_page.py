@@ -20,6 +20,8 @@ from clipsim.notebooks import WIDGET
 CHART_COLOURS = 8192  # at most, smoothed edges included
 QUALITY = 80  # of other pictures, out of 100
 STATE = "application/vnd.jupyter.widget-state+json"
+INTERVAL = re.compile(r" \[([^\s,\]]+), (?=[^\s,\]]+\])")  # stays on one line
+WIDE = '<div class="wide" role="group" aria-label="Table" tabindex="0">{}</div>\n'
 MENTION = re.compile(r"\b(?:\d\d_\w+|[Nn]otebook \d\d)\b")
 
 
@@ -122,9 +124,9 @@ def _shown_outputs(outputs, markdown, stems):
             size = [known.get(side, 0) for side in ("width", "height")]
             yield Figure(png, *size, known.get("alt", ""), caption)
         elif "text/html" in data:
-            yield f'<div class="wide" tabindex="0">{_linked_cells(data["text/html"], stems)}</div>'
+            yield WIDE.format(_linked_cells(data["text/html"], stems))
         elif "text/markdown" in data:
-            yield f'<div class="wide" tabindex="0">{markdown(data["text/markdown"])}</div>'
+            yield INTERVAL.sub("\u00a0[\\1,\u00a0", markdown(data["text/markdown"]))
         elif text := output.get("text") or data.get("text/plain"):
             yield f"<pre>{ansi2html(text.rstrip())}</pre>"
 
@@ -173,8 +175,14 @@ class _Renderer(IPythonRenderer):
             return super().link(text, url, title)
         return f'<a href="{escape(stem)}.html">{text}</a>' if stem in self.stems else text
 
+    def table(self, text):
+        return WIDE.format(f"<table>\n{text}</table>")
+
+    def table_cell(self, text, align=None, head=False):
+        return f'<th scope="col">{text}</th>' if head else f"<td>{text}</td>"
+
     def block_math(self, body):
-        return convert(body, display="block")
+        return f'<span class="formula" tabindex="0">{convert(body, display="block")}</span>'
 
     def inline_math(self, body):
         return convert(body)

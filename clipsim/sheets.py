@@ -154,6 +154,22 @@ def draw_comparison(
     )
 
 
+def comparison_caption(numbers, class_size):
+    """What the metrics say of a figure's pair, and how many pairs are of its class.
+
+    Parameters
+    ----------
+    numbers : pandas.DataFrame
+        From `draw_comparison`.
+    class_size : int
+    """
+    if "says" not in numbers:
+        return "No such pair among the test pairs."
+    labels = {metric.key: metric.label for metric in METRICS}
+    said = [f"{labels[row.metric]} {row.score:.2f}, {row.says}" for row in numbers.itertuples()]
+    return f"{'; '.join(said)}. Test pairs of this class: {class_size:,}."
+
+
 def empty_figure(comparison, class_size):
     """In place of a figure whose class has no (further) pair: a sentence that says so."""
     number = comparison.name.removeprefix("figure_")

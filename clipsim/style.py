@@ -66,6 +66,11 @@ def save_figure(figure, profile, name, numbers):
             figure.savefig(temporary, metadata=metadata)
     save_table(numbers, folder / f"{name}.csv")
     print(f"figure: {relative(folder / name)}.png, .pdf, .csv")
+    show_figure(figure)
+
+
+def show_figure(figure):
+    """Show a figure in a notebook, where it was asked for, and close it."""
     if get_ipython() is not None:
         display(figure)
     plt.close(figure)

@@ -166,7 +166,7 @@ def verdict_chart(findings):
         axis.plot([], [], marker, color=colour, label=name)
     # From the bottom up: a claim's name stands beside the first of its findings.
     named = tested.claim.where(tested.claim != tested.claim.shift(-1), "")
-    axis.set_yticks(range(len(tested)), named, fontsize=7)
+    axis.set_yticks(range(len(tested)), named.str.replace("_", " "), fontsize=7)
     axis.set(xlim=(left, right), ylim=(-0.6, len(tested) - 0.4))
     axis.set_xlabel("estimate with its 95 % interval; shaded: where the claim holds")
     figure.legend(loc="outside lower center", ncols=3)
