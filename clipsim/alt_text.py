@@ -60,7 +60,7 @@ def _panels(axes, figure):
         if categories:
             drawn.append(" against ".join(filter(None, [y, x])) + f" for {_listed(categories)}")
         else:
-            drawn.append(f"{y} against {x}".strip())
+            drawn.append(f"{y} against {x}".strip() if x else y)
         titles.append(axis.get_title("left") or axis.get_title())
     if len(set(drawn)) == 1:
         named = "; ".join(filter(None, titles))

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 from IPython.core.pylabtools import retina_figure
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from clipsim.alt_text import alt_text
@@ -19,8 +20,7 @@ DECIMALS, MOST_DECIMALS = 3, 4
 
 def set_up(shell):
     """Teach an IPython shell to show figures by `sharp_png` and tables by `table_html`."""
-    import matplotlib_inline.backend_inline  # noqa: F401  it would set its own, when first used
-
+    plt.switch_backend(plt.get_backend())  # loads the notebooks' own, which then changes nothing
     formatters = shell.display_formatter.formatters
     formatters["image/png"].for_type(Figure, sharp_png)
     formatters["text/html"].for_type(pd.DataFrame, table_html)

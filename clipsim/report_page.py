@@ -144,11 +144,11 @@ def _linked_cells(html, stems):
 def _linked(text, stems):
     """Text (HTML) in which the notebooks of the report are links."""
 
+    pages = {stem[:2]: stem for stem in stems} | {stem: stem for stem in stems}
+
     def link(mention):
-        number = mention[0].removeprefix("notebook ").removeprefix("Notebook ")[:2]
-        named = [stem for stem in stems if stem == mention[0] or "_" not in mention[0]]
-        page = next((stem for stem in named if stem.startswith(number)), None)
-        return mention[0] if page is None else f'<a href="{page}.html">{mention[0]}</a>'
+        page = pages.get(mention[0].split()[-1])
+        return f'<a href="{page}.html">{mention[0]}</a>' if page else mention[0]
 
     return MENTION.sub(link, text)
 

@@ -197,7 +197,9 @@ class TestBadInput:
 
     def test_every_error_of_the_package_is_listed_by_its_name(self):
         sources = "".join(path.read_text() for path in config.REPOSITORY.glob("clipsim/**/*.py"))
-        assert set(re.findall(r"^class (\w+Error)\(", sources, re.MULTILINE)) == BAD_INPUT
+        for bases in ("", "BadInput, "):
+            found = re.findall(rf"^class (\w+Error)\({bases}", sources, re.MULTILINE)
+            assert set(found) == BAD_INPUT
 
     def test_one_line(self):
         assert one_line("\x1b[31mred\x1b[0m\n  and more") == "red and more"
@@ -248,6 +250,7 @@ class TestOutcome:
         assert f"Table 1 ({figures.relative_to(study)}" in out
         assert "| metric |" in out
         assert f"figures    {figures.relative_to(study)}" in out
+        assert re.search(r"^report     runs/mine\S*/report/index.html$", out, re.MULTILINE)
         assert err == ""
 
     def test_says_when_the_table_is_an_earlier_one(self, study, executed, capsys):
@@ -335,8 +338,23 @@ class TestExecution:
         printed = json.loads(copy.cells[-1].outputs[0].text)
         overrides = {"merge": False, "data_root": None, "learning_rate": 1e-5}
         assert printed == [sys.executable, str(notebooks.REPOSITORY), "mine", overrides]
-        assert "<html" in (study / "out" / "00_first.html").read_text()
-        assert len(list((study / "out").iterdir())) == 2
+        assert [path.name for path in (study / "out").iterdir()] == ["00_first.ipynb"]
+
+    def test_progress_bars_go_and_controls_stay(self, study):
+        path = study / "notebooks" / "00_first.ipynb"
+        bars = "from tqdm.auto import tqdm\nfor _ in tqdm(range(3), unit='image'): pass"
+        slider = "from ipywidgets import IntSlider\nIntSlider(description='N')"
+        write_notebook(path, f"{bars}\nprint('done')")
+        self.execute(study, path)
+        copy = nbformat.read(study / "out" / "00_first.ipynb", as_version=4)
+        assert [output.output_type for output in copy.cells[-1].outputs] == ["stream"]
+        assert "widgets" not in copy.metadata
+        write_notebook(path, bars, slider)
+        self.execute(study, path)
+        copy = nbformat.read(study / "out" / "00_first.ipynb", as_version=4)
+        (output,) = (output for cell in copy.cells for output in cell.get("outputs", []))
+        assert notebooks.WIDGET in output.data
+        assert "widgets" in copy.metadata
 
     def test_a_failure_keeps_the_last_good_copy(self, study):
         path = study / "notebooks" / "00_first.ipynb"
@@ -364,6 +382,15 @@ class TestExecution:
             self.execute(study, path)
         assert caught.value.is_bad_input
         assert one_line(caught.value.message) == "no captions"
+        write_notebook(
+            path, "from clipsim.data import DataError\nraise DataError('no\\ncaptions')"
+        )
+        with pytest.raises(notebooks.NotebookFailure) as caught:
+            self.execute(study, path)
+        assert caught.value.is_bad_input
+        copy = nbformat.read(caught.value.kept, as_version=4)
+        (told,) = (output.traceback for output in copy.cells[-1].outputs)
+        assert told == ["DataError: no captions"]
         write_notebook(path, "import os, sys\nos.write(2, b'last words\\n')\nos._exit(1)")
         with pytest.raises(notebooks.NotebookFailure, match="00_first failed in cell 3") as caught:
             self.execute(study, path)
