@@ -16,17 +16,27 @@ import pandas as pd
 from clipsim.config import ProfileError, load_profile
 from clipsim.paths import RUNS, relative
 from clipsim.style import save_table
-from clipsim.tolerances import LEFT_OUT, Item, SeedSpread, agree, items, rule, same_training
+from clipsim.tolerances import (
+    LEFT_OUT,
+    SAME_TRAINING,
+    Item,
+    SeedSpread,
+    agree,
+    items,
+    rule,
+    same_training,
+)
 
 TRAINING, SEEDS = "02_clip_training", "05_threshold_sweeps"
 FOLDER = "check"
 MISSING = "missing"
 HEADLINES = re.compile(
-    r"03_\S+ results\.recall\.\S*@|05_\S+ results\.table1\S*\.(threshold|accuracy|auc)$"
-    r"|(?<!13_verdicts) results\.findings\S*\.(estimate|verdict)$"
+    r"03_\S+ results\.recall\.\S*@|05_\S+ results\.table1\S*\.(?:threshold|accuracy|auc)$"
+    r"|(?<!13_verdicts) results\.findings\S*\.(?:estimate|verdict)$"
 )
 FAILURES_SHOWN = 30
 LABEL_LENGTH = 24
+COLUMNS = ["file", "key", "of", "committed", "rerun", "difference", "tolerance", "rule", "ok"]
 
 
 def prepared(profile, overrides, stems):
@@ -137,7 +147,7 @@ def comparison(committed, rerun, is_same_training, spread):
                     "ok": agree(item, other, is_same_training, spread),
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"ok": bool})
 
 
 def _record(profile, stem):
@@ -162,26 +172,22 @@ def _print(table, training, is_same):
     made = committed["git_commit"][:10], committed["threads"], committed["device"]
     print("\nChecked against the results of commit {}, {} threads, {}.".format(*made))
     if is_same:
-        print(
-            "The training is the committed one, loss by loss: numbers agree to rounding, or fail."
-        )
+        print("The training is the committed one, loss by loss: numbers must agree to rounding.")
     else:
-        now = f"{rerun['threads']} threads, {rerun['device']}" if rerun else "not among these runs"
-        print(
-            f"The training is another one ({now}): see the rule 'seeds' in clipsim/tolerances.py."
-        )
-    where = table.file + " " + table.key
+        print("The training is another one than the committed: what it decides may differ by the")
+        print("spread over seeds (clipsim/tolerances.py), everything else to rounding.")
     failed = table[~table.ok]
-    shown = table[where.map(lambda text: bool(HEADLINES.search(text))) & table.ok]
-    columns = ["file", "key", "of", "committed", "rerun", "difference", "tolerance", "rule", "ok"]
-    parts = pd.concat([shown, failed.head(FAILURES_SHOWN)])[columns]
+    shown = table[table.ok & (table.file + " " + table.key).str.contains(HEADLINES)]
+    parts = pd.concat([shown, failed.head(FAILURES_SHOWN)])
     parts = parts.assign(file=parts.file.str[:2], key=parts.key.str.removeprefix("results."))
     print("\n" + parts.to_string(index=False, na_rep="–", float_format="{:.6g}".format))
     if len(failed) > FAILURES_SHOWN:
         print(f"… and {len(failed) - FAILURES_SHOWN:,} more that fail")
     counts = Counter(table.rule)
-    compared = len(table) - counts.pop(LEFT_OUT, 0)
+    left_out, chosen = counts.pop(LEFT_OUT, 0), counts.pop(SAME_TRAINING, 0)
     by_rule = ", ".join(f"{n:,} {name}" for name, n in counts.items())
-    print(f"\n{compared:,} values compared ({by_rule}); {len(failed):,} failed.")
-    left_out = sorted(set(table[table.rule == LEFT_OUT].key))
-    print(f"Left out, since they differ by nature: {', '.join(left_out)}.")
+    print(f"\n{counts.total():,} values compared ({by_rule}): {len(failed):,} failed.")
+    if chosen:
+        print(f"{chosen:,} not compared, since another training chooses others, such as pairs.")
+    varying = ", ".join(sorted(set(table[table.rule == LEFT_OUT].key)))
+    print(f"{left_out:,} left out, since they differ by nature: {varying}.")
