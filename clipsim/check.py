@@ -105,7 +105,7 @@ def report(run, stems):
     )
     path = run.run_dir / "check.csv"
     save_table(table, path)
-    _print(table, training, is_same)
+    _print(table, training[0], is_same)
     print(f"\nevery value  {relative(path)}")
     return bool(table.ok.all())
 
@@ -167,8 +167,7 @@ def _label(record):
     return " ".join(text for text in texts[:4] if 0 < len(text) <= LABEL_LENGTH)
 
 
-def _print(table, training, is_same):
-    committed, rerun = training
+def _print(table, committed, is_same):
     made = committed["git_commit"][:10], committed["threads"], committed["device"]
     print("\nChecked against the results of commit {}, {} threads, {}.".format(*made))
     if is_same:

@@ -27,7 +27,7 @@ import statistics
 from dataclasses import dataclass
 
 from clipsim.claims import UNDECIDED, verdict
-from clipsim.evaluation import METRICS
+from clipsim.compared_metrics import METRICS
 
 ROUNDING = 1e-4
 DEVIATIONS = 3
@@ -41,7 +41,7 @@ UNTRAINED = re.compile(r"(01|07)_|\S+ (data\.|results\.word_overlap)|\.(learning
 CHOSEN = re.compile(
     r"06_\S+ results|13_\S+ results\.claims|best_epoch|chosen|n_by_|by_claim\.\w+\.n\[|\.count$"
 )
-MODEL_METRICS = {"clip_score", "image_cosine"}
+MODEL_METRICS = {metric.key for metric in METRICS if metric.matrix is None}
 METRIC = re.compile("|".join(metric.key for metric in METRICS))
 PART = re.compile(r"(_ci95|_of_seeds|_low|_high)$")
 NUMERAL = re.compile(r"\d[\d,.]*")
