@@ -217,9 +217,15 @@ class TestCommand:
         assert ": 1 failed." in out
         assert committed(folder) == before
 
+    def test_last_digits_of_a_loss_are_no_other_training(self, study, capsys):
+        _, found = study
+        found[check.TRAINING]["history"][7]["loss"] += 1e-6
+        assert main(["run", "--profile", "mine", "--check"]) == 0
+        assert "The training is the committed one" in capsys.readouterr().out
+
     def test_another_training_is_told_and_has_the_seeds_tolerance(self, study, capsys):
         _, found = study
-        found[check.TRAINING]["history"][7]["loss"] += 1e-4
+        found[check.TRAINING]["history"][7]["loss"] *= 1.001
         found["03_caption_retrieval"]["recall"]["image_to_text"]["R@5"] += 0.01
         assert main(["run", "--profile", "mine", "--check"]) == 0
         assert "The training is another one" in capsys.readouterr().out
