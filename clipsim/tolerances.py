@@ -12,9 +12,9 @@ rounding
 seeds
     Numbers that a training decides, where the rerun's was another one: `DEVIATIONS` standard
     deviations over the training seeds of the committed results. The deviation is that of the
-    number's own seeds where its record lists them; else that of its statistic in notebook 05,
-    larger for fewer pairs as that of a share is; for what is none of its statistics, the
-    largest of them. At least what one pair decides.
+    number's own seeds where its record lists them; else that of its metric and statistic in
+    notebook 05, larger for fewer pairs as that of a share is; for what is none of its statistics,
+    the largest of them. At least what one pair decides.
 same training
     What a training chooses, such as the worst pair: exact where it was the committed one, and
     not compared where it was another.
@@ -114,8 +114,8 @@ class SeedSpread:
 
     Attributes
     ----------
-    deviations : dict of str to float
-        Standard deviation over seeds by statistic, the largest of its metrics and sources.
+    deviations : dict of (str, str) to float
+        Standard deviation over seeds by metric and statistic, the largest of the sources.
     n_pairs : int
         Behind each of them.
     """
@@ -128,8 +128,8 @@ class SeedSpread:
         """The spread in the `results` of 05_threshold_sweeps."""
         deviations = {}
         for row in results["seeds"]:
-            known = deviations.get(row["statistic"], 0.0)
-            deviations[row["statistic"]] = max(known, row["sd"] or 0.0)
+            name = row["metric"], row["statistic"]
+            deviations[name] = max(deviations.get(name, 0.0), row["sd"] or 0.0)
         return cls(deviations, min(row["n_pairs"] for row in results["table1"]))
 
     def tolerance(self, item):
@@ -144,17 +144,19 @@ class SeedSpread:
         # A finding says in words what its estimate is.
         said = f"{item.name} {item.record.get('statistic', '')}".lower()
         if item.name in ("estimate", "ci95"):
-            said = item.record["experiment"].lower()
-        named = [value for name, value in self.deviations.items() if name in said]
-        return max(named or self.deviations.values())
+            said = item.record.get("experiment", "").lower()
+        known = self.deviations
+        of_metric = {k: v for k, v in known.items() if k[0] == item.record.get("metric")} or known
+        named = [sd for (_, statistic), sd in of_metric.items() if statistic in said]
+        return max(named or known.values())
 
 
 def _own_deviation(item):
     """The standard deviation over the seeds that the record of a number lists, or None."""
     name = PART.sub("", item.name)
     for key in (f"{name}_of_seeds", "of_seeds", "by_seed", "values"):
-        values = item.record.get(key)
-        if values and len(values) > 1 and (key != "of_seeds" or name in ("estimate", "ci95", key)):
+        values = item.record.get(key) or []
+        if len(values) > 1 and (key != "of_seeds" or name in ("estimate", "ci95", key)):
             return statistics.stdev(values)
     return None
 
