@@ -162,9 +162,9 @@ def _items(record, stem):
 
 
 def _label(record):
-    """What a record is about: its first short texts."""
+    """What a record is about: the first of its texts, where they are short."""
     texts = [value for value in record.values() if isinstance(value, str)]
-    return " ".join(text for text in texts[:4] if 0 < len(text) <= LABEL_LENGTH)
+    return " ".join(text for text in texts[:3] if 0 < len(text) <= LABEL_LENGTH)
 
 
 def _print(table, committed, is_same):
