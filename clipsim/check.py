@@ -175,13 +175,13 @@ def _print(table, committed, is_same):
     else:
         print("The training is another one than the committed: what it decides may differ by the")
         print("spread over seeds (clipsim/tolerances.py), everything else to rounding.")
-    failed = table[~table.ok]
-    shown = table[table.ok & (table.file + " " + table.key).str.contains(HEADLINES)]
-    parts = pd.concat([shown, failed.head(FAILURES_SHOWN)])
+    is_headline = (table.file + " " + table.key).str.contains(HEADLINES)
+    failed, others = table[~table.ok], table[~table.ok & ~is_headline]
+    parts = pd.concat([table[is_headline], others.head(FAILURES_SHOWN)])
     parts = parts.assign(file=parts.file.str[:2], key=parts.key.str.removeprefix("results."))
     print("\n" + parts.to_string(index=False, na_rep="–", float_format="{:.6g}".format))
-    if len(failed) > FAILURES_SHOWN:
-        print(f"… and {len(failed) - FAILURES_SHOWN:,} more that fail")
+    if len(others) > FAILURES_SHOWN:
+        print(f"… and {len(others) - FAILURES_SHOWN:,} more that fail")
     counts = Counter(table.rule)
     left_out, chosen = counts.pop(LEFT_OUT, 0), counts.pop(SAME_TRAINING, 0)
     by_rule = ", ".join(f"{n:,} {name}" for name, n in counts.items())
