@@ -12,22 +12,15 @@ from IPython import get_ipython
 from IPython.display import display
 
 from clipsim import lab
+from clipsim.compared_metrics import METRICS
 from clipsim.paths import relative
 from clipsim.results import atomic_path
 
 COLUMN_IN = 3.4
 PAGE_IN = 7.0
 SIMILAR, OTHER = "#029e73", "#999999"
-IDENTITY = {
-    "clip_score": {"color": "#0173b2", "linestyle": "-", "marker": "o"},
-    "ssim": {"color": "#de8f05", "linestyle": "--", "marker": "s"},
-    "fsim": {"color": "#4d4d4d", "linestyle": ":", "marker": "^"},
-    "image_cosine": {"color": "#56b4e9", "linestyle": "-.", "marker": "D"},
-    # The other variant of a metric keeps its colour and marker; the marker is hollow.
-    "ssim_package": {"color": "#de8f05", "linestyle": (0, (1, 1)), "marker": "s"},
-    "fsim_package": {"color": "#4d4d4d", "linestyle": (0, (5, 1)), "marker": "^"},
-}
-HOLLOW = ("ssim_package", "fsim_package")
+IDENTITY = {metric.key: metric.look for metric in METRICS}
+HOLLOW = tuple(metric.key for metric in METRICS if metric.variant == "package")
 
 
 def use_style():
