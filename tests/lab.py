@@ -75,8 +75,8 @@ def running_lab(root, home):
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += ["--ip=127.0.0.1", "--port=0", f"--ServerApp.root_dir={root}"]
     # Should the tests be killed, it ends by itself.
-    command += ["--MappingKernelManager.cull_idle_timeout=600"]
-    command += ["--ServerApp.shutdown_no_activity_timeout=600"]
+    command += ["--MappingKernelManager.cull_idle_timeout=300"]
+    command += ["--ServerApp.shutdown_no_activity_timeout=300"]
     with (home / "lab.log").open("w") as log:
         lab = subprocess.Popen(
             command, env=os.environ | environment, cwd=home, stdin=subprocess.DEVNULL,
