@@ -14,6 +14,10 @@ from clipsim.errors import is_bad_input, one_line
 COMMANDS = {
     "run": ("clipsim.runner", "execute the notebooks of a profile"),
     "train": ("clipsim.train_command", "train the model of a profile"),
+    "encode": ("clipsim.encode_command", "encode a folder of pictures, or descriptions, once"),
+    "score": ("clipsim.score_command", "how alike pictures are, and which descriptions say so"),
+    "search": ("clipsim.search_command", "find pictures in a folder by a text or by a picture"),
+    "graph": ("clipsim.graph_command", "which pictures of a folder are alike, and their clusters"),
     "fetch": ("clipsim.fetch", "download Flickr8k or Flickr30k from the Hugging Face hub"),
 }
 

@@ -11,7 +11,7 @@ import pandas as pd
 from IPython import get_ipython
 from IPython.display import display
 
-from clipsim import lab
+from clipsim import notebook_output
 from clipsim.compared_metrics import METRICS
 from clipsim.paths import relative
 from clipsim.results import atomic_path
@@ -27,7 +27,7 @@ def use_style():
     """Make the study's look that of every figure from here on, and of a notebook's tables."""
     plt.style.use(Path(__file__).with_name("clipsim.mplstyle"))
     if (shell := get_ipython()) is not None:
-        lab.set_up(shell)
+        notebook_output.set_up(shell)
 
 
 def marker_style(key):

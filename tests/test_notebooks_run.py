@@ -1,14 +1,11 @@
 """All notebooks from end to end with the `smoke` profile, as `./run_all.sh` runs them."""
 
 import json
-import subprocess
-import sys
 
 import nbformat
 import pytest
 from page_elements import broken_links, elements, loaded
 
-from clipsim import load_profile
 from clipsim.notebooks import WIDGET
 from clipsim.paths import NOTEBOOKS, REPOSITORY
 
@@ -31,19 +28,10 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """The profile of a run from a folder elsewhere; it has an override, so it is under runs/."""
-    overrides = {"seed": 1}
-    options = ["--profile", "smoke", "-p", "seed=1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "clipsim", "run", *options],
-        cwd=tmp_path_factory.mktemp("elsewhere"),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return load_profile("smoke", **overrides), done.stdout
+@pytest.fixture
+def run(smoke_run):
+    """The profile of the run, and what it printed."""
+    return smoke_run
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from clipsim.alt_text import LONGEST, alt_text
-from clipsim.lab import sharp_png, table_html
+from clipsim.notebook_output import sharp_png, table_html
 
 
 @pytest.fixture(autouse=True)
