@@ -1,0 +1,186 @@
+"""Do the clusters that a threshold makes gather what is alike? Chosen on validation, told on test.
+
+Of scenes all pairs of images are known to be alike or not, of photographs those that were judged.
+One measure serves both: Cohen's κ between "in one cluster" and "alike" over the known pairs. Over
+*all* pairs it is the adjusted Rand index (M. J. Warrens, *On the Equivalence of Cohen's Kappa and
+the Hubert-Arabie Adjusted Rand Index*, J. Classification 25, 2008): 1 for the known classes
+themselves, 0 on average for clusters at random.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from clipsim.graph import community_labels, similarity_graph
+from clipsim.hierarchy import Hierarchy
+from clipsim.known_images import KnownImages, every_pair
+from clipsim.metrics import ssim_matrix
+from clipsim.scoring import score_matrix
+
+# Images to compare metrics on. SSIM of all pairs sets the price; of photographs few pairs are
+# known, so that more images are needed.
+N_SCENES, N_PHOTOGRAPHS = 200, 500
+N_STEPS = 25  # thresholds of a sweep
+MOST_NEIGHBOURS = 40  # per image; beyond it communities cost more than they tell
+METHODS = ("components", "communities")
+
+
+@dataclass(frozen=True, eq=False)
+class MetricGraphs:
+    """The graphs that all thresholds of one metric make of the same images.
+
+    Attributes
+    ----------
+    known : KnownImages
+    pairs : array of int64, shape (M (M - 1) / 2, 2)
+        All pairs, i < j.
+    scores : array of float, shape (M (M - 1) / 2,)
+    hierarchy : Hierarchy
+    """
+
+    known: KnownImages
+    pairs: np.ndarray
+    scores: np.ndarray
+    hierarchy: Hierarchy
+
+    @classmethod
+    def of(cls, known, matrix):
+        """From the scores of all pairs, shape (M, M)."""
+        pairs = every_pair(len(known))
+        scores = matrix[tuple(pairs.T)]
+        return cls(known, pairs, scores, Hierarchy.of(len(known), [(pairs, scores)]))
+
+    def graph(self, threshold, **attributes):
+        """The graph of the pairs of at least a threshold."""
+        edges = self.scores >= threshold
+        names = self.known.image_ids
+        return similarity_graph(names, self.pairs[edges], self.scores[edges], **attributes)
+
+    def labels(self, threshold, method, seed):
+        """The cluster of each image, by one of `METHODS`: array of int, shape (M,)."""
+        if method == "components":
+            return self.hierarchy.labels(threshold)
+        return community_labels(self.graph(threshold), seed)
+
+    def agreement(self, labels):
+        """κ between clusters and what is known."""
+        return pair_agreement(together(self.known, labels), self.known.alike)
+
+    def shape(self, threshold):
+        """Edges, neighbours per image, components of two images or more, the largest, the lone."""
+        n_edges = int((self.scores >= threshold).sum())
+        sizes = np.bincount(self.hierarchy.labels(threshold))
+        return {
+            "threshold": float(threshold),
+            "n_edges": n_edges,
+            "neighbours": 2 * n_edges / len(self.known),
+            "n_components": int((sizes > 1).sum()),
+            "share_in_largest": float(sizes.max() / len(self.known)),
+            "share_alone": float((sizes == 1).sum() / len(self.known)),
+        }
+
+
+def graphs_by_metric(profile, images, retrieval, known):
+    """`MetricGraphs` of Eq. 4, SSIM and the image cosine over the same images, by metric key."""
+    vectors = retrieval.image_vectors[retrieval.rows(known.image_ids)]
+    pixels = images.pixel_batch(known.image_ids)
+    return {
+        "clip_score": clip_graphs(profile, retrieval, known),
+        "ssim": MetricGraphs.of(known, ssim_matrix(pixels, progress=False)),
+        "image_cosine": MetricGraphs.of(known, vectors @ vectors.T),
+    }
+
+
+def clip_graphs(profile, retrieval, known):
+    """`MetricGraphs` of Eq. 4."""
+    vectors = retrieval.description_vectors[retrieval.rows(known.image_ids)]
+    return MetricGraphs.of(known, score_matrix(vectors, profile.normalisation))
+
+
+def n_compared(images, known):
+    """How many images of each split to compare: equally many, since clusters depend on it."""
+    limit = N_SCENES if images.scenes else N_PHOTOGRAPHS
+    return min(limit, *(len(of_split) for of_split in known.values()))
+
+
+def pair_agreement(in_cluster, alike, weights=None):
+    """Cohen's κ between "in one cluster" and "alike" over known pairs.
+
+    Parameters
+    ----------
+    in_cluster : array of bool, shape (P,) or (P, K)
+        K clusterings at once.
+    alike : array of bool, shape (P,)
+    weights : array of float, shape (P,), optional
+        How often each pair counts.
+
+    Returns
+    -------
+    float64, shape () or (K,)
+        NaN where both sides are constant and equal, or no pair counts.
+    """
+    weights = np.ones(len(alike)) if weights is None else weights
+    in_one = in_cluster.astype(np.float64, copy=False)
+    total, n_alike, n_together = weights.sum(), weights @ alike, weights @ in_one
+    both = (weights * alike) @ in_one
+    if total == 0:
+        return np.full(np.shape(n_together), np.nan)[()]
+    observed = (total - n_alike - n_together + 2 * both) / total
+    chance = (n_alike * n_together + (total - n_alike) * (total - n_together)) / total**2
+    undefined = np.full(np.shape(chance), np.nan)
+    return np.divide(observed - chance, 1 - chance, out=undefined, where=chance < 1)[()]
+
+
+def together(known, labels):
+    """Whether known pairs are in one cluster: bool, shape (P,) or (P, K)."""
+    return labels[known.pairs[:, 0]] == labels[known.pairs[:, 1]]
+
+
+def sweep(graphs, seed):
+    """Shape and quality of the graphs over thresholds, from few edges to all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `MetricGraphs.shape`, then κ of "components" and of "communities", these
+        up to 40 neighbours per image.
+    """
+    n_pairs = len(graphs.scores)
+    counts = np.geomspace(min(len(graphs.known) / 10, n_pairs), n_pairs, N_STEPS).astype(int)
+    falling = np.sort(graphs.scores)[::-1]
+    rows = []
+    for threshold in np.unique(falling[np.maximum(counts, 1) - 1])[::-1]:
+        rows.append(graphs.shape(threshold))
+        for method in METHODS:
+            affordable = method == "components" or rows[-1]["neighbours"] <= MOST_NEIGHBOURS
+            labels = graphs.labels(threshold, method, seed) if affordable else None
+            rows[-1][method] = graphs.agreement(labels) if affordable else np.nan
+    return pd.DataFrame(rows)
+
+
+def best_thresholds(graphs, table):
+    """The thresholds that make the best clusters of these images, by method.
+
+    Parameters
+    ----------
+    graphs : MetricGraphs
+        Of validation images.
+    table : pandas.DataFrame
+        Their `sweep`.
+
+    Returns
+    -------
+    dict of str to float
+        For components the best of all thresholds there are, midway to the next join; for
+        communities the best of the sweep.
+    """
+    levels = np.unique(graphs.hierarchy.scores)[::-1]
+    found = [graphs.agreement(graphs.hierarchy.labels(level)) for level in levels]
+    best = int(np.nanargmax(found))
+    below = levels[min(best + 1, len(levels) - 1)]
+    communities = table.threshold[table.communities.idxmax()]
+    return {
+        "components": (float(levels[best]) + float(below)) / 2,
+        "communities": float(communities),
+    }

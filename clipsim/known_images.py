@@ -1,0 +1,131 @@
+"""Images of which it is known what is alike: of scenes all pairs, of photographs judged ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clipsim.data.caption_pairs import caption_pairs
+from clipsim.data.scenes import concept_table
+from clipsim.graph import component_labels, similarity_graph
+
+
+@dataclass(frozen=True, eq=False)
+class KnownImages:
+    """Images of one split, and which pairs of them are known to be alike or not.
+
+    Attributes
+    ----------
+    image_ids : tuple of str, length M
+    pairs : array of int64, shape (P, 2)
+        Positions of the known pairs.
+    alike : array of bool, shape (P,)
+    classes : dict of str to array of str, shape (M,)
+        Partitions of all images that are known: "content" and "kinds of things"; empty for
+        photographs.
+    """
+
+    image_ids: tuple[str, ...]
+    pairs: np.ndarray
+    alike: np.ndarray
+    classes: dict[str, np.ndarray]
+
+    def __len__(self):
+        return len(self.image_ids)
+
+    def first(self, n_images):
+        """The first so many images, and what is known of them."""
+        inside = (self.pairs < n_images).all(axis=1)
+        return KnownImages(
+            self.image_ids[:n_images],
+            self.pairs[inside],
+            self.alike[inside],
+            {name: labels[:n_images] for name, labels in self.classes.items()},
+        )
+
+    @property
+    def groups(self):
+        """Images that belong together, as labels: int64, shape (M,).
+
+        Those of the same content; of photographs those that known pairs link, which is for
+        choosing pictures to show and no partition that anybody judged.
+        """
+        if self.classes:
+            return np.unique(self.classes["content"], return_inverse=True)[1]
+        alike = self.pairs[self.alike]
+        return component_labels(similarity_graph(self.image_ids, alike, np.ones(len(alike))))
+
+
+def known_images(images, pairs, profile):
+    """What is known of validation and of test images.
+
+    Parameters
+    ----------
+    images : CaptionedImages
+    pairs : LabelledPairs
+        Those labelled similar or not, of one source. Where they have no validation part (people
+        judged test photographs), the validation images are those of pairs whose captions agree
+        most and least.
+    profile : Profile
+
+    Returns
+    -------
+    dict of str to KnownImages
+        "val" and "test", the images in the order of the pairs.
+    """
+    parts = {split: pairs.where(pairs.split == split) for split in ("val", "test", "cross")}
+    if len(parts["cross"]):
+        by_captions = caption_pairs(images, profile)
+        parts = {"val": by_captions.where(by_captions.split == "val"), "test": parts["cross"]}
+    known = _scenes if images.scenes else _photographs
+    return {split: known(images, parts[split]) for split in ("val", "test")}
+
+
+def pictured(known, seed, n_groups=8, n_each=4):
+    """Positions of images for a picture: some of each of several groups.
+
+    Parameters
+    ----------
+    known : KnownImages
+    seed : int
+        Draws the groups among those that are large enough, and their members. No score has a say.
+    n_groups, n_each : int
+        Where groups are too small, there are more of them, until there are as many images.
+
+    Returns
+    -------
+    array of int64, shape (at most n_groups * n_each,)
+    """
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(known.groups == label) for label in range(known.groups.max() + 1)]
+    drawn = rng.permutation(len(members)).tolist()
+    drawn.sort(key=lambda label: -min(len(members[label]), n_each))  # stable: ties stay random
+    chosen = [rng.permutation(members[label])[:n_each] for label in drawn]
+    return np.sort(np.concatenate(chosen)[: n_groups * n_each])
+
+
+def every_pair(n_images):
+    """All pairs i < j of so many images: int64, shape (M (M - 1) / 2, 2)."""
+    return np.stack(np.triu_indices(n_images, k=1), axis=1)
+
+
+def _scenes(images, pairs):
+    """All pairs of scenes are known: alike where every concept occurs equally often."""
+    image_ids = _image_ids(pairs)
+    group = {name: concept.group for name, concept in concept_table().items()}
+    contents = [sorted(images.scenes[image_id].content.elements()) for image_id in image_ids]
+    content = np.array([" + ".join(concepts) for concepts in contents])
+    kinds = np.array([" + ".join(sorted({group[c] for c in concepts})) for concepts in contents])
+    every = every_pair(len(image_ids))
+    alike = content[every[:, 0]] == content[every[:, 1]]
+    return KnownImages(image_ids, every, alike, {"content": content, "kinds of things": kinds})
+
+
+def _photographs(_, pairs):
+    image_ids = _image_ids(pairs)
+    return KnownImages(image_ids, pairs.positions(image_ids), pairs.similar == 1, {})
+
+
+def _image_ids(pairs):
+    """Every image of some pair, once, in the order of the pairs."""
+    both = np.stack([pairs.id_a, pairs.id_b], axis=1).ravel()
+    return tuple(dict.fromkeys(both.tolist()))
