@@ -112,7 +112,7 @@ def dendrogram_sheet(images, hierarchy, image_ids, groups, thresholds):
         members.append(members[left] + members[right])
     beyond = 0.06 * (scores[0] - scores[-1]) + 1e-3  # so that the first join, too, has legs
     drawn = dendrogram(
-        joins + (0, 0, beyond, 0), no_plot=True,
+        joins + np.array([0, 0, beyond, 0]), no_plot=True,
         link_color_func=lambda k: SIMILAR if len(set(groups[members[k]])) == 1 else OTHER,
     )  # fmt: skip
     figure, (above, below) = plt.subplots(
