@@ -15,6 +15,8 @@ _HOMES = {
     "caption_score": "clipsim.scoring",
     "score_pairs": "clipsim.scoring",
     "score_matrix": "clipsim.scoring",
+    "score_edges": "clipsim.scoring",
+    "nearest": "clipsim.scoring",
 }
 
 __all__ = ["Profile", "ProfileError", "load_profile", *_HOMES]

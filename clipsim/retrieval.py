@@ -1,26 +1,30 @@
 """Caption retrieval: "for any image find N descriptions with the highest sim" (sec. 3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
-BLOCK = 1024
+from clipsim.approximate import ApproximateIndex
+from clipsim.inner_products import largest_products
+from clipsim.paths import relative
+from clipsim.results import StaleError
+from clipsim.vector_file import read_vectors, write_vectors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CaptionIndex:
     """A pool of descriptions with their joint-space vectors.
 
     Attributes
     ----------
     vectors : array of float32, shape (C, d)
-        Unit vectors.
+        Unit vectors; of a loaded index, read from the disk when they are used.
     captions : tuple of str, length C
     """
 
     vectors: np.ndarray
     captions: tuple[str, ...]
+    _approximate: dict = field(default_factory=dict, repr=False)  # built when first asked for
 
     @classmethod
     def build(cls, vectors, captions):
@@ -41,8 +45,44 @@ class CaptionIndex:
             )
         return cls(vectors, tuple(captions))
 
-    def search(self, image_vectors, n):
-        """The n descriptions most similar to each image (Eq. 3), exactly.
+    def save(self, path, checkpoint, encoder):
+        """Write vectors and captions to one `.safetensors` file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+        checkpoint : str
+            The hash of the trained weights that made the vectors (`DualEncoder.fingerprint`).
+        encoder : str
+            The name of the text encoder.
+        """
+        made_by = {"checkpoint": checkpoint, "encoder": encoder}
+        write_vectors(path, self.vectors, self.captions, made_by)
+
+    @classmethod
+    def load(cls, path, checkpoint, encoder, captions=None):
+        """What `save` wrote, mapped into memory.
+
+        Parameters
+        ----------
+        path, checkpoint, encoder
+            As in `save`.
+        captions : sequence of str, optional
+            The pool that is expected.
+
+        Raises
+        ------
+        StaleError
+            If the file is missing, damaged, or of other weights, another encoder or other
+            captions; one line says which.
+        """
+        vectors, stored = read_vectors(path, {"checkpoint": checkpoint, "encoder": encoder})
+        if captions is not None and stored != tuple(captions):
+            raise StaleError(f"{relative(path)} holds other captions: encode again")
+        return cls(vectors, stored)
+
+    def search(self, image_vectors, n, factory=None):
+        """The n descriptions most similar to each image (Eq. 3).
 
         Parameters
         ----------
@@ -50,6 +90,10 @@ class CaptionIndex:
             Unit vectors.
         n : int
             N, the number of descriptions per image.
+        factory : str, optional
+            Search approximately, with this FAISS index-factory string ("HNSW32",
+            "IVF1024,Flat"), and say on stderr which share of the n best it finds; without,
+            exactly.
 
         Returns
         -------
@@ -61,7 +105,7 @@ class CaptionIndex:
         Raises
         ------
         ValueError
-            If n is not in 1…C, or the vectors' dimension is another.
+            If n is not in 1…C, the vectors' dimension is another, or as `ApproximateIndex`.
         """
         if not 1 <= n <= len(self.captions):
             raise ValueError(
@@ -73,17 +117,11 @@ class CaptionIndex:
             raise ValueError(
                 f"image_vectors: expected (M, {self.vectors.shape[1]}), got {queries.shape}"
             )
-        pool = torch.from_numpy(self.vectors)
-        ids = np.empty((len(queries), n), dtype=np.int64)
-        sims = np.empty((len(queries), n), dtype=np.float32)
-        for start in range(0, len(queries), BLOCK):
-            block = torch.from_numpy(queries[start : start + BLOCK]) @ pool.T
-            top = block.topk(n, dim=1)
-            order = np.lexsort((top.indices.numpy(), -top.values.numpy()), axis=1)
-            rows = slice(start, start + len(block))
-            ids[rows] = np.take_along_axis(top.indices.numpy(), order, axis=1)
-            sims[rows] = np.take_along_axis(top.values.numpy(), order, axis=1)
-        return ids, sims
+        if factory is None:
+            return largest_products(queries, self.vectors, n)
+        if factory not in self._approximate:
+            self._approximate[factory] = ApproximateIndex.build(self.vectors, factory)
+        return self._approximate[factory].search_and_report(queries, n)
 
 
 def retrieval_recall(image_vectors, text_vectors, owner, texts, ks=(1, 5, 10)):
