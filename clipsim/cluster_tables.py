@@ -116,12 +116,12 @@ def _resampled(known, labels, profile):
     A pair counts as often as the product of how often its two images were drawn; an image drawn
     twice is no pair with itself.
     """
-    rng, in_one = np.random.default_rng(profile.seed), together(known, labels).astype(float)
+    rng, in_cluster = np.random.default_rng(profile.seed), together(known, labels).astype(float)
     samples = []
     for _ in range(profile.n_bootstrap):
         drawn = np.bincount(rng.integers(len(known), size=len(known)), minlength=len(known))
         weights = drawn[known.pairs[:, 0]] * drawn[known.pairs[:, 1]]
-        samples.append(pair_agreement(in_one, known.alike, weights))
+        samples.append(pair_agreement(in_cluster, known.alike, weights))
     return np.stack(samples)
 
 

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from clipsim.cluster_tables import CLUSTERS, PAIRS, PAPER
 from clipsim.evaluation import METRICS
@@ -13,8 +14,8 @@ MARKS = {
     PAPER: {"color": "#222222", "linestyle": ":", "linewidth": 1.2},
     CLUSTERS: {"color": "#222222", "linestyle": (0, (5, 2)), "linewidth": 0.9},
 }
-COMMUNITIES = {"color": "#777777", "linestyle": (0, (1, 1)), "linewidth": 1.4}
-AREAS = {"in the largest": "#8c8c8c", "in another": "#c4c4c4", "alone": "#efefef"}
+COMMUNITIES = {"color": "#222222", "linestyle": "", "marker": ".", "markersize": 3.5}
+AREAS = {"largest component": "#8c8c8c", "other components": "#c4c4c4", "alone": "#efefef"}
 
 
 def quality_chart(tables, rows):
@@ -32,8 +33,9 @@ def quality_chart(tables, rows):
     )
     for (above, below), (key, table) in zip(axes.T, tables.items(), strict=True):
         color = IDENTITY[key]["color"]
-        above.plot(table.threshold, table.components, label="components", color=color)
-        above.plot(table.threshold, table.communities, label="communities", **COMMUNITIES)
+        above.plot(table.threshold, table.components, label="κ of components", color=color)
+        found = table.dropna(subset="communities")
+        above.plot(found.threshold, found.communities, label="κ of communities", **COMMUNITIES)
         largest = table.share_in_largest.where(table.n_components > 0, 0)
         shares = [largest, 1 - largest - table.share_alone, table.share_alone]
         below.stackplot(table.threshold, shares, colors=AREAS.values(), labels=AREAS)
@@ -42,13 +44,18 @@ def quality_chart(tables, rows):
             above.axvline(row["threshold"], **mark)
             below.axvline(row["threshold"], **MARKS[row["origin"]])
         above.set_title(LABEL[key], color=color)
+        whole = table[table.share_in_largest == 1].threshold.max()  # lower ones change nothing
         below.set(xlabel=f"τ of {LABEL[key]}", ylim=(0, 1))
+        below.set_xlim(left=min([whole, *(row["threshold"] for row in _of(rows, key))]) - 0.05)
         below.grid(False)
     axes[0, 0].set_ylabel("κ with what is known")
     axes[1, 0].set_ylabel("share of images")
-    above, below = (axis.get_legend_handles_labels() for axis in axes[:, 0])
-    handles, names = above[0] + below[0], above[1] + [f"images {name}" for name in below[1]]
-    figure.legend(handles, names, loc="outside lower center", ncols=3, columnspacing=1.5)
+    (lines, names), (areas, shares) = (axis.get_legend_handles_labels() for axis in axes[:, 0])
+    nothing = Line2D([], [], linestyle="")  # columns of three: κ, thresholds, shares
+    figure.legend(
+        [*lines[:2], nothing, *lines[2:], *areas], [*names[:2], "", *names[2:], *shares],
+        loc="outside lower center", ncols=3, columnspacing=2.5,
+    )  # fmt: skip
     return figure, _long(tables)
 
 
@@ -64,7 +71,7 @@ def component_chart(tables, rows):
         As `quality_chart`. A metric's marker is where Table 1's threshold puts it.
     """
     panels = {
-        "n_components": ("n_components", "components of two images or more"),
+        "n_components": ("n_components", "components of ≥ 2 images"),
         "share_in_largest": ("share_in_largest", "images in the largest (share)"),
         "components": ("kappa", "κ of components"),
     }
@@ -77,8 +84,9 @@ def component_chart(tables, rows):
             marker = {"label": LABEL[key], "linestyle": line["linestyle"], **marker_style(key)}
             axis.plot(row["neighbours"], row[name_in_row], markersize=6, **marker)
         axis.set(xscale="log", xlabel="neighbours per image", ylabel=label)
+        axis.xaxis.set_major_formatter("{x:g}")
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names))
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), handlelength=4)
     return figure, _long(tables)
 
 

@@ -21,7 +21,7 @@ COLOURS = (
 COLUMNS, ROWS = 11, 8  # places for pictures
 PICTURE = 0.8  # side of a picture, in units of the places' distance
 UNRELATED = "#d55e00"
-LEAF = 1.9  # side of a picture in the dendrogram, in units of the leaves' distance
+LEAF, STAGGERED = 2.8, 3  # side of a picture in leaves' distances; rows of pictures
 THINNED = 3  # every third pixel: a picture is half an inch wide
 
 
@@ -116,7 +116,7 @@ def dendrogram_sheet(images, hierarchy, image_ids, groups, thresholds):
         link_color_func=lambda k: SIMILAR if len(set(groups[members[k]])) == 1 else OTHER,
     )  # fmt: skip
     figure, (above, below) = plt.subplots(
-        2, 1, figsize=(PAGE_IN, 4.6), height_ratios=[3.4, 1], sharex=True
+        2, 1, figsize=(PAGE_IN, 5.4), height_ratios=[3.4, 1.6], sharex=True
     )
     lines = zip(drawn["icoord"], drawn["dcoord"], drawn["color_list"], strict=True)
     for across, heights, colour in lines:
@@ -124,17 +124,19 @@ def dendrogram_sheet(images, hierarchy, image_ids, groups, thresholds):
         above.plot((np.array(across) - 5) / 10, score, color=colour, linewidth=1.2)
     for (name, threshold), style in zip(thresholds.items(), ("-", ":", (0, (5, 2))), strict=False):
         above.axhline(threshold, color="#222222", linestyle=style, linewidth=0.8, label=name)
+    above.plot([], [], color=SIMILAR, label="known to be alike")
+    above.plot([], [], color=OTHER, label="not so")
     above.set_ylim(scores[0] + beyond, min([scores[-1], *thresholds.values()]) - beyond)  # falls
     above.set_ylabel("score at which clusters join")
     above.spines["bottom"].set_visible(False)
     above.tick_params(bottom=False, labelbottom=False)
     above.grid(axis="x", visible=False)
-    above.legend(loc="upper left", fontsize=7)
+    figure.legend(loc="outside upper center", ncols=5, handlelength=1.6, columnspacing=1.4)
     for place, leaf in enumerate(drawn["leaves"]):
-        y = -LEAF * (0.5 + 1.1 * (place % 2))
-        below.plot([place, place], [0.3, y], color="#bbbbbb", linewidth=0.6, zorder=0)
+        y = -LEAF * (0.6 + 1.06 * (place % STAGGERED))
+        below.plot([place, place], [0, y], color="#bbbbbb", linewidth=0.6, zorder=0)
         draw_picture(below, images.pixels(image_ids[leaf]), place, y, LEAF, FRAME, 0.5)
-    below.set(xlim=(-LEAF / 2, len(image_ids) - 1 + LEAF / 2), ylim=(-2.2 * LEAF, 0.3))
+    below.set(xlim=(-LEAF / 2, len(image_ids) - 1 + LEAF / 2), ylim=(-1.1 * STAGGERED * LEAF, 0))
     below.set(aspect="equal", anchor="N")
     below.set_axis_off()
     return figure, pd.DataFrame(

@@ -32,15 +32,28 @@ class KnownImages:
     def __len__(self):
         return len(self.image_ids)
 
+    def subset(self, positions):
+        """The images at `positions`, in that order, and what is known of them."""
+        positions = np.asarray(positions, dtype=np.int64)
+        new = np.full(len(self), -1)
+        new[positions] = np.arange(len(positions))
+        pairs = new[self.pairs]
+        inside = (pairs >= 0).all(axis=1)
+        return KnownImages(
+            tuple(self.image_ids[i] for i in positions),
+            np.sort(pairs[inside], axis=1),
+            self.alike[inside],
+            {name: labels[positions] for name, labels in self.classes.items()},
+        )
+
     def first(self, n_images):
         """The first so many images, and what is known of them."""
-        inside = (self.pairs < n_images).all(axis=1)
-        return KnownImages(
-            self.image_ids[:n_images],
-            self.pairs[inside],
-            self.alike[inside],
-            {name: labels[:n_images] for name, labels in self.classes.items()},
-        )
+        return self.subset(np.arange(n_images))
+
+    @property
+    def alike_pairs(self):
+        """The known pairs that are alike: set of (int, int), i < j."""
+        return set(map(tuple, np.sort(self.pairs[self.alike], axis=1).tolist()))
 
     @property
     def groups(self):
@@ -80,27 +93,32 @@ def known_images(images, pairs, profile):
     return {split: known(images, parts[split]) for split in ("val", "test")}
 
 
-def pictured(known, seed, n_groups=8, n_each=4):
-    """Positions of images for a picture: some of each of several groups.
+def pictured(known, seed, n_groups=6, n_each=4, n_others=12):
+    """Positions of images for a picture: some of each of several groups, and any others.
+
+    No score has a say.
 
     Parameters
     ----------
     known : KnownImages
     seed : int
-        Draws the groups among those that are large enough, and their members. No score has a say.
-    n_groups, n_each : int
-        Where groups are too small, there are more of them, until there are as many images.
+        Draws groups among those that are large enough, their members, and the others.
+    n_groups, n_each, n_others : int
+        Where groups are too small, there are more of them, for as many images.
 
     Returns
     -------
-    array of int64, shape (at most n_groups * n_each,)
+    array of int64, shape (at most n_groups * n_each + n_others,)
     """
     rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(known.groups == label) for label in range(known.groups.max() + 1)]
+    groups = known.groups
+    members = [np.flatnonzero(groups == label) for label in range(groups.max() + 1)]
     drawn = rng.permutation(len(members)).tolist()
     drawn.sort(key=lambda label: -min(len(members[label]), n_each))  # stable: ties stay random
     chosen = [rng.permutation(members[label])[:n_each] for label in drawn]
-    return np.sort(np.concatenate(chosen)[: n_groups * n_each])
+    chosen = np.concatenate(chosen)[: n_groups * n_each]
+    others = np.setdiff1d(np.arange(len(known)), chosen)
+    return np.sort(np.concatenate([chosen, rng.permutation(others)[:n_others]]))
 
 
 def every_pair(n_images):
