@@ -68,9 +68,15 @@ class MetricGraphs:
         return pair_agreement(together(self.known, labels), self.known.alike)
 
     def shape(self, threshold):
-        """Edges, neighbours per image, components of two images or more, the largest, the lone."""
+        """What the graph of a threshold is like: dict of numbers.
+
+        Counts of edges and of components of two images or more; neighbours per image; the shares
+        of images in the largest component and alone; of the known pairs the share of edges that
+        are alike, and of alike ones that are edges.
+        """
         n_edges = int((self.scores >= threshold).sum())
         sizes = np.bincount(self.hierarchy.labels(threshold))
+        edge, alike = self.known_scores >= threshold, self.known.alike
         return {
             "threshold": float(threshold),
             "n_edges": n_edges,
@@ -78,7 +84,16 @@ class MetricGraphs:
             "n_components": int((sizes > 1).sum()),
             "share_in_largest": float(sizes.max() / len(self.known)),
             "share_alone": float((sizes == 1).sum() / len(self.known)),
+            "edges_alike": float(alike[edge].mean()) if edge.any() else np.nan,
+            "alike_joined": float(edge[alike].mean()) if alike.any() else np.nan,
         }
+
+    @property
+    def known_scores(self):
+        """Scores of the known pairs: array of float, shape (P,)."""
+        low, high = np.sort(self.known.pairs, axis=1).T
+        before = low * len(self.known) - low * (low + 1) // 2  # pairs whose first image is earlier
+        return self.scores[before + high - low - 1]
 
 
 def graphs_by_metric(profile, images, retrieval, known):

@@ -93,13 +93,14 @@ def component_chart(tables, rows):
 def quality_caption(rows, known):
     """What the clusters of the CLIP score are worth at each threshold, in words."""
     n_alike, n_pairs = int(known.alike.sum()), len(known.alike)
-    words = [f"{len(known)} test images; of {n_pairs:,} known pairs {n_alike:,} are alike."]
+    words = [f"{len(known)} test images; {n_alike:,} of {n_pairs:,} known pairs are alike."]
     for row in _of(rows, "clip_score"):
         low, high = row["kappa_ci95"]
         words.append(
             f"τ = {row['threshold']:.2f} ({row['origin']}): {row['n_components']} components, "
-            f"{row['share_in_largest']:.0%} of the images in the largest, κ "
-            f"{row['kappa']:.2f} [{low:.2f}, {high:.2f}]."
+            f"{row['share_in_largest']:.0%} of the images in the largest, "
+            f"{row['edges_alike']:.0%} of the known edges alike, κ {row['kappa']:.2f} "
+            f"[{low:.2f}, {high:.2f}]."
         )
     shuffled = max(abs(row["kappa_shuffled"]) for row in rows)
     words.append(
@@ -131,6 +132,32 @@ def difference_caption(differences):
             f"{row['difference']:+.2f} [{low:+.2f}, {high:+.2f}]"
         )
     return f"κ of the CLIP score at validation's best thresholds: {'; '.join(words)}."
+
+
+def drawing_caption(drawn, graphs, thresholds):
+    """What the drawing of some images shows, and how far it stands for the others, in words.
+
+    Parameters
+    ----------
+    drawn, graphs : MetricGraphs
+        Of the images drawn, and of the test images compared.
+    thresholds : (float, float)
+        The one drawn, and Table 1's.
+    """
+    here, there = drawn.shape(thresholds[0]), graphs.shape(thresholds[0])
+    words = [
+        f"{len(drawn.known)} test images, chosen by what is known of them; edges at D ≥ "
+        f"{thresholds[0]:.2f} ({here['n_edges']}; at Table 1's τ there would be "
+        f"{drawn.shape(thresholds[1])['n_edges']}), wider for higher scores. Frames and letters: "
+        "communities; grey: alone."
+    ]
+    if drawn.known.classes and here["n_edges"]:
+        words.append(
+            f"Dashed: other content. {here['edges_alike']:.0%} of these edges join the same "
+            f"content, and {there['edges_alike']:.0%} of those among all {len(graphs.known)} "
+            "compared: the drawing has more groups of one content than the data."
+        )
+    return " ".join(words)
 
 
 def _of(rows, key):

@@ -124,8 +124,8 @@ def dendrogram_sheet(images, hierarchy, image_ids, groups, thresholds):
         above.plot((np.array(across) - 5) / 10, score, color=colour, linewidth=1.2)
     for (name, threshold), style in zip(thresholds.items(), ("-", ":", (0, (5, 2))), strict=False):
         above.axhline(threshold, color="#222222", linestyle=style, linewidth=0.8, label=name)
-    above.plot([], [], color=SIMILAR, label="known to be alike")
-    above.plot([], [], color=OTHER, label="not so")
+    above.plot([], [], color=SIMILAR, label="one known group")
+    above.plot([], [], color=OTHER, label="several")
     above.set_ylim(scores[0] + beyond, min([scores[-1], *thresholds.values()]) - beyond)  # falls
     above.set_ylabel("score at which clusters join")
     above.spines["bottom"].set_visible(False)

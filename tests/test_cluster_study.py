@@ -87,6 +87,20 @@ def test_a_sweep_finds_the_planted_classes():
     assert last.neighbours == len(known) - 1
 
 
+def test_scores_of_known_pairs_and_what_their_edges_are_worth():
+    known, matrix = planted(noise=0.5)
+    some = np.random.default_rng(0).permutation(len(known.pairs))[:200]
+    few = KnownImages(known.image_ids, known.pairs[some][:, ::-1], known.alike[some], {})
+    graphs = MetricGraphs.of(few, matrix)
+    scores = matrix[tuple(few.pairs.T)]
+    np.testing.assert_array_equal(graphs.known_scores, scores)
+    shape = graphs.shape(0.6)
+    edge = scores >= 0.6
+    assert shape["edges_alike"] == pytest.approx((edge & few.alike).sum() / edge.sum())
+    assert shape["alike_joined"] == pytest.approx((edge & few.alike).sum() / few.alike.sum())
+    assert np.isnan(graphs.shape(9)["edges_alike"])
+
+
 def test_the_best_threshold_is_between_the_planted_scores():
     known, matrix = planted()
     graphs = MetricGraphs.of(known, matrix)
