@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from clipsim.graph import community_labels, similarity_graph
-from clipsim.hierarchy import Hierarchy
+from clipsim.hierarchy import Hierarchy, condensed_index
 from clipsim.known_images import KnownImages, every_pair
 from clipsim.metrics import ssim_matrix
 from clipsim.scoring import score_matrix
@@ -65,7 +65,8 @@ class MetricGraphs:
 
     def agreement(self, labels):
         """κ between clusters and what is known."""
-        return pair_agreement(together(self.known, labels), self.known.alike)
+        known = self.known
+        return pair_agreement(together(known, labels), known.alike, known.weights)
 
     def shape(self, threshold):
         """What the graph of a threshold is like: dict of numbers.
@@ -77,6 +78,7 @@ class MetricGraphs:
         n_edges = int((self.scores >= threshold).sum())
         sizes = np.bincount(self.hierarchy.labels(threshold))
         edge, alike = self.known_scores >= threshold, self.known.alike
+        both = self.known.weights @ (edge & alike)
         return {
             "threshold": float(threshold),
             "n_edges": n_edges,
@@ -84,16 +86,14 @@ class MetricGraphs:
             "n_components": int((sizes > 1).sum()),
             "share_in_largest": float(sizes.max() / len(self.known)),
             "share_alone": float((sizes == 1).sum() / len(self.known)),
-            "edges_alike": float(alike[edge].mean()) if edge.any() else np.nan,
-            "alike_joined": float(edge[alike].mean()) if alike.any() else np.nan,
+            "edges_alike": both / (self.known.weights @ edge) if edge.any() else np.nan,
+            "alike_joined": both / (self.known.weights @ alike) if alike.any() else np.nan,
         }
 
     @property
     def known_scores(self):
         """Scores of the known pairs: array of float, shape (P,)."""
-        low, high = np.sort(self.known.pairs, axis=1).T
-        before = low * len(self.known) - low * (low + 1) // 2  # pairs whose first image is earlier
-        return self.scores[before + high - low - 1]
+        return self.scores[condensed_index(len(self.known), self.known.pairs)]
 
 
 def graphs_by_metric(profile, images, retrieval, known):
@@ -142,10 +142,27 @@ def pair_agreement(in_cluster, alike, weights=None):
     both = np.einsum("p,p...->...", weights[alike], in_cluster[alike])
     if total == 0:
         return np.full(np.shape(n_together), np.nan)[()]
-    observed = (total - n_alike - n_together + 2 * both) / total
-    chance = (n_alike * n_together + (total - n_alike) * (total - n_together)) / total**2
-    undefined = np.full(np.shape(chance), np.nan)
-    return np.divide(observed - chance, 1 - chance, out=undefined, where=chance < 1)[()]
+    return _kappa(total, n_alike, n_together, both)[()]
+
+
+def component_agreement(graphs):
+    """κ of the components at every threshold where known pairs join.
+
+    Two images are in one component from their join score downwards, so that one sort of the
+    known pairs by it serves all thresholds.
+
+    Returns
+    -------
+    thresholds : array of float64, shape (L,)
+        Falling.
+    kappas : array of float64, shape (L,)
+    """
+    known, joins = graphs.known, graphs.hierarchy.join_scores(graphs.known.pairs)
+    order = np.argsort(-joins, kind="stable")
+    weights, alike, joins = known.weights[order], known.alike[order], joins[order]
+    ends = np.flatnonzero(np.diff(joins, append=-np.inf))
+    n_together, both = np.cumsum(weights)[ends], np.cumsum(weights * alike)[ends]
+    return joins[ends], _kappa(weights.sum(), weights @ alike, n_together, both)
 
 
 def together(known, labels):
@@ -176,6 +193,13 @@ def sweep(graphs, seed):
     return pd.DataFrame(rows)
 
 
+def best_threshold_for_components(graphs):
+    """Of all thresholds that which makes the best components; midway to the next join."""
+    thresholds, kappas = component_agreement(graphs)
+    best = int(np.nanargmax(kappas))
+    return float(thresholds[best : best + 2].mean())
+
+
 def best_thresholds(graphs, table):
     """The thresholds that make the best clusters of these images, by method.
 
@@ -184,20 +208,21 @@ def best_thresholds(graphs, table):
     graphs : MetricGraphs
         Of validation images.
     table : pandas.DataFrame
-        Their `sweep`.
+        Their `sweep`, of which the best threshold for communities is one.
 
     Returns
     -------
     dict of str to float
-        For components the best of all thresholds there are, midway to the next join; for
-        communities the best of the sweep.
     """
-    levels = np.unique(graphs.hierarchy.scores)[::-1]
-    found = [graphs.agreement(graphs.hierarchy.labels(level)) for level in levels]
-    best = int(np.nanargmax(found))
-    below = levels[min(best + 1, len(levels) - 1)]
-    communities = table.threshold[table.communities.idxmax()]
     return {
-        "components": (float(levels[best]) + float(below)) / 2,
-        "communities": float(communities),
+        "components": best_threshold_for_components(graphs),
+        "communities": float(table.threshold[table.communities.idxmax()]),
     }
+
+
+def _kappa(total, n_alike, n_together, both):
+    """Cohen's κ of two ways to sort `total` pairs, from how many are what."""
+    observed = (total - n_alike - n_together + 2 * both) / total
+    chance = (n_alike * n_together + (total - n_alike) * (total - n_together)) / total**2
+    undefined = np.full(np.shape(chance), np.nan)
+    return np.divide(observed - chance, 1 - chance, out=undefined, where=chance < 1)

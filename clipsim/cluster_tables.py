@@ -6,7 +6,12 @@ reported; the paper's; and the one that makes the best clusters of *validation* 
 
 import numpy as np
 
-from clipsim.cluster_study import clip_graphs, pair_agreement, together
+from clipsim.cluster_study import (
+    best_threshold_for_components,
+    clip_graphs,
+    pair_agreement,
+    together,
+)
 from clipsim.graph import cluster_quality
 from clipsim.statistics import interval
 
@@ -61,7 +66,7 @@ def quality_rows(graphs, chosen, profile):
         graphs[c["metric"]].labels(c["threshold"], c["method"], profile.seed) for c in chosen
     ]
     labels = np.stack(labels, axis=1)
-    kappas = pair_agreement(together(known, labels), known.alike)
+    kappas = pair_agreement(together(known, labels), known.alike, known.weights)
     resampled = _resampled(known, labels, profile)
     shuffled = _shuffled(known, labels, profile.seed)
     rows = [
@@ -83,30 +88,35 @@ def quality_rows(graphs, chosen, profile):
 
 
 def growth_rows(profile, retrieval, known, thresholds):
-    """What the same thresholds of Eq. 4 make of more and more of the images.
+    """What becomes of the graphs of Eq. 4 with more and more of the images.
 
     Parameters
     ----------
     profile : Profile
     retrieval : Retrieval
-    known : KnownImages
-        The largest set; the others are its first 50, 100, 200 … images.
+    known : dict of str to KnownImages
+        "val" and "test"; of both the first 50, 100, 200 … images.
     thresholds : dict of str to float
-        By origin.
+        By origin; they stay. A further one, the best for components, is chosen on equally many
+        validation images each time.
 
     Returns
     -------
     list of dict
     """
-    doubled = (SMALLEST * 2**k for k in range(len(known).bit_length()))
-    sizes = [*(size for size in doubled if size < len(known)), len(known)]
+    largest = min(len(of_split) for of_split in known.values())
+    doubled = (SMALLEST * 2**k for k in range(largest.bit_length()))
     rows = []
-    for n_images in sizes:
-        graphs = clip_graphs(profile, retrieval, known.first(n_images))
-        for origin, threshold in thresholds.items():
-            kappa = float(graphs.agreement(graphs.hierarchy.labels(threshold)))
+    for n_images in [*(size for size in doubled if size < largest), largest]:
+        val, test = (
+            clip_graphs(profile, retrieval, known[split].first(n_images))
+            for split in ("val", "test")
+        )
+        chosen = {CLUSTERS: best_threshold_for_components(val)}
+        for origin, threshold in {**thresholds, **chosen}.items():
+            kappa = float(test.agreement(test.hierarchy.labels(threshold)))
             row = {"n_images": n_images, "origin": origin, "kappa": kappa}
-            rows.append(row | graphs.shape(threshold))
+            rows.append(row | test.shape(threshold))
     return rows
 
 
@@ -120,7 +130,7 @@ def _resampled(known, labels, profile):
     samples = []
     for _ in range(profile.n_bootstrap):
         drawn = np.bincount(rng.integers(len(known), size=len(known)), minlength=len(known))
-        weights = drawn[known.pairs[:, 0]] * drawn[known.pairs[:, 1]]
+        weights = known.weights * drawn[known.pairs].prod(axis=1)
         samples.append(pair_agreement(in_cluster, known.alike, weights))
     return np.stack(samples)
 
@@ -129,7 +139,9 @@ def _shuffled(known, labels, seed):
     """κ of K clusterings whose images were exchanged at random: shape (S, K)."""
     rng = np.random.default_rng(seed)
     orders = (rng.permutation(len(known)) for _ in range(N_SHUFFLES))
-    return np.stack([pair_agreement(together(known, labels[o]), known.alike) for o in orders])
+    return np.stack(
+        [pair_agreement(together(known, labels[o]), known.alike, known.weights) for o in orders]
+    )
 
 
 def _differences(chosen, kappas, resampled):

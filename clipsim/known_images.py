@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clipsim.data.caption_pairs import caption_pairs
+from clipsim.data.caption_pairs import AGREE, TOP, caption_pairs
 from clipsim.data.scenes import concept_table
 from clipsim.graph import component_labels, similarity_graph
 
@@ -19,6 +19,8 @@ class KnownImages:
     pairs : array of int64, shape (P, 2)
         Positions of the known pairs.
     alike : array of bool, shape (P,)
+    weights : array of float, shape (P,)
+        How many pairs of the images each stands for, up to a factor.
     classes : dict of str to array of str, shape (M,)
         Partitions of all images that are known: "content" and "kinds of things"; empty for
         photographs.
@@ -27,6 +29,7 @@ class KnownImages:
     image_ids: tuple[str, ...]
     pairs: np.ndarray
     alike: np.ndarray
+    weights: np.ndarray
     classes: dict[str, np.ndarray]
 
     def __len__(self):
@@ -43,6 +46,7 @@ class KnownImages:
             tuple(self.image_ids[i] for i in positions),
             np.sort(pairs[inside], axis=1),
             self.alike[inside],
+            self.weights[inside],
             {name: labels[positions] for name, labels in self.classes.items()},
         )
 
@@ -71,6 +75,9 @@ class KnownImages:
 def known_images(images, pairs, profile):
     """What is known of validation and of test images.
 
+    Of pairs whose captions agree most or least, half each, those that agree weigh as much as the
+    share of all pairs that they were drawn from, and the others as the rest.
+
     Parameters
     ----------
     images : CaptionedImages
@@ -83,14 +90,15 @@ def known_images(images, pairs, profile):
     Returns
     -------
     dict of str to KnownImages
-        "val" and "test", the images in the order of the pairs.
+        "val" and "test", the images in the order of the pairs; of photographs these are shuffled.
     """
     parts = {split: pairs.where(pairs.split == split) for split in ("val", "test", "cross")}
     if len(parts["cross"]):
         by_captions = caption_pairs(images, profile)
         parts = {"val": by_captions.where(by_captions.split == "val"), "test": parts["cross"]}
-    known = _scenes if images.scenes else _photographs
-    return {split: known(images, parts[split]) for split in ("val", "test")}
+    if images.scenes:
+        return {split: _scenes(images, parts[split]) for split in ("val", "test")}
+    return {split: _photographs(parts[split], profile.seed) for split in ("val", "test")}
 
 
 def pictured(known, seed, n_groups=6, n_each=4, n_others=12):
@@ -135,12 +143,17 @@ def _scenes(images, pairs):
     kinds = np.array([" + ".join(sorted({group[c] for c in concepts})) for concepts in contents])
     every = every_pair(len(image_ids))
     alike = content[every[:, 0]] == content[every[:, 1]]
-    return KnownImages(image_ids, every, alike, {"content": content, "kinds of things": kinds})
+    classes = {"content": content, "kinds of things": kinds}
+    return KnownImages(image_ids, every, alike, np.ones(len(alike)), classes)
 
 
-def _photographs(_, pairs):
-    image_ids = _image_ids(pairs)
-    return KnownImages(image_ids, pairs.positions(image_ids), pairs.similar == 1, {})
+def _photographs(pairs, seed):
+    pairs = pairs.where(np.random.default_rng(seed).permutation(len(pairs)))
+    image_ids, alike = _image_ids(pairs), pairs.similar == 1
+    weights = np.ones(len(pairs))
+    if (pairs.kind == AGREE).any():
+        weights = np.where(alike, TOP / alike.sum(), (1 - TOP) / (~alike).sum())
+    return KnownImages(image_ids, pairs.positions(image_ids), alike, weights, {})
 
 
 def _image_ids(pairs):

@@ -1,5 +1,8 @@
 """Clusters against what is known: against scikit-learn, by hand, and on scores with an answer."""
 
+from dataclasses import fields
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
@@ -7,7 +10,9 @@ from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 from clipsim import load_profile
 from clipsim.cluster_study import (
     MetricGraphs,
+    best_threshold_for_components,
     best_thresholds,
+    component_agreement,
     n_compared,
     pair_agreement,
     sweep,
@@ -21,7 +26,8 @@ from clipsim.cluster_tables import (
     growth_rows,
     quality_rows,
 )
-from clipsim.data import load, load_pairs
+from clipsim.data import LabelledPairs, load, load_pairs
+from clipsim.data.caption_pairs import AGREE, DISAGREE, TOP
 from clipsim.known_images import KnownImages, every_pair, known_images, pictured
 from clipsim.pair_scoring import Retrieval
 
@@ -35,7 +41,7 @@ def planted(n_classes=8, n_each=5, noise=0.1, seed=0):
     pairs = every_pair(len(content))
     alike = content[pairs[:, 0]] == content[pairs[:, 1]]
     ids = tuple(f"{i:03d}" for i in range(len(content)))
-    known = KnownImages(ids, pairs, alike, {"content": content})
+    known = KnownImages(ids, pairs, alike, np.ones(len(alike)), {"content": content})
     matrix = np.zeros((len(ids), len(ids)))
     matrix[tuple(pairs.T)] = np.where(alike, 0.8, 0.2) + noise * rng.uniform(-1, 1, len(pairs))
     return known, (matrix + matrix.T).astype(np.float32)
@@ -90,15 +96,32 @@ def test_a_sweep_finds_the_planted_classes():
 def test_scores_of_known_pairs_and_what_their_edges_are_worth():
     known, matrix = planted(noise=0.5)
     some = np.random.default_rng(0).permutation(len(known.pairs))[:200]
-    few = KnownImages(known.image_ids, known.pairs[some][:, ::-1], known.alike[some], {})
+    weights = 1.0 + np.arange(200) % 2
+    few = KnownImages(known.image_ids, known.pairs[some][:, ::-1], known.alike[some], weights, {})
     graphs = MetricGraphs.of(few, matrix)
     scores = matrix[tuple(few.pairs.T)]
     np.testing.assert_array_equal(graphs.known_scores, scores)
     shape = graphs.shape(0.6)
     edge = scores >= 0.6
-    assert shape["edges_alike"] == pytest.approx((edge & few.alike).sum() / edge.sum())
-    assert shape["alike_joined"] == pytest.approx((edge & few.alike).sum() / few.alike.sum())
+    both = weights[edge & few.alike].sum()
+    assert shape["edges_alike"] == pytest.approx(both / weights[edge].sum())
+    assert shape["alike_joined"] == pytest.approx(both / weights[few.alike].sum())
     assert np.isnan(graphs.shape(9)["edges_alike"])
+
+
+@pytest.mark.parametrize("n_known", [780, 60])
+def test_one_sort_gives_the_agreement_at_every_threshold(n_known):
+    known, matrix = planted(noise=0.5)
+    some = np.sort(np.random.default_rng(1).permutation(len(known.pairs))[:n_known])
+    weights = np.where(known.alike[some], 1.0, 3.0)
+    few = KnownImages(known.image_ids, known.pairs[some], known.alike[some], weights, {})
+    graphs = MetricGraphs.of(few, matrix)
+    thresholds, kappas = component_agreement(graphs)
+    assert (np.diff(thresholds) < 0).all()
+    for threshold, kappa in zip(thresholds, kappas, strict=True):
+        assert graphs.agreement(graphs.hierarchy.labels(threshold)) == pytest.approx(kappa)
+    best = best_threshold_for_components(graphs)
+    assert graphs.agreement(graphs.hierarchy.labels(best)) == pytest.approx(np.nanmax(kappas))
 
 
 def test_the_best_threshold_is_between_the_planted_scores():
@@ -153,16 +176,22 @@ def test_more_images_join_at_the_same_threshold():
     ids = np.array([f"{i}" for i in range(240)])
     pool_ids = np.arange(240)[:, None]
     retrieval = Retrieval(ids, vectors[:, 0], pool_ids, pool_ids, ids, vectors[:, 0])
-    known = KnownImages(tuple(ids), every_pair(240), rng.random(240 * 239 // 2) < 0.1, {})
-    rows = growth_rows(PROFILE, retrieval, known, {"fixed": 0.9})
-    assert [row["n_images"] for row in rows] == [50, 100, 200, 240]
-    neighbours = [row["neighbours"] for row in rows]
+    pairs = every_pair(240)
+    known = KnownImages(tuple(ids), pairs, rng.random(len(pairs)) < 0.1, np.ones(len(pairs)), {})
+    rows = growth_rows(PROFILE, retrieval, {"val": known, "test": known}, {"fixed": 0.9})
+    of = {
+        origin: [row for row in rows if row["origin"] == origin] for origin in ("fixed", CLUSTERS)
+    }
+    assert [row["n_images"] for row in of["fixed"]] == [50, 100, 200, 240]
+    neighbours = [row["neighbours"] for row in of["fixed"]]
     assert neighbours == sorted(neighbours)
     whole = MetricGraphs.of(known, score(vectors))
-    assert rows[-1] == {
+    assert of["fixed"][-1] == {
         "n_images": 240, "origin": "fixed",
         "kappa": whole.agreement(whole.hierarchy.labels(0.9)), **whole.shape(0.9),
     }  # fmt: skip
+    assert of[CLUSTERS][-1]["threshold"] == best_threshold_for_components(whole)
+    assert of[CLUSTERS][-1]["kappa"] == pytest.approx(component_agreement(whole)[1].max())
 
 
 def score(vectors):
@@ -212,7 +241,42 @@ def test_pictures_of_several_groups():
     assert len(pictured(known, seed=0, n_groups=10, n_each=4, n_others=99)) == 30
 
 
+def photograph_pairs(n_pairs, split, kinds=("", "")):
+    """Chains a-b-c … of photographs, every fourth pair alike."""
+    ids = np.array([f"{split}-{i:03d}" for i in range(n_pairs + 1)])
+    similar = (np.arange(n_pairs) % 4 == 0).astype(np.int8)
+    kind = np.where(similar == 1, kinds[1], kinds[0])
+    blank = np.full(n_pairs, "")
+    return LabelledPairs(
+        ids[:-1],
+        ids[1:],
+        similar,
+        similar.astype(np.float32),
+        kind,
+        np.full(n_pairs, split),
+        blank,
+    )
+
+
+def test_photographs_are_known_by_pairs():
+    parts = [photograph_pairs(40, s, (DISAGREE, AGREE)) for s in ("val", "test")]
+    columns = [f.name for f in fields(LabelledPairs) if f.name != "details"]
+    pairs = LabelledPairs(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in columns)
+    )
+    photographs = SimpleNamespace(scenes={})
+    known = known_images(photographs, pairs, PROFILE)["test"]
+    assert sorted(known.image_ids) == sorted(parts[1].image_ids)
+    alike = {frozenset(known.image_ids[i] for i in pair) for pair in known.pairs[known.alike]}
+    expected = parts[1].where(parts[1].similar == 1)
+    assert alike == set(map(frozenset, zip(expected.id_a, expected.id_b, strict=True)))
+    assert known.weights[known.alike].sum() == pytest.approx(TOP)
+    assert known.weights.sum() == pytest.approx(1)
+    few = known.first(30)
+    assert 0 < few.alike.mean() < 1, "the pairs come shuffled"
+
+
 def test_judged_pairs_make_groups_of_photographs():
-    alike = np.array([True, True, False])
-    known = KnownImages(("a", "b", "c", "d"), np.array([[0, 1], [1, 2], [2, 3]]), alike, {})
+    pairs, alike = np.array([[0, 1], [1, 2], [2, 3]]), np.array([True, True, False])
+    known = KnownImages(("a", "b", "c", "d"), pairs, alike, np.ones(3), {})
     assert known.groups.tolist() == [0, 0, 0, 1]
