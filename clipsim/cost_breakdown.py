@@ -1,7 +1,7 @@
 """What one comparison of two new images costs, stage by stage, from the files to the score.
 
-The paper calls the retrieval of descriptions the main cost (sec. 6). Retrieval needs the vectors of
-the pool: encoded anew, or read from the file that holds them.
+The paper calls the retrieval of descriptions the main cost (sec. 6). Retrieval needs the vectors
+of the pool: encoded anew, or read from the file that holds them.
 """
 
 import io

@@ -21,13 +21,12 @@ from clipsim.retrieval import CaptionIndex
 from clipsim.timing import saving, timed_rounds, timing_row
 
 ROUNDS = 7
-SEARCHED = 1024
+SEARCHED = 512
 # Read when the libraries are loaded; torch, FAISS and NumPy each bring their own threads.
-ONE_THREAD = {
-    f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL") 
-} | {"VECLIB_MAXIMUM_THREADS": "1"}
-ENCODE, SEARCH = "encoding captions", "searching the pool"
-UNITS = {ENCODE: "captions", SEARCH: "images"}
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+ENCODE, SEARCH = "encoding", "searching"
 
 
 def process_rows(describer, queries, checkpoint, n_rounds=ROUNDS, clock=time.perf_counter):
@@ -46,9 +45,9 @@ def process_rows(describer, queries, checkpoint, n_rounds=ROUNDS, clock=time.per
     Returns
     -------
     list of dict
-        A row per kind of work: `work`, `amount` of which `unit`, `seconds` of one and of two processes (each as
-        `timing_row`), what two save (`saving`), and the `largest_difference` between their
-        results, vectors or ids.
+        A row per kind of `work`, with the `amount` of captions or images, `seconds` of "one" and
+        of "two" processes (each as `timing_row`), what two save (`saving`), and the
+        `largest_difference` between their results, vectors or ids.
     """
     profile, index = describer.profile, describer.index
     work = {
@@ -69,7 +68,7 @@ def process_rows(describer, queries, checkpoint, n_rounds=ROUNDS, clock=time.per
                 )
                 one, two = (shared_work(workers, name, part) for part in parts.values())
                 rows.append(
-                    {"work": name, "amount": len(whole), "unit": UNITS[name]}
+                    {"work": name, "amount": len(whole)}
                     | {"seconds": {key: timing_row(value) for key, value in seconds.items()}}
                     | saving(seconds["one"], seconds["two"], profile.n_bootstrap, profile.seed)
                     | {"largest_difference": float(np.abs(one - two).max())}
@@ -89,6 +88,11 @@ def worker_processes(n, profile, checkpoint, path):
         The model's folder.
     path : Path
         Of the pool's vectors (`CaptionIndex.save`).
+
+    Raises
+    ------
+    RuntimeError
+        If one of them ends too early.
     """
     context = multiprocessing.get_context("spawn")
     started = []
@@ -102,13 +106,25 @@ def worker_processes(n, profile, checkpoint, path):
             theirs.close()
             started.append((process, ours))
         for _, connection in started:
-            _answer(connection)
+            connection.recv()
         yield [connection for _, connection in started]
+    except (EOFError, ConnectionError):
+        raise RuntimeError("a worker process has ended; its own message says why") from None
     finally:
         for process, connection in started:
             connection.close()
             process.terminate()
             process.join()
+
+
+def work_of(model, index):
+    """What a worker can do: by name, a function of a part of the work."""
+    n_descriptions = model.profile.n_descriptions
+    return {
+        # Half batches, so that whole and half the captions are padded alike.
+        ENCODE: lambda texts: text_vectors(model, texts, TEXT_BATCH // 2),
+        SEARCH: lambda queries: index.search(queries, n_descriptions)[0],
+    }
 
 
 @contextmanager
@@ -143,7 +159,7 @@ def shared_work(workers, name, parts):
     at_work = workers[: len(parts)]
     for worker, part in zip(at_work, parts, strict=True):
         worker.send((name, part))
-    done = [_answer(worker) for worker in at_work]
+    done = [worker.recv() for worker in at_work]
     whole = np.empty((sum(map(len, done)), *done[0].shape[1:]), dtype=done[0].dtype)
     for i, part in enumerate(done):
         whole[i :: len(done)] = part
@@ -154,23 +170,12 @@ def _turn(workers, name, parts):
     return lambda number: shared_work(workers, name, parts)
 
 
-def _answer(connection):
-    try:
-        return connection.recv()
-    except EOFError:
-        raise RuntimeError("a worker process has ended; its own message says why") from None
-
-
 def _serve(connection, profile, checkpoint, path):
     """A worker: says that it is ready, then answers until it is ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is its parent's to handle
     model = DualEncoder.load(checkpoint, profile)
     index = CaptionIndex.load(path, model.fingerprint, profile.text_encoder)
-    work = {
-        # Half batches, so that whole and half the captions are padded alike.
-        ENCODE: lambda texts: text_vectors(model, texts, TEXT_BATCH // 2),
-        SEARCH: lambda queries: index.search(queries, profile.n_descriptions)[0],
-    }
+    work = work_of(model, index)
     connection.send("ready")
     while True:
         try:

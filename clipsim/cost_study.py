@@ -19,7 +19,7 @@ from clipsim.timing import flop_per_s, large_product, saving, timed_rounds, timi
 BATCH = 256
 ROUNDS = 9
 RECALL = 0.95
-SAMPLED_PAIRS = 200
+SAMPLED_PAIRS = 100
 EXACT, GRAPH, LISTS = "exact", "HNSW32", "IVF"
 PRODUCT, READ = "product", "read"
 SEARCH, ALL_PAIRS, PAIR_BY_PAIR = "search", "all pairs, factorised", "pair by pair"
@@ -41,7 +41,7 @@ def factories(size):
     }
 
 
-def pool_rows(profile, vectors, queries, n_rounds=ROUNDS, clock=time.perf_counter):
+def pool_rows(profile, vectors, queries, sizes=None, n_rounds=ROUNDS, clock=time.perf_counter):
     """Time and recall of exact and approximate search against the size of the pool.
 
     An approximate index makes the least effort with which it finds 95 % of the N best.
@@ -53,6 +53,8 @@ def pool_rows(profile, vectors, queries, n_rounds=ROUNDS, clock=time.perf_counte
         The profile's own pool.
     queries : array of float32, shape (M, d)
         Vectors of images.
+    sizes : sequence of int, optional
+        Of the pools; by default `pool_sizes`.
     n_rounds : int
     clock : callable
 
@@ -60,11 +62,11 @@ def pool_rows(profile, vectors, queries, n_rounds=ROUNDS, clock=time.perf_counte
     -------
     list of dict
         A row per size of the `pool`, `search` ("exact", "HNSW32", "IVF") and number of `queries`
-        at once, with seconds per query (`timing_row`). An exact one has the machine's `limit_s`; an
-        approximate one what it saves (`saving`), `factory`, `effort`, `recall`, `build_s`.
+        at once, with seconds per query (`timing_row`). An exact one has the machine's `limit_s`,
+        an approximate one what it saves (`saving`), `factory`, `effort`, `recall`, `build_s`.
     """
     rows = []
-    for size in pool_sizes(len(vectors)):
+    for size in sizes or pool_sizes(len(vectors)):
         pool = pool_of(vectors, size, profile.seed)
         rows += _rows_of_pool(profile, pool, queries, n_rounds, clock)
     return rows
@@ -103,6 +105,18 @@ def _rows_of_pool(profile, pool, queries, n_rounds, clock):
             row |= saving(*pair, profile.n_bootstrap, profile.seed)
         rows.append(row)
     return rows
+
+
+def machine_limits(rows):
+    """What bounds a search, measured at the largest pool: `flop_per_s`, `read_bytes_per_s`."""
+    largest = max(row["pool"] for row in rows)
+    exact = [row for row in rows if row["pool"] == largest and row["search"] == EXACT]
+    one, several = sorted(exact, key=lambda row: row["queries"])
+    numbers = largest * one["dimensions"]
+    return {
+        "flop_per_s": 2 * numbers / several["limit_s"],
+        "read_bytes_per_s": 4 * numbers / one["limit_s"],
+    }
 
 
 def least_effort(index, queries, n, efforts):
@@ -163,16 +177,21 @@ def image_rows(profile, describer, queries, n_rounds=ROUNDS, clock=time.perf_cou
         turns = {
             SEARCH: lambda i, q=queries[:size]: describer.index.search(q, profile.n_descriptions),
             ALL_PAIRS: lambda i, v=described: score_matrix(v, profile.normalisation),
-            PAIR_BY_PAIR: lambda i, v=described, p=pairs: [(v[a] @ v[b].T).sum() for a, b in p],
+            PAIR_BY_PAIR: lambda i, v=described, p=pairs: [double_sum(v[a], v[b]) for a, b in p],
             PRODUCT: large_product(),
         }
         seconds = timed_rounds(turns, n_rounds, clock)
-        seconds[PAIR_BY_PAIR] = seconds[PAIR_BY_PAIR] * size**2 / 2 / SAMPLED_PAIRS
+        seconds[PAIR_BY_PAIR] *= size * (size - 1) / 2 / SAMPLED_PAIRS
         for work in (SEARCH, ALL_PAIRS, PAIR_BY_PAIR):
             rows.append({"images": size, "work": work} | timing_row(seconds[work]))
         flop = 2 * size**2 * described.shape[2]
         rows[-2]["limit_s"] = flop / flop_per_s(seconds[PRODUCT])
     return rows
+
+
+def double_sum(a, b):
+    """All N² products of two images' descriptions, summed: Eq. 4 as it is printed, but for 1/N."""
+    return np.einsum("nd,kd->", a, b)  # in one thread; for so little, several only wait
 
 
 def image_numbers(n_images):

@@ -40,9 +40,9 @@ def sampled_around(vectors, n, seed):
     """Unit vectors sampled around real ones.
 
     To a real vector, drawn at random, Gaussian noise is added that has the covariance of its ten
-    nearest vectors, itself among them: noise as wide as the neighbours are apart, in the directions
-    in which they differ. Noise alike in all d directions would lie in none of the real ones, and
-    approximate search would have a harder task than real captions set it.
+    nearest vectors, itself among them: noise as wide as the neighbours are apart, in the
+    directions in which they differ. Noise alike in all d directions would lie in none of the real
+    ones, and approximate search would have a harder task than real captions set it.
 
     Parameters
     ----------
