@@ -10,10 +10,15 @@ import sys
 from importlib import import_module
 
 from clipsim.errors import is_bad_input, one_line
+from clipsim.memory import keep_freed_memory
 
 COMMANDS = {
     "run": ("clipsim.runner", "execute the notebooks of a profile"),
     "train": ("clipsim.train_command", "train the model of a profile"),
+    "encode": ("clipsim.encode_command", "encode a folder of pictures, or descriptions, once"),
+    "score": ("clipsim.score_command", "how alike pictures are, and which descriptions say so"),
+    "search": ("clipsim.search_command", "find pictures in a folder by a text or by a picture"),
+    "graph": ("clipsim.graph_command", "which pictures of a folder are alike, and their clusters"),
     "fetch": ("clipsim.fetch", "download Flickr8k or Flickr30k from the Hugging Face hub"),
 }
 
@@ -30,6 +35,7 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else list(argv)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal that lacks a character still works
+    keep_freed_memory()
     args = _parser(argv).parse_args(argv)
     try:
         status = args.run(args)

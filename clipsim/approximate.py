@@ -1,5 +1,6 @@
 """Approximate search for large inner products, by FAISS, that reports what it misses."""
 
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,8 @@ class ApproximateIndex:
 
         vectors = float_matrix(vectors, "vectors")
         try:
+            if re.search(r"[A-Za-z]0+(?!\d)", factory):
+                raise RuntimeError("a size is 0")  # at which FAISS would end the process
             index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
             _widen_search(index)
             index.train(vectors)
@@ -64,9 +67,10 @@ class ApproximateIndex:
                 faiss.ParameterSpace().set_index_parameters(index, parameters)
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].rsplit(": ", 1)[-1].strip()
+            asked = f"{factory!r} {parameters}".strip()
             raise ValueError(
-                f"index {factory!r} {parameters} of {len(vectors):,} vectors: {reason} (FAISS); "
-                "for example HNSW32, or IVF256,Flat with nprobe=16"
+                f"index {asked} of {len(vectors):,} vectors: {reason} (FAISS); "
+                "known are HNSW32, IVF256,Flat and others"
             ) from None
         return cls(vectors, factory, index)
 

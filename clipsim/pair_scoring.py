@@ -1,6 +1,6 @@
 """Images described from a pool by a model, and pairs of them scored by every metric."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,11 @@ import numpy as np
 from clipsim.config import Profile
 from clipsim.metrics import fsim_matrix, ssim_matrix
 from clipsim.retrieval import CaptionIndex
-from clipsim.scoring import score_pairs
+from clipsim.scoring import description_sums, score_pairs
+
+CAPTIONS = "captions.safetensors"  # beside the checkpoint, in the joint space
+CAPTIONS_TEXT = "captions_text.safetensors"  # with `vector_space: text`, in that space
+BLOCK = 256  # images whose descriptions' vectors are in memory at once
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,26 @@ class Retrieval:
     def description_vectors(self):
         """Vectors of the descriptions of each image: float32, shape (M, N, d')."""
         return self.pool_vectors[self.ids]
+
+    def first(self, n):
+        """The same images with the first n of their descriptions."""
+        return replace(self, ids=self.ids[:, :n], sims=self.sims[:, :n])
+
+    def at(self, positions):
+        """Some of the images."""
+        own = ("image_ids", "image_vectors", "ids", "sims")
+        return replace(self, **{name: getattr(self, name)[positions] for name in own})
+
+    def sums(self, normalisation):
+        """`clipsim.scoring.description_sums` of the images: float32, shape (M, d').
+
+        In bounded memory, whatever the number of images.
+        """
+        sums = np.empty((len(self.ids), self.pool_vectors.shape[1]), dtype=np.float32)
+        for start in range(0, len(self.ids), BLOCK):
+            rows = slice(start, start + BLOCK)
+            sums[rows] = description_sums(self.pool_vectors[self.ids[rows]], normalisation)
+        return sums
 
     def rows(self, image_ids):
         """Positions of images: int64, shape (P,)."""
@@ -78,6 +102,29 @@ class Describer:
         compared = model.encode_texts(pool, space="text") if in_text_space else index.vectors
         return cls(profile, model, index, compared)
 
+    def save(self, folder):
+        """Keep the encoded pool in a folder, for `load` with the very same weights."""
+        made_by = _made_by(self.model)
+        self.index.save(folder / CAPTIONS, *made_by)
+        if self.profile.vector_space == "text":
+            compared = CaptionIndex.build(self.compared, self.index.captions)
+            compared.save(folder / CAPTIONS_TEXT, *made_by)
+
+    @classmethod
+    def load(cls, folder, profile, model):
+        """What `save` kept in a folder, mapped into memory.
+
+        Raises
+        ------
+        StaleError
+            If there is no pool, it is damaged, or another model's.
+        """
+        made_by = _made_by(model)
+        index = compared = CaptionIndex.load(folder / CAPTIONS, *made_by)
+        if profile.vector_space == "text":
+            compared = CaptionIndex.load(folder / CAPTIONS_TEXT, *made_by, index.captions)
+        return cls(profile, model, index, compared.vectors)
+
     def image_vectors(self, images, image_ids):
         """Joint-space vectors of some of the images: float32, shape (M, d).
 
@@ -93,8 +140,14 @@ class Describer:
 
     def retrieval(self, images, image_ids):
         """The N descriptions of some of the images, as a `Retrieval`."""
-        vectors = self.image_vectors(images, image_ids)
-        ids, sims = self.index.search(vectors, self.profile.n_descriptions)
+        return self.described(image_ids, self.image_vectors(images, image_ids))
+
+    def described(self, image_ids, vectors, n=None):
+        """The N descriptions of images by their joint-space vectors, as a `Retrieval`.
+
+        N is the profile's, or `n`.
+        """
+        ids, sims = self.index.search(vectors, n or self.profile.n_descriptions)
         pool = np.array(self.index.captions)
         return Retrieval(np.array(image_ids), vectors, ids, sims, pool, self.compared)
 
@@ -102,6 +155,11 @@ class Describer:
         """Eq. 4 and the image cosine of pairs: dict of arrays of float32, shape (P,)."""
         retrieval = self.retrieval(images, pairs.image_ids)
         return description_scores(self.profile, retrieval, pairs)
+
+
+def _made_by(model):
+    """What a stored pool depends on: the checkpoint's hash, the text encoder's name."""
+    return model.fingerprint, model.profile.text_encoder
 
 
 def description_scores(profile, retrieval, pairs):

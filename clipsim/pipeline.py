@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from clipsim.caption_agreement import caption_agreement
+from clipsim.checkpoints import is_whole
 from clipsim.data.judgments import expert_ratings
 from clipsim.data.pool import caption_pool
 from clipsim.model.clip import DualEncoder, checkpoint_record
@@ -70,8 +71,7 @@ def checkpoint_fault(profile, images, folder):
         return "the model there is from other data"
     if record["profile"] != profile.settings:
         return "the model there is from other settings"
-    # Every best epoch is saved with the history so far; the whole one also has epoch 0.
-    if len(record["history"]) != profile.epochs + 1:
+    if not is_whole(record):
         return "the training there was interrupted"
     return ""
 
@@ -94,8 +94,13 @@ def models_of_seeds(profile, images):
 
 
 def retrieve(profile, model, images):
-    """Retrieve N descriptions for every validation and test image, and keep them."""
-    retrieval = retrieval_of(profile, model, images, caption_pool(profile, images))
+    """Retrieve N descriptions for every validation and test image, and keep them.
+
+    The encoded pool stays beside the checkpoint: for any pictures described by the same model.
+    """
+    describer = Describer.of(profile, model, caption_pool(profile, images))
+    describer.save(checkpoint_folder(profile))
+    retrieval = describer.retrieval(images, _evaluated(images))
     save_arrays(
         profile.work_dir / "retrieval.npz", _fingerprint(profile, images), **vars(retrieval)
     )
@@ -118,8 +123,7 @@ def retrieval_of(profile, model, images, pool):
     -------
     Retrieval
     """
-    image_ids = [images.image_ids[i] for split in ("val", "test") for i in images.indices(split)]
-    return Describer.of(profile, model, pool).retrieval(images, image_ids)
+    return Describer.of(profile, model, pool).retrieval(images, _evaluated(images))
 
 
 def load_retrieval(profile, images):
@@ -185,6 +189,10 @@ def score_table(pairs, scores):
     """Pairs and their scores as a table, one row per pair."""
     names = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
     return pd.DataFrame({name: getattr(pairs, name) for name in names} | dict(scores))
+
+
+def _evaluated(images):
+    return [images.image_ids[i] for split in ("val", "test") for i in images.indices(split)]
 
 
 def _fingerprint(profile, images):

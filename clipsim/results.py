@@ -109,7 +109,12 @@ def start_run(notebook, profile, overrides=None):
 
 
 def read_results(profile, notebook):
-    """The `results` that a notebook wrote for this very profile.
+    """The `results` that a notebook wrote for this very profile; see `read_record`."""
+    return read_record(profile, notebook)["results"]
+
+
+def read_record(profile, notebook):
+    """All that a notebook wrote for this very profile: its `results`, `data` and provenance.
 
     Raises
     ------
@@ -122,7 +127,7 @@ def read_results(profile, notebook):
     record = json.loads(path.read_text(encoding="utf-8"))
     if record["profile_hash"] != profile.hash:
         raise StaleError(f"{relative(path)} is from other settings: run notebook {notebook} again")
-    return record["results"]
+    return record
 
 
 def save_arrays(path, fingerprint, **arrays):

@@ -2,6 +2,7 @@
 
 The file is a safetensors file with the tensors `vectors` (M, d) and `names` (UTF-8 JSON); its
 metadata say which weights made the vectors, so that no other model's are ever taken for them.
+Equal content gives equal bytes.
 """
 
 import json
@@ -31,13 +32,15 @@ def write_vectors(path, vectors, names, made_by):
     """
     if len(names) != len(vectors):
         raise ValueError(f"names: expected {len(vectors)}, one per vector, got {len(names)}")
-    text = json.dumps(list(names), ensure_ascii=False).encode()
+    text = json.dumps(list(names)).encode()  # escaped: file names need not be valid Unicode
     tensors = {
         "vectors": torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)),
         "names": torch.frombuffer(bytearray(text), dtype=torch.uint8),
     }
+    # One entry only: several are written in a random order.
+    metadata = {"made_by": json.dumps(dict(made_by), sort_keys=True)}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, dict(made_by))
+        save_file(tensors, temporary, metadata)
 
 
 def read_vectors(path, made_by):
@@ -82,9 +85,9 @@ def vector_record(path):
     try:
         with safe_open(path, "pt") as stored:
             whole = {"vectors", "names"} <= set(stored.keys())
-            found = stored.metadata() or {}
+            found = (stored.metadata() or {}).get("made_by")
     except (OSError, SafetensorError) as error:
         raise StaleError(f"{relative(path)} is damaged ({error}): encode again") from None
-    if not whole:
+    if not whole or found is None:
         raise StaleError(f"{relative(path)} holds no named vectors: encode again")
-    return found
+    return json.loads(found)

@@ -234,3 +234,28 @@ def eq_4(emb_a, emb_b, normalisation="mean"):
             total += (u64 @ w64) / (np.sqrt(u64 @ u64) * np.sqrt(w64 @ w64))
     n = len(emb_a)
     return total / n if normalisation == "paper" else total / n**2
+
+
+def random_edges(n_images, n_edges, seed):
+    """Distinct pairs and scores, some of them equal."""
+    rng = np.random.default_rng(seed)
+    every = np.stack(np.triu_indices(n_images, k=1), axis=1)
+    pairs = every[rng.permutation(len(every))[:n_edges]]
+    return pairs, rng.integers(-20, 100, len(pairs)).astype(np.float32) / 100
+
+
+def components_by_search(n_images, pairs):
+    """Sets of images that can be reached from each other: breadth-first search."""
+    neighbours = [set() for _ in range(n_images)]
+    for a, b in pairs.tolist():
+        neighbours[a].add(b)
+        neighbours[b].add(a)
+    unseen, found = set(range(n_images)), []
+    while unseen:
+        reached = frontier = {min(unseen)}
+        while frontier:
+            frontier = set().union(*(neighbours[i] for i in frontier)) - reached
+            reached = reached | frontier
+        found.append(reached)
+        unseen -= reached
+    return found

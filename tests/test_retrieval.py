@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from clipsim.results import StaleError
 from clipsim.retrieval import CaptionIndex, retrieval_recall
 
 
@@ -46,6 +47,42 @@ def test_bad_vectors_are_named(index):
         CaptionIndex.build(np.ones((2, 3)), ["a"])
     with pytest.raises(ValueError, match="at least one"):
         CaptionIndex.build(np.ones((0, 3)), [])
+
+
+def test_an_approximate_search_says_what_it_found(index, capsys):
+    queries = unit(np.random.default_rng(1), 20, 8)
+    ids, sims = index.search(queries, 5, factory="IVF4,Flat")
+    assert capsys.readouterr().err.startswith("IVF4,Flat: finds ")
+    np.testing.assert_allclose(
+        sims, np.einsum("qd,qkd->qk", queries, index.vectors[ids]), atol=1e-6
+    )
+    everything = index.search(queries, 5, factory="Flat")
+    np.testing.assert_array_equal(everything[0], index.search(queries, 5)[0])
+    assert "100.0%" in capsys.readouterr().err
+
+
+def test_what_is_saved_comes_back_mapped(index, tmp_path):
+    path = tmp_path / "pool.safetensors"
+    index.save(path, "a" * 64, "minilm")
+    loaded = CaptionIndex.load(path, "a" * 64, "minilm", index.captions)
+    assert loaded.captions == index.captions
+    np.testing.assert_array_equal(loaded.vectors, index.vectors)
+    queries = unit(np.random.default_rng(1), 30, 8)
+    for found, expected in zip(loaded.search(queries, 9), index.search(queries, 9), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_another_models_index_is_never_used(index, tmp_path):
+    path = tmp_path / "pool.safetensors"
+    index.save(path, "a" * 64, "minilm")
+    with pytest.raises(StaleError, match="another checkpoint"):
+        CaptionIndex.load(path, "b" * 64, "minilm")
+    with pytest.raises(StaleError, match="another encoder"):
+        CaptionIndex.load(path, "a" * 64, "bert-base")
+    with pytest.raises(StaleError, match="other captions"):
+        CaptionIndex.load(path, "a" * 64, "minilm", index.captions[::-1])
+    with pytest.raises(StaleError, match="missing"):
+        CaptionIndex.load(tmp_path / "gone.safetensors", "a" * 64, "minilm")
 
 
 def recall_by_definition(images, texts, owner, captions, k):

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from reference import eq_4
 
-from clipsim.scoring import caption_score, description_sums, score_matrix, score_pairs
+from clipsim import inner_products, scoring
+from clipsim.scoring import (
+    caption_score,
+    description_sums,
+    nearest,
+    score_edges,
+    score_matrix,
+    score_pairs,
+)
 
 
 @pytest.fixture
@@ -70,3 +78,101 @@ def test_bad_vectors_are_named(emb_a, emb_b, what):
 def test_an_unknown_normalisation_is_named(vectors):
     with pytest.raises(ValueError, match="normalisation='sum'"):
         description_sums(vectors, "sum")
+
+
+@pytest.fixture
+def many():
+    """Vectors of the descriptions of 60 images in 6 groups, (60, 4, 12)."""
+    rng = np.random.default_rng(2)
+    groups = rng.normal(size=(6, 1, 12))[np.arange(60) % 6]
+    return (groups + rng.normal(size=(60, 4, 12))).astype(np.float32)
+
+
+def edges_of(vectors, threshold, normalisation="mean"):
+    blocks = list(score_edges(vectors, threshold, normalisation))
+    pairs = np.concatenate([np.empty((0, 2), dtype=int), *(pairs for pairs, _ in blocks)])
+    return pairs, np.concatenate([np.empty(0), *(scores for _, scores in blocks)])
+
+
+@pytest.mark.parametrize("normalisation", ["mean", "paper"])
+@pytest.mark.parametrize("panel", [1, 100, 2**24])
+def test_edges_equal_the_double_loop_in_blocks_of_any_size(
+    many, normalisation, panel, monkeypatch
+):
+    monkeypatch.setattr(inner_products, "PANEL_ELEMENTS", panel)
+    threshold = 0.4 * (4 if normalisation == "paper" else 1)
+    expected = np.array([[eq_4(a, b, normalisation) for b in many] for a in many])
+    pairs, scores = edges_of(many, threshold, normalisation)
+    np.testing.assert_array_equal(pairs, np.argwhere(np.triu(expected >= threshold, k=1)))
+    assert 50 < len(pairs) < 1000
+    np.testing.assert_allclose(scores, expected[tuple(pairs.T)], atol=1e-5)
+    np.testing.assert_allclose(scores, score_pairs(many, pairs, normalisation), atol=1e-5)
+    matrix = score_matrix(many, normalisation)
+    np.testing.assert_allclose(scores, matrix[tuple(pairs.T)], atol=1e-5)
+    one = caption_score(*many[pairs[7]], normalisation)
+    assert scores[7] == pytest.approx(one, abs=1e-5)
+
+
+def test_a_score_equal_to_the_threshold_is_an_edge(many):
+    scores = score_pairs(many, np.stack(np.triu_indices(60, k=1), axis=1))
+    for threshold in np.sort(scores)[[0, 900, 1700, -1]]:
+        pairs, found = edges_of(many, threshold)
+        assert len(pairs) == (scores >= threshold).sum()
+        assert found.min() == threshold
+    with pytest.raises(ValueError, match="threshold: expected a number, got NaN"):
+        score_edges(many, np.nan)
+
+
+@pytest.mark.parametrize("elements", [1, 100, 2**20])
+def test_sums_do_not_depend_on_the_block(many, elements, monkeypatch):
+    expected = (many / np.linalg.norm(many, axis=2, keepdims=True)).mean(axis=1)
+    monkeypatch.setattr(scoring, "BLOCK_ELEMENTS", elements)
+    np.testing.assert_array_equal(description_sums(many), expected)
+
+
+def test_vectors_may_be_mapped_from_a_file(many, tmp_path):
+    np.save(tmp_path / "vectors.npy", many)
+    mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    np.testing.assert_array_equal(description_sums(mapped), description_sums(many))
+    np.testing.assert_array_equal(edges_of(mapped, 0.4)[0], edges_of(many, 0.4)[0])
+
+
+def test_the_nearest_are_the_highest_scores_without_the_image_itself(many):
+    expected = np.array([[eq_4(a, b) for b in many] for a in many])
+    np.fill_diagonal(expected, -np.inf)
+    order = np.argsort(-expected, axis=1)
+    for k in (1, 5, 59):
+        ids, scores = nearest(many, k)
+        np.testing.assert_array_equal(ids, order[:, :k])
+        np.testing.assert_allclose(scores, np.take_along_axis(expected, ids, 1), atol=1e-5)
+
+
+def test_an_image_far_from_itself_is_not_its_own_neighbour_either():
+    opposite = np.array([[[1.0, 0], [-1, 1]], [[0, 1], [0, 1]], [[0, 1], [0, 1]]])
+    assert score_matrix(opposite)[0, 0] < score_matrix(opposite)[0, 1]
+    assert nearest(opposite, 1)[0].tolist() == [[1], [2], [1]]
+    assert nearest(opposite, 2)[0].tolist() == [[1, 2], [2, 0], [1, 0]]
+
+
+def test_one_picture_against_all(many):
+    mine = many[7:8] + 0.1
+    ids, scores = nearest(many, 3, "paper", queries=mine)
+    expected = np.array([eq_4(mine[0], other, "paper") for other in many])
+    assert ids.tolist() == [np.argsort(-expected)[:3].tolist()]
+    np.testing.assert_allclose(scores[0], expected[ids[0]], atol=1e-5)
+    assert nearest(many, 60, queries=mine)[0].shape == (1, 60)
+
+
+def test_nearest_by_an_approximate_index_says_what_it_found(many, capsys):
+    ids, scores = nearest(many, 5, factory="IVF4,Flat")
+    assert capsys.readouterr().err.startswith("IVF4,Flat: finds ")
+    assert not (ids == np.arange(60)[:, None]).any()
+    exact = nearest(many, 5)
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(ids, exact[0], strict=True)]) > 0.7
+    assert (scores <= exact[1]).all()
+
+
+@pytest.mark.parametrize(("k", "queries"), [(0, None), (60, None), (61, 2)])
+def test_more_neighbours_than_there_are_is_named(many, k, queries):
+    with pytest.raises(ValueError, match=f"k={k}: expected 1 to"):
+        nearest(many, k, queries=None if queries is None else many[:queries])

@@ -12,7 +12,7 @@ from clipsim.results import StaleError
 from clipsim.vector_file import read_vectors, vector_record, write_vectors
 
 MADE_BY = {"checkpoint": "a" * 64, "encoder": "minilm"}
-NAMES = ["a dog", "двоє", "“quoted”, with\ttabs", ""]
+NAMES = ["a dog", "двоє", "“quoted”, with\ttabs", os.fsdecode(b"caf\xe9.jpg")]
 
 
 @pytest.fixture

@@ -29,19 +29,35 @@ def caption_pool(profile, images):
     if profile.pool == "file":
         if profile.pool_file is None:
             raise DataError("pool: file needs a file of descriptions: pass -p pool_file=FILE")
-        pool = [cleaned(line) for line in file_text(profile.pool_file).split("\n")]
-        where = f"pool_file {profile.pool_file}: no descriptions in it; write one per line"
+        pool, where = file_pool(profile.pool_file), ""
     else:
         pool = [caption for i in images.indices("train") for caption in images.captions[i]]
         where = f"{images.name}: no training captions to search; check the splits, or pool=file"
     if profile.pool == "all_train_captions":
         pool += [c for captions in images.absent_captions.values() for c in captions]
-    unique = tuple(dict.fromkeys(description for description in pool if description))
-    if not unique:
-        raise DataError(where)
+    unique = _unique(pool, where)
     if profile.n_descriptions > len(unique):
         raise DataError(
             f"n_descriptions={profile.n_descriptions}: the pool has {len(unique):,} descriptions; "
             "choose fewer, or a larger pool"
         )
+    return unique
+
+
+def file_pool(path):
+    """The descriptions of a text file, one per line: unique, in its order.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or holds none.
+    """
+    lines = [cleaned(line) for line in file_text(path).split("\n")]
+    return _unique(lines, f"{path}: no descriptions in it; write one per line")
+
+
+def _unique(pool, if_none):
+    unique = tuple(dict.fromkeys(description for description in pool if description))
+    if not unique:
+        raise DataError(if_none)
     return unique

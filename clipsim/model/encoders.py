@@ -60,6 +60,13 @@ class Tokens:
         )
         return {name: encoded[name] for name in ("input_ids", "attention_mask")}
 
+    def unpadded(self, texts):
+        """Token ids of each text, cut at `max_tokens`: list of lists of int."""
+        encoded = self.tokenizer(
+            list(texts), padding=False, truncation=True, max_length=self.max_tokens
+        )
+        return encoded["input_ids"]
+
 
 class TextBackbone(nn.Module):
     """A BERT-like network with its tokenizer (Eq. 2, before the projection).
@@ -76,10 +83,12 @@ class TextBackbone(nn.Module):
         self.width = network.config.hidden_size
 
     def forward(self, tokens):
-        """Features (B, width) of tokens (B, L)."""
+        """Features (B, width) of tokens (B, L); without a mask where nothing is padded."""
         hidden = self.network(**tokens).last_hidden_state
         if self.pooling == "cls":
             return hidden[:, 0]
+        if "attention_mask" not in tokens:
+            return hidden.mean(dim=1)
         mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
         return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
 

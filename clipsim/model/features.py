@@ -1,11 +1,13 @@
 """Backbone features: computed once, and cached on disk where the backbones are frozen.
 
-Texts are encoded once each, sorted by length and padded to the longest of their batch.
+Texts are encoded once each, in batches of texts with the same number of tokens: nothing is padded,
+and on a CPU the features of a text are the same to the bit whatever it is encoded with.
 Images are read by a thread ahead of the network.
 """
 
 import hashlib
 import json
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
@@ -15,11 +17,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
+from clipsim.model.linear import OneDnnLinear
 from clipsim.paths import CACHE
 from clipsim.results import atomic_path
 
 IMAGE_BATCH = 32
-TEXT_BATCH = 64
+TOKENS_PER_BATCH = 2048
+TEXT_RECIPE = "equal lengths"  # changes when the bits of text features do; part of their file name
 
 
 def image_features(model, images):
@@ -58,41 +62,55 @@ def text_features(model, texts):
     return features[[row[text] for text in texts]]
 
 
-@torch.inference_mode()
 def _encoded_images(model, chunks, total):
-    was_training = model.training
-    model.eval()
     features = []
     # One chunk is read while another is in the network.
     with ThreadPoolExecutor(1) as reader, tqdm(total=total, desc="images", leave=False) as bar:
         pending = reader.submit(next, chunks, None)
         while (chunk := pending.result()) is not None:
             pending = reader.submit(next, chunks, None)
-            pixels = torch.as_tensor(chunk).to(model.device)
-            with model.autocast():
-                features.append(model.image_backbone(pixels).float().cpu())
+            features.append(pixel_features(model, chunk))
             bar.update(len(chunk))
-    model.train(was_training)
     return torch.cat(features)
 
 
 @torch.inference_mode()
-def encoded_texts(model, texts):
+def pixel_features(model, pixels):
+    """Backbone features (B, width), float32, of one batch of uint8 pixels (B, 3, 224, 224)."""
+    was_training = model.training
+    model.eval()
+    with model.autocast():
+        features = model.image_backbone(torch.as_tensor(pixels).to(model.device))
+    model.train(was_training)
+    return features.float().cpu()
+
+
+@torch.inference_mode()
+def encoded_texts(model, texts, progress=True):
     """`text_features` of distinct texts, computed whatever the cache holds."""
     was_training = model.training
     model.eval()
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     features = torch.empty(len(texts), model.text_backbone.width)
-    with tqdm(total=len(texts), desc="texts", leave=False) as bar:
-        for start in range(0, len(texts), TEXT_BATCH):
-            rows = order[start : start + TEXT_BATCH]
-            tokens = model.text_backbone.tokens([texts[i] for i in rows])
-            tokens = {name: value.to(model.device) for name, value in tokens.items()}
+    tokens = model.text_backbone.tokens.unpadded(texts)
+    bar = tqdm(total=len(texts), desc="texts", leave=False, disable=not progress)
+    with OneDnnLinear(), bar:
+        for rows in equal_lengths(tokens, TOKENS_PER_BATCH):
+            ids = torch.tensor([tokens[i] for i in rows], device=model.device)
             with model.autocast():
-                features[rows] = model.text_backbone(tokens).float().cpu()
+                features[rows] = model.text_backbone({"input_ids": ids}).float().cpu()
             bar.update(len(rows))
     model.train(was_training)
     return features
+
+
+def equal_lengths(sequences, most):
+    """Batches of sequences of one length, each at most `most` long in all: lists of positions."""
+    of_length = defaultdict(list)
+    for i, sequence in enumerate(sequences):
+        of_length[len(sequence)].append(i)
+    for length, rows in sorted(of_length.items()):
+        at_once = max(1, most // length)
+        yield from (rows[i : i + at_once] for i in range(0, len(rows), at_once))
 
 
 def stored_features(model, modality, names, content=""):
@@ -131,7 +149,8 @@ def _cache_file(model, modality, names, content):
     profile = model.profile
     backbone = getattr(profile, f"{modality}_encoder")
     what = [backbone, profile.weights, profile.mixed_precision, str(model.device), content]
-    what += [profile.text_pooling, profile.max_tokens] if modality == "text" else []
+    if modality == "text":
+        what += [profile.text_pooling, profile.max_tokens, TEXT_RECIPE]
     if "tiny" in backbone or profile.weights == "random":  # drawn one after the other
         what += [profile.seed, profile.image_encoder, profile.text_encoder]
     what += [torch.get_num_threads(), version("torch"), version("timm"), version("transformers")]

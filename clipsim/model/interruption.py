@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a training: the step under way ends before anything stops."""
+"""Ctrl-C and SIGTERM during long work: the step under way ends before anything stops."""
 
 import signal
 import sys
@@ -10,9 +10,13 @@ class TrainingInterrupted(KeyboardInterrupt):
     """Training that was asked to stop, saved its state and says how to go on."""
 
 
+class EncodingInterrupted(KeyboardInterrupt):
+    """Encoding that was asked to stop; what is encoded is kept, and it says how to go on."""
+
+
 @contextmanager
 def stop_requests():
-    """An event that Ctrl-C or SIGTERM sets, so that a step ends before the training stops.
+    """An event that Ctrl-C or SIGTERM sets, so that a step ends before the work stops.
 
     A second Ctrl-C stops at once; SIGTERM may follow it, as it does where a kernel is shut down.
     Outside the main thread signals are left alone.

@@ -1,0 +1,264 @@
+"""A store: the vectors of a folder of pictures, or of many captions, in a folder that keeps them.
+
+What a store holds is not encoded again; a picture that has changed is, and one that is gone drops
+out. What is missing is cut into shards, shared out over the processes of Accelerate, each written
+when it is done, so that an encoding that was killed goes on with the shards that are missing; then
+the main process merges them into `vectors.safetensors`: the same bytes whatever the number of
+processes and however often it was killed.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import sys
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from accelerate.utils import broadcast_object_list
+from safetensors import SafetensorError
+from tqdm.auto import tqdm
+
+from clipsim.data.captioned import CaptionedImages, DataError
+from clipsim.data.images import CROPPED, RESIZED
+from clipsim.model.encoding import Item, caption_vectors, picture_vectors
+from clipsim.model.interruption import EncodingInterrupted, stop_requests
+from clipsim.model.processes import study_accelerator
+from clipsim.paths import relative
+from clipsim.results import StaleError
+from clipsim.vector_file import read_vectors, vector_record, write_vectors
+
+FILE, SHARDS, LOCK = "vectors.safetensors", "shards", ".lock"
+PICTURES_PER_SHARD, CAPTIONS_PER_SHARD = 64, 1024
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Vectors by name.
+
+    Attributes
+    ----------
+    names : tuple of str, length M
+        Ids of pictures, or captions.
+    vectors : array of float32, shape (M, d)
+        Unit vectors of the joint space, mapped into memory.
+    broken : dict of str to str
+        Pictures that cannot be read, and why.
+    n_new : int
+        How many of the vectors were encoded by this call.
+    """
+
+    names: tuple[str, ...]
+    vectors: np.ndarray
+    broken: dict[str, str] = field(default_factory=dict)
+    n_new: int = 0
+
+
+def encode(model, source, folder, accelerator=None):
+    """Encode what a store does not hold yet, and return all that it should.
+
+    Parameters
+    ----------
+    model : DualEncoder
+        With a fingerprint, as from a checkpoint; it is moved to the accelerator's device.
+    source : CaptionedImages, or sequence of str
+        Pictures whose `read_image` is a `Pictures`, such as `picture_folder` gives; or captions,
+        of which equal ones are encoded once.
+    folder : str or Path
+        The store; made if it is missing. All processes must see it.
+    accelerator : Accelerator, optional
+
+    Returns
+    -------
+    Encoded
+        In the order of the source.
+
+    Raises
+    ------
+    StaleError
+        If the store is of another model, of other things, or damaged.
+    DataError
+        If the store cannot be written.
+    EncodingInterrupted
+        After Ctrl-C or SIGTERM, once the shard under way is written.
+    """
+    folder, made_by = Path(folder), _made_by(model)
+    accelerator = accelerator or study_accelerator()
+    model.to(accelerator.device)
+    with _sole_writer(folder) if accelerator.is_main_process else nullcontext():
+        # One process says what is there; a folder may change while it is looked at.
+        items = _items(source) if accelerator.is_main_process else None
+        shards = _missing_shards(items, folder, made_by) if accelerator.is_main_process else None
+        [shards] = broadcast_object_list([shards])
+        _encode_shards(model, shards, folder, accelerator)
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            _merge(items, folder, made_by, model.profile.embedding_dim)
+        accelerator.wait_for_everyone()
+    stored = load_store(folder, model)
+    new = {item.name for shard in shards for item in shard} - stored.broken.keys()
+    return Encoded(stored.names, stored.vectors, stored.broken, len(new))
+
+
+def load_store(folder, model):
+    """What a store holds.
+
+    Parameters
+    ----------
+    folder : str or Path
+    model : DualEncoder
+
+    Returns
+    -------
+    Encoded
+
+    Raises
+    ------
+    StaleError
+        If it is missing, damaged or of another model.
+    """
+    path = Path(folder) / FILE
+    vectors, names = read_vectors(path, _made_by(model))
+    broken = json.loads(vector_record(path)["broken"])
+    return Encoded(names, vectors, {name: reason for name, (_, reason) in broken.items()})
+
+
+def _made_by(model):
+    profile = model.profile
+    return {
+        "checkpoint": model.fingerprint,
+        "encoders": f"{profile.image_encoder}, {profile.text_encoder}",
+        "precision": profile.mixed_precision,
+        "preprocessing": f"resize {RESIZED}, crop {CROPPED}",
+    }
+
+
+def _items(source):
+    """What the source holds, once each: list of Item."""
+    if not isinstance(source, CaptionedImages):
+        return [Item(caption, "-") for caption in dict.fromkeys(source)]
+    files = source.read_image.sources
+    return [Item(name, _digest(files[name].stamp()), files[name]) for name in source.image_ids]
+
+
+def _kind(items):
+    return "captions" if all(item.file is None for item in items) else "pictures"
+
+
+def _missing_shards(items, folder, made_by):
+    """What the store does not hold yet, cut into shards: list of lists of Item."""
+    known = _known(folder, made_by | {"source": _kind(items)})
+    missing = [item for item in items if (item.name, item.stamp) not in known]
+    if _kind(items) == "pictures":
+        size = PICTURES_PER_SHARD
+    else:
+        size = CAPTIONS_PER_SHARD
+        missing.sort(key=lambda item: -len(item.name))  # those of one length go together
+    return [missing[i : i + size] for i in range(0, len(missing), size)]
+
+
+def _encode_shards(model, shards, folder, accelerator):
+    """Encode and write this process's part of the shards."""
+    own = shards[accelerator.process_index :: accelerator.num_processes]
+    if not own:
+        return
+    made_by = _made_by(model) | {"source": _kind(own[0])}
+    vectors_of = caption_vectors if made_by["source"] == "captions" else picture_vectors
+    bar = tqdm(
+        total=sum(len(shard) for shard in own),
+        desc=f"encoding {made_by['source']}",
+        disable=not accelerator.is_main_process,
+    )
+    with stop_requests() as stop, bar, closing(vectors_of(model, own)) as results:
+        for shard, (vectors, faults) in zip(own, results, strict=True):
+            path = folder / SHARDS / f"{_digest(*(i.name + i.stamp for i in shard))}.safetensors"
+            _write(path, shard, vectors, faults, made_by, model.profile.embedding_dim)
+            bar.update(len(shard))
+            if stop.is_set() and bar.n < bar.total:
+                raise EncodingInterrupted(
+                    f"encoding stopped with {bar.n:,} of {bar.total:,} done, which are kept: "
+                    "run the same again to go on"
+                )
+
+
+def _merge(items, folder, made_by, width):
+    """Make the shards and what the store holds one file, in the order of the source."""
+    made_by = made_by | {"source": _kind(items)}
+    known = _known(folder, made_by)
+    missing = [item.name for item in items if (item.name, item.stamp) not in known]
+    if missing:
+        raise DataError(
+            f"{folder} lacks {len(missing):,} of {len(items):,} vectors (such as {missing[0]}): "
+            "all processes must see this folder"
+        )
+    results = [known[item.name, item.stamp] for item in items]
+    faults = {i: result for i, result in enumerate(results) if isinstance(result, str)}
+    _write(folder / FILE, items, results, faults, made_by, width)
+    shutil.rmtree(folder / SHARDS, ignore_errors=True)
+    for unfinished in folder.glob(f".{Path(FILE).stem}-*"):  # what a killed merge left
+        unfinished.unlink()
+
+
+def _write(path, items, results, faults, made_by, width):
+    """Write the vectors of all items but those with faults, whose reasons are kept instead."""
+    good = [i for i in range(len(items)) if i not in faults]
+    names = [items[i].name for i in good]
+    broken = {items[i].name: [items[i].stamp, reason] for i, reason in sorted(faults.items())}
+    record = made_by | {
+        "names": _digest(*names),
+        "stamps": " ".join(items[i].stamp for i in good),
+        "broken": json.dumps(broken),
+    }
+    if path.exists() and vector_record(path) == record:
+        return
+    vectors = np.stack([results[i] for i in good]) if good else np.empty((0, width))
+    try:
+        write_vectors(path, vectors, names, record)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"{relative(path)} cannot be written ({error}): make room there, or name another "
+            "folder; what is encoded is kept"
+        ) from None
+
+
+def _known(folder, made_by):
+    """What the files of a store hold: dict of (name, stamp) to a vector or a fault."""
+    known = {}
+    for path in [folder / FILE, *sorted((folder / SHARDS).glob("[!.]*.safetensors"))]:
+        if not path.exists():
+            continue
+        try:
+            vectors, names = read_vectors(path, made_by)
+        except StaleError as error:
+            raise StaleError(f"{error} (into another folder, or delete this one)") from None
+        record = vector_record(path)
+        stamps = record["stamps"].split()
+        known |= dict(zip(zip(names, stamps, strict=True), vectors, strict=True))
+        known |= {(n, stamp): why for n, (stamp, why) in json.loads(record["broken"]).items()}
+    return known
+
+
+@contextmanager
+def _sole_writer(folder):
+    """Hold the store's lock, so that no other command merges meanwhile; wait for it if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("w")
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be written ({error.strerror}): name another folder"
+        ) from None
+    with lock:  # closing it gives it back, as the end of the process does
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another encoding into {relative(folder)} …", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _digest(*texts):
+    content = "\n".join(texts).encode(errors="surrogatepass")
+    return hashlib.sha256(content).hexdigest()[:16]

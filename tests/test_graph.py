@@ -1,0 +1,200 @@
+"""The similarity graph against slow references, and what its files give back."""
+
+import csv
+
+import networkx as nx
+import numpy as np
+import pytest
+from reference import components_by_search, random_edges
+from sklearn.metrics import normalized_mutual_info_score
+
+from clipsim.graph import (
+    cluster_quality,
+    community_labels,
+    component_labels,
+    joined,
+    similarity_graph,
+    write_edges,
+    write_graphml,
+)
+
+NAMES = ["кіт.jpg", 'a,b "quoted".png', "<&>.jpg", "two\nlines", "猫/犬 🐕.png", "'; --", ""]
+
+
+def groups(labels):
+    return [set(np.flatnonzero(labels == label).tolist()) for label in range(labels.max() + 1)]
+
+
+def two_cliques():
+    """Images 0-4 and 5-9, all alike within, and one weak edge between."""
+    within = [(a, b) for s in (0, 5) for a in range(s, s + 5) for b in range(a + 1, s + 5)]
+    pairs = np.array([*within, (4, 5)])
+    return similarity_graph([""] * 10, pairs, np.array([0.9] * len(within) + [0.2]))
+
+
+def test_holds_names_attributes_and_scores():
+    graph = similarity_graph(
+        NAMES[:3], [[2, 0]], np.float32([0.5]), kind=np.array(["x", "y", "z"])
+    )
+    assert list(graph) == [0, 1, 2]
+    assert graph.nodes[1] == {"name": NAMES[1], "kind": "y"}
+    assert graph.edges[0, 2] == {"score": 0.5}
+
+
+@pytest.mark.parametrize("n_edges", [0, 10, 25, 60, 400])
+def test_components_are_those_of_a_search(n_edges):
+    pairs, scores = random_edges(40, n_edges, seed=n_edges)
+    labels = component_labels(similarity_graph(range(40), pairs, scores))
+    expected = components_by_search(40, pairs)
+    assert sorted(map(sorted, groups(labels))) == sorted(map(sorted, expected))
+    sizes = np.bincount(labels)
+    assert (np.diff(sizes) <= 0).all(), "the largest first"
+
+
+def test_without_edges_every_image_is_alone():
+    graph = similarity_graph(NAMES, np.empty((0, 2)), [])
+    assert component_labels(graph).tolist() == list(range(len(NAMES)))
+    assert community_labels(graph, seed=0).tolist() == list(range(len(NAMES)))
+
+
+def test_one_image_and_none():
+    alone = similarity_graph(["a"], [], [])
+    assert component_labels(alone).tolist() == community_labels(alone, 0).tolist() == [0]
+    assert component_labels(similarity_graph([], [], [])).shape == (0,)
+
+
+def test_communities_part_what_one_weak_edge_joins():
+    graph = two_cliques()
+    assert component_labels(graph).tolist() == [0] * 10
+    assert community_labels(graph, seed=0).tolist() == [0] * 5 + [1] * 5
+
+
+def test_communities_weigh_the_scores():
+    ring = np.array([(i, (i + 1) % 8) for i in range(8)])
+    strong = np.where(np.arange(8) % 4 == 3, 0.01, 1.0)  # weak between 3 and 4, 7 and 0
+    labels = community_labels(similarity_graph(range(8), ring, strong), seed=0)
+    assert sorted(map(sorted, groups(labels))) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_communities_repeat_and_stay_within_components():
+    pairs, scores = random_edges(60, 90, seed=1)
+    graph = similarity_graph(range(60), pairs, scores)
+    labels = community_labels(graph, seed=3)
+    np.testing.assert_array_equal(labels, community_labels(graph, seed=3))
+    components = component_labels(graph)
+    assert all(len(set(components[list(group)])) == 1 for group in groups(labels))
+
+
+def test_edges_without_a_positive_score_join_no_community():
+    graph = similarity_graph(range(3), [[0, 1], [1, 2]], [0.0, -0.3])
+    assert community_labels(graph, seed=0).tolist() == [0, 1, 2]
+    assert component_labels(graph).tolist() == [0, 0, 0]
+
+
+def test_quality_of_known_partitions():
+    truth = np.repeat(np.arange(20), 5)
+    renamed = np.repeat(np.random.default_rng(0).permutation(20), 5)
+    assert all(value == pytest.approx(1) for value in cluster_quality(renamed, truth).values())
+    for trivial in (np.zeros(100), np.arange(100)):
+        quality = cluster_quality(trivial, truth)
+        assert quality["adjusted_rand"] == pytest.approx(0, abs=1e-9)
+        assert quality["adjusted_mutual_information"] == pytest.approx(0, abs=1e-9)
+
+
+def test_only_the_adjusted_measures_are_zero_for_clusters_at_random():
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(20), 5)
+    found = [cluster_quality(rng.permutation(truth), truth) for _ in range(200)]
+    means = {key: np.mean([quality[key] for quality in found]) for key in found[0]}
+    assert means["adjusted_rand"] == pytest.approx(0, abs=0.005)
+    assert means["adjusted_mutual_information"] == pytest.approx(0, abs=0.01)
+    assert means["normalised_mutual_information"] > 0.4
+
+
+def test_quality_by_hand():
+    """Pairs together in both: 1; in the clusters: 2, in the classes: 2; of 6 pairs."""
+    quality = cluster_quality([0, 0, 1, 1], ["a", "a", "b", "c"])
+    expected = 2 * 1 / 6  # pairs that chance would join in both
+    assert quality["adjusted_rand"] == pytest.approx((1 - expected) / ((2 + 1) / 2 - expected))
+    nmi = normalized_mutual_info_score([0, 0, 1, 1], [0, 0, 1, 2])
+    assert quality["normalised_mutual_information"] == pytest.approx(nmi)
+
+
+def test_graphml_comes_back(tmp_path):
+    pairs, scores = random_edges(len(NAMES), 12, seed=2)
+    graph = similarity_graph(NAMES, pairs, scores, community=np.arange(len(NAMES)))
+    write_graphml(graph, tmp_path / "g.graphml")
+    back = nx.read_graphml(tmp_path / "g.graphml", node_type=int)
+    assert dict(back.nodes(data=True)) == dict(graph.nodes(data=True))
+    assert {frozenset(edge): s for *edge, s in back.edges(data="score")} == {
+        frozenset(edge): s for *edge, s in graph.edges(data="score")
+    }
+    assert list(tmp_path.iterdir()) == [tmp_path / "g.graphml"]
+
+
+def test_graphml_of_names_that_xml_cannot_hold(tmp_path):
+    graph = similarity_graph(["bell\x07", "raw \udcff byte", "r\r"], [[0, 1]], [0.5])
+    write_graphml(graph, tmp_path / "g.graphml")
+    back = nx.read_graphml(tmp_path / "g.graphml", node_type=int)
+    names = [name for _, name in back.nodes(data="name")]
+    assert names == ["bell\\x07", "raw \\udcff byte", "r\\r"]
+    assert graph.nodes[0]["name"] == "bell\x07", "the graph stays as it was"
+
+
+def test_csv_comes_back_best_first(tmp_path):
+    pairs, scores = random_edges(len(NAMES), 15, seed=3)
+    write_edges(similarity_graph(NAMES, pairs[:, ::-1], scores), tmp_path / "e.csv")
+    with (tmp_path / "e.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(int(r["a"]), int(r["b"])): float(r["score"]) for r in rows} == {
+        (a, b): score for (a, b), score in zip(pairs.tolist(), scores.tolist(), strict=True)
+    }
+    assert [float(r["score"]) for r in rows] == sorted(scores.tolist(), reverse=True)
+    assert all(
+        (r["name_a"], r["name_b"]) == (NAMES[int(r["a"])], NAMES[int(r["b"])]) for r in rows
+    )
+
+
+def test_csv_without_edges_and_with_raw_bytes(tmp_path):
+    write_edges(similarity_graph(["a"], [], []), tmp_path / "none.csv")
+    assert (tmp_path / "none.csv").read_text().split() == ["a,b,name_a,name_b,score"]
+    write_edges(similarity_graph(["a", "\udcff"], [[0, 1]], [0.5]), tmp_path / "raw.csv")
+    assert "\\udcff" in (tmp_path / "raw.csv").read_text(encoding="utf-8")
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path):
+    graph = similarity_graph(["a", "b"], [[0, 1]], [0.5])
+    write_graphml(graph, tmp_path / "g.graphml")
+    before = (tmp_path / "g.graphml").read_bytes()
+    graph.nodes[0]["thing"] = object()
+    with pytest.raises(nx.NetworkXError):
+        write_graphml(graph, tmp_path / "g.graphml")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "scores", "message"),
+    [
+        ([[0, 3]], [0.5], "positions from 0 to 2, found 0 to 3"),
+        ([[-1, 1]], [0.5], "found -1 to 1"),
+        ([[1, 1]], [0.5], "paired with itself"),
+        ([[0, 1]], [np.nan], "1 are not finite"),
+        ([[0, 1]], [0.5, 0.6], "one for each of 1 pairs"),
+    ],
+)
+def test_unusable_edges_are_named(pairs, scores, message):
+    with pytest.raises(ValueError, match=message):
+        similarity_graph(["a", "b", "c"], pairs, scores)
+
+
+def test_an_attribute_has_one_value_per_image():
+    with pytest.raises(ValueError, match="content: expected 2 values, got 1"):
+        similarity_graph(["a", "b"], [], [], content=["x"])
+
+
+def test_a_stream_of_edges_as_arrays():
+    blocks = [(np.array([[0, 1]]), np.float32([0.5])), (np.array([[1, 2]]), np.float32([0.4]))]
+    pairs, scores = joined(iter(blocks))
+    assert (pairs.tolist(), scores.tolist()) == ([[0, 1], [1, 2]], np.float32([0.5, 0.4]).tolist())
+    pairs, scores = joined([])
+    assert (pairs.shape, scores.shape) == ((0, 2), (0,))

@@ -1,0 +1,194 @@
+"""Exact search against full sorts and full matrices, whatever the blocks, ties and batches."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+
+from clipsim import inner_products
+from clipsim.inner_products import largest_products, pair_products, products_at_least
+
+MEMORY = """
+import re, sys
+import numpy as np
+from clipsim import inner_products
+
+def peak_mib():
+    return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1024
+
+n, threshold = int(sys.argv[1]), float(sys.argv[2])
+inner_products.PANEL_ELEMENTS = int(sys.argv[3])
+vectors = np.random.default_rng(0).normal(size=(n, 16)).astype(np.float32)
+vectors[:64] @ vectors.T
+before = peak_mib()
+n_edges = sum(len(pairs) for pairs, _ in inner_products.products_at_least(vectors, threshold))
+print(n_edges, peak_mib() - before)
+"""
+
+
+def normal(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def whole(seed, *shape):
+    """Small whole numbers: products are exact, and many are equal."""
+    return np.random.default_rng(seed).integers(-2, 3, shape).astype(np.float32)
+
+
+def best_by_sorting(queries, vectors, k):
+    products = queries.astype(float) @ vectors.T.astype(float)
+    ids = np.argsort(-products, axis=1, kind="stable")[:, :k]
+    return ids, np.take_along_axis(products, ids, 1)
+
+
+@pytest.fixture(params=[2**22, 5000], ids=["one block", "many blocks"])
+def elements(request, monkeypatch):
+    monkeypatch.setattr(inner_products, "ELEMENTS", request.param)
+    monkeypatch.setattr(inner_products, "PANEL_ELEMENTS", request.param)
+
+
+@pytest.mark.parametrize(
+    ("n_queries", "n_vectors", "k"), [(1, 3000, 10), (37, 3000, 1), (37, 3000, 200), (5, 20, 20)]
+)
+@pytest.mark.usefixtures("elements")
+def test_the_largest_equal_a_full_sort(n_queries, n_vectors, k):
+    queries, vectors = normal(1, n_queries, 32), normal(2, n_vectors, 32)
+    ids, products = largest_products(queries, vectors, k)
+    expected, values = best_by_sorting(queries, vectors, k)
+    np.testing.assert_array_equal(ids, expected)
+    np.testing.assert_allclose(products, values, atol=1e-5)
+    assert (ids.dtype, products.dtype) == (np.int64, np.float32)
+
+
+def test_the_largest_are_those_of_faiss():
+    queries, vectors = normal(1, 100, 48), normal(2, 4000, 48)
+    index = faiss.IndexFlatIP(48)
+    index.add(vectors)
+    np.testing.assert_array_equal(
+        largest_products(queries, vectors, 10)[0], index.search(queries, 10)[1]
+    )
+
+
+@pytest.mark.parametrize("k", [1, 7, 300])
+@pytest.mark.usefixtures("elements")
+def test_equal_products_come_by_position_also_at_the_last_rank(k):
+    queries, vectors = whole(1, 30, 6), whole(2, 2000, 6)
+    np.testing.assert_array_equal(
+        largest_products(queries, vectors, k)[0], best_by_sorting(queries, vectors, k)[0]
+    )
+
+
+@pytest.mark.usefixtures("elements")
+def test_equal_vectors_come_by_position_wherever_they_stand():
+    distinct, queries = normal(1, 40, 33), normal(2, 25, 33)
+    which = np.random.default_rng(3).integers(0, 40, 2000)
+    order = best_by_sorting(queries, distinct, 40)[0]
+    expected = [np.concatenate([np.flatnonzero(which == i) for i in row])[:70] for row in order]
+    np.testing.assert_array_equal(largest_products(queries, distinct[which], 70)[0], expected)
+
+
+@pytest.mark.usefixtures("elements")
+def test_a_result_does_not_depend_on_what_else_is_searched():
+    queries, vectors = normal(1, 50, 24), normal(2, 1000, 24)
+    ids, products = largest_products(queries, vectors, 5)
+    for i in (0, 17, 49):
+        alone = largest_products(queries[i : i + 1], vectors, 5)
+        np.testing.assert_array_equal(alone[0], ids[i : i + 1])
+        np.testing.assert_array_equal(alone[1], products[i : i + 1])
+    found = pair_products(queries, vectors, np.repeat(np.arange(50), 5), ids.ravel())
+    np.testing.assert_array_equal(found.reshape(50, 5), products)
+
+
+def test_no_queries_and_a_single_vector():
+    assert largest_products(normal(1, 0, 4), normal(2, 9, 4), 3)[0].shape == (0, 3)
+    assert largest_products(normal(1, 2, 4), normal(2, 1, 4), 1)[0].tolist() == [[0], [0]]
+
+
+@pytest.mark.parametrize(
+    ("queries", "k", "what"),
+    [
+        (np.ones((2, 4)), 0, "k=0: expected 1 to 9"),
+        (np.ones((2, 4)), 10, "k=10: expected 1 to 9"),
+        (np.ones((2, 5)), 1, r"queries: expected \(Q, 4\), got \(2, 5\)"),
+        (np.ones(4), 1, r"queries: expected shape \(rows, d\)"),
+        (np.full((2, 4), np.nan), 1, "queries: a value is not finite"),
+    ],
+)
+def test_a_search_that_cannot_be_is_named(queries, k, what):
+    with pytest.raises(ValueError, match=what):
+        largest_products(queries, np.ones((9, 4)), k)
+
+
+def all_at_least(vectors, threshold):
+    blocks = list(products_at_least(vectors, threshold))
+    pairs = [block[0] for block in blocks]
+    return np.concatenate([np.empty((0, 2), int), *pairs]), np.concatenate(
+        [np.empty(0, np.float32), *(block[1] for block in blocks)]
+    )
+
+
+@pytest.mark.parametrize("threshold", [-100, 0.0, 5, 12.5, 1000])
+@pytest.mark.usefixtures("elements")
+def test_pairs_at_least_equal_the_full_matrix(threshold):
+    vectors = normal(1, 300, 16)
+    products = vectors.astype(float) @ vectors.T.astype(float)
+    expected = np.argwhere(np.triu(products >= threshold, k=1))
+    pairs, found = all_at_least(vectors, threshold)
+    np.testing.assert_array_equal(pairs, expected)
+    np.testing.assert_allclose(found, products[tuple(expected.T)], atol=1e-5)
+    assert (pairs.dtype, found.dtype) == (np.int64, np.float32)
+
+
+@pytest.mark.usefixtures("elements")
+def test_a_product_equal_to_the_threshold_is_at_it():
+    vectors = whole(1, 200, 5) / 8
+    products = vectors @ vectors.T
+    pairs, found = all_at_least(vectors, 3 / 64)
+    np.testing.assert_array_equal(pairs, np.argwhere(np.triu(products >= 3 / 64, k=1)))
+    assert (found == 3 / 64).any()
+
+
+@pytest.mark.usefixtures("elements")
+def test_a_pairs_own_product_as_threshold_finds_it():
+    vectors = normal(1, 400, 40)
+    for i, j in ((0, 1), (3, 399), (250, 251)):
+        threshold = pair_products(vectors, vectors, [i], [j])[0]
+        pairs, found = all_at_least(vectors, threshold)
+        at = np.flatnonzero((pairs == (i, j)).all(axis=1))
+        assert found[at].tolist() == [threshold]
+        assert found.min() == threshold
+        pairs, _ = all_at_least(vectors, np.nextafter(threshold, np.float32(np.inf)))
+        assert not (pairs == (i, j)).all(axis=1).any()
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_too_few_vectors_have_no_pairs(n):
+    assert list(products_at_least(normal(1, n, 4), -9)) == []
+
+
+def test_bad_vectors_and_thresholds_are_named_at_once():
+    vectors = normal(1, 5, 4)
+    with pytest.raises(ValueError, match="threshold: expected a number, got NaN"):
+        products_at_least(vectors, float("nan"))
+    vectors[3, 1] = np.inf
+    with pytest.raises(ValueError, match="row 3 is not finite"):
+        products_at_least(vectors, 0.5)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
+@pytest.mark.parametrize(
+    ("n", "threshold", "panel", "most_mib"),
+    [
+        (30_000, 16, inner_products.PANEL_ELEMENTS, 400),  # the matrix alone has 3,433 MiB
+        (8_000, -1e9, 2**20, 250),  # all pairs together have 610 MiB
+    ],
+)
+def test_memory_is_bounded_whatever_the_number_of_pairs(n, threshold, panel, most_mib):
+    command = [sys.executable, "-c", MEMORY, str(n), str(threshold), str(panel)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    n_edges, grown_mib = done.stdout.split()
+    assert int(n_edges) > 1000
+    assert 0 < float(grown_mib) < most_mib
