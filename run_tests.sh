@@ -4,7 +4,7 @@
 
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" >/dev/null && pwd)
-tools="pytest ruff"
+tools="pytest ruff playwright"
 . "$root/scripts/environment.sh"
 cd "$root"
 "$python" -m ruff check

@@ -62,13 +62,14 @@ def drawn(pixels, retrieval, profile, n, threshold):
     of_n = retrieval.first(n)
     graph = picture_graph(of_n, profile.normalisation, threshold)
     labels = community_labels(graph, profile.seed)
-    figure, table = cluster_sheet(pixels, of_n, labels)
+    position = f"N = {n}, τ = {threshold:.2f}:"
+    figure, table = cluster_sheet(pixels, of_n, labels, position)
     written = io.BytesIO()
     figure.savefig(written, format="png", dpi=DPI)
     plt.close(figure)
     n_alone = len(graph) - table.pictures.sum()
     line = (
-        f"N = {n}, τ = {threshold:.2f}: {graph.number_of_edges():,} pairs alike, "
+        f"{position} {graph.number_of_edges():,} pairs alike, "
         f"{component_labels(graph).max() + 1:,} components, {len(table):,} communities of two or "
         f"more, {n_alone:,} pictures alone"
     )

@@ -40,17 +40,19 @@ class Strip:
         self.pictures.append((pixels, note, frame))
 
 
-def strip_sheet(strips):
-    """A figure of strips, one below the other."""
+def strip_sheet(strips, head=""):
+    """A figure of strips, one below the other, and what stands above them."""
     side = (PAGE_IN - 2 * MARGIN_IN - (COLUMNS - 1) * GAP_IN) / COLUMNS
     n_lines = max((len(note.splitlines()) for strip in strips for note in strip.notes), default=0)
     height = TITLE_IN + side + LINE_IN * n_lines + MARGIN_IN
-    total = height * max(1, len(strips))
+    above = TITLE_IN if head or not strips else 0
+    total = above + height * len(strips)
     figure = plt.figure(figsize=(PAGE_IN, total), layout="none")
-    if not strips:
-        figure.text(MARGIN_IN / PAGE_IN, 0.5, "nothing to show", va="center")
+    head = head if strips else f"{head} nothing to show".strip()
+    figure.text(MARGIN_IN / PAGE_IN, 1 - 0.05 / total, head, va="top", fontsize=8)
     for row, strip in enumerate(strips):
-        top = total - row * height - TITLE_IN  # of the pictures, in inches from below
+        # Of the pictures, in inches from below.
+        top = total - above - row * height - TITLE_IN
         title = wrapped(strip.title, 110, 1)
         figure.text(MARGIN_IN / PAGE_IN, (top + 0.05) / total, title, fontsize=8)
         for column, (pixels, note, frame) in enumerate(strip.pictures[:COLUMNS]):
@@ -119,7 +121,7 @@ def search_sheet(pixels, describer, retrieval, texts):
     return strip_sheet(strips), pd.DataFrame(rows)
 
 
-def cluster_sheet(pixels, retrieval, labels, n_shown=5):
+def cluster_sheet(pixels, retrieval, labels, head="", n_shown=5):
     """The largest clusters: figure and table of all clusters of two pictures or more.
 
     Parameters
@@ -129,6 +131,8 @@ def cluster_sheet(pixels, retrieval, labels, n_shown=5):
     retrieval : Retrieval
     labels : array of int, shape (M,)
         See `clipsim.graph.community_labels`.
+    head : str
+        What stands above the figure.
     n_shown : int
         How many clusters the figure shows.
     """
@@ -146,7 +150,7 @@ def cluster_sheet(pixels, retrieval, labels, n_shown=5):
             "names": [" | ".join(group["names"]) for group in groups],
         }
     )
-    return strip_sheet(strips), table
+    return strip_sheet(strips, head), table
 
 
 def _framed(pixels, colour):

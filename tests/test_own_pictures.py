@@ -1,0 +1,179 @@
+"""What a notebook asks of a folder of pictures: descriptions, graph, clusters, sheets, sliders."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from mixed_pictures import BROKEN, GOOD, described_checkpoint, mixed_pictures
+from PIL import Image
+from reference import eq_4
+
+from clipsim import own_pictures
+from clipsim.data import DataError, load
+from clipsim.explorer import explorer
+from clipsim.graph import community_labels, component_labels
+from clipsim.own_model import own_describer
+from clipsim.own_sheets import COLUMNS, cluster_sheet, neighbour_sheet, search_sheet
+
+SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
+
+
+@pytest.fixture(scope="module", params=SETTINGS, ids=["joint, mean", "text, paper"])
+def folder(request, tmp_path_factory):
+    """Describer, pictures and their 30 descriptions."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("own_pictures", "own_model", "model.features"):
+            patch.setattr(f"clipsim.{module}.CACHE", tmp_path_factory.mktemp("cache"))
+        checkpoint = described_checkpoint(tmp_path_factory.mktemp("model"), **request.param)
+        describer = own_describer(checkpoint)
+        path = mixed_pictures(tmp_path_factory.mktemp("pictures") / "mine")
+        images, encoded = own_pictures.folder_or_example(path, describer.profile, describer)
+        assert (encoded.names, tuple(encoded.broken)) == (GOOD, BROKEN)
+        # An untrained model sees hardly a difference between pictures; these differ.
+        vectors = np.random.default_rng(0).normal(size=encoded.vectors.shape)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        yield (
+            describer,
+            images,
+            own_pictures.described(describer, replace(encoded, vectors=vectors), 30),
+        )
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def scores_by_hand(describer, retrieval):
+    sets = retrieval.description_vectors
+    norm = describer.profile.normalisation
+    return np.array([[eq_4(a, b, norm) for b in sets] for a in sets])
+
+
+def between(scores):
+    """A threshold in the middle of scores, and none of them."""
+    levels = np.unique(scores[np.triu_indices(len(scores), 1)])
+    gap = 10 + np.argmax(np.diff(levels[10:-10]))
+    return float(levels[gap : gap + 2].mean())
+
+
+def test_the_graph_has_the_pairs_that_eq_4_says(folder):
+    describer, _, wide = folder
+    few = wide.first(4)
+    scores = scores_by_hand(describer, few)
+    threshold = between(scores)
+    graph = own_pictures.picture_graph(few, describer.profile.normalisation, threshold)
+    expected = {(i, j) for i in range(10) for j in range(i + 1, 10) if scores[i, j] >= threshold}
+    assert {tuple(sorted(edge)) for edge in graph.edges} == expected
+    for i, j, score in graph.edges(data="score"):
+        assert score == pytest.approx(scores[i, j], abs=1e-5)
+
+
+def test_the_most_alike_are_those_of_eq_4(folder):
+    describer, _, wide = folder
+    scores = scores_by_hand(describer, wide)
+    norm = describer.profile.normalisation
+    positions, found = own_pictures.most_alike(wide, wide.at([3]), norm, 99)
+    np.testing.assert_array_equal(positions, np.argsort(-scores[3], kind="stable"))
+    np.testing.assert_allclose(found, np.sort(scores[3])[::-1], atol=1e-5)
+
+
+def test_a_graph_that_no_memory_holds_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(own_pictures, "MOST_EDGES", 44)
+    with pytest.raises(DataError, match=r"threshold -99: over 44 pairs.*raise it"):
+        own_pictures.picture_graph(folder[2], "paper", -99)
+
+
+def test_clusters_come_largest_first_with_a_description_of_their_own(folder):
+    _, _, wide = folder
+    few = wide.first(3)
+    groups = own_pictures.clusters(few, [7, 1, 1, 7, 1, 0, 1, 7, 0, 9])
+    names = [[GOOD[i] for i in rows] for rows in ([1, 2, 4, 6], [0, 3, 7], [5, 8], [9])]
+    assert [group["names"] for group in groups] == names
+    for group, rows in zip(groups, ([1, 2, 4, 6], [0, 3, 7], [5, 8], [9]), strict=True):
+        vectors = few.description_vectors[rows].reshape(-1, few.pool_vectors.shape[1])
+        closeness = vectors @ vectors.mean(axis=0)
+        best = few.ids[rows].ravel()[closeness.argmax()]
+        assert group["typical"] == few.pool[best]
+
+
+def test_without_a_folder_the_test_images_stand_in(smoke, tmp_path, monkeypatch):
+    for module in ("own_pictures", "model.features"):
+        monkeypatch.setattr(f"clipsim.{module}.CACHE", tmp_path / "cache")
+    monkeypatch.setattr(own_pictures, "EXAMPLES", 6)
+    describer = own_describer(described_checkpoint(tmp_path / "model"))
+    images, encoded = own_pictures.folder_or_example(None, smoke, describer)
+    everything = load(smoke)
+    assert images.image_ids == tuple(
+        everything.image_ids[i] for i in everything.indices("test")[:6]
+    )
+    expected = describer.model.encode_images(everything.pixel_batch(images.image_ids))
+    np.testing.assert_allclose(encoded.vectors, expected, atol=1e-6)
+
+
+def test_sheets_show_what_their_tables_say(folder):
+    describer, images, wide = folder
+    norm = describer.profile.normalisation
+    scores = scores_by_hand(describer, wide)
+    figure, table = neighbour_sheet(images.pixels, wide, norm, 0.5, [2, 8])
+    assert len(figure.axes) == 2 * COLUMNS
+    assert len(table) == 2 * (COLUMNS - 1)
+    for row in table.itertuples():
+        a, b = GOOD.index(row.picture), GOOD.index(row.neighbour)
+        assert row.score == pytest.approx(scores[a, b], abs=1e-5)
+        best = np.sort(np.delete(scores[a], a))[::-1]
+        assert row.score == pytest.approx(best[row.rank - 1], abs=1e-5)
+    shown = [text.get_text().split("\n")[0] for text in figure.texts]
+    assert [f"D = {score:.2f}" for score in table.score] == [t for t in shown if t[:2] == "D "]
+    figure, table = search_sheet(images.pixels, describer, wide, ["a boat"])
+    assert len(figure.axes) == len(table) == COLUMNS
+    best = own_pictures.best_for_text(describer, wide, "a boat", 1)[0][0]
+    np.testing.assert_array_equal(
+        np.asarray(figure.axes[0].images[0].get_array()),
+        images.pixels(GOOD[best]).transpose(1, 2, 0),
+    )
+    figure, table = cluster_sheet(images.pixels, wide, [0, 0, 0, 1, 1, 2, 3, 4, 5, 6])
+    assert table.pictures.tolist() == [3, 2]
+    assert len(figure.axes) == 5
+    assert cluster_sheet(images.pixels, wide, range(10))[1].empty
+
+
+def test_a_slider_that_moves_draws_anew(folder):
+    describer, images, wide = folder
+    profile = describer.profile
+    scores = scores_by_hand(describer, wide.first(profile.n_descriptions))
+    middle = between(scores)
+    box = explorer(images, wide, profile, middle)
+    (n, tau), line, picture = box.children[0].children, box.children[1], box.children[2]
+    assert (n.value, n.max, tau.value) == (profile.n_descriptions, 30, pytest.approx(middle))
+    assert Image.open(BytesIO(picture.value)).width > 700
+    assert f"{np.count_nonzero(np.triu(scores >= middle, 1)):,} pairs alike" in line.value
+    seen = [(line.value, picture.value)]
+    tau.value = tau.max
+    seen.append((line.value, picture.value))
+    assert "0 pairs alike" in line.value
+    tau.value = tau.min
+    seen.append((line.value, picture.value))
+    assert "45 pairs alike" in line.value
+    n.value = 30
+    seen.append((line.value, picture.value))
+    assert len(set(seen)) == 4
+    assert seen[1][1] != seen[2][1]
+    tau.value, n.value = middle, profile.n_descriptions
+    assert (line.value, picture.value) == seen[0]
+
+
+def test_sliders_and_commands_agree(folder):
+    describer, images, wide = folder
+    profile = describer.profile
+    graph = own_pictures.picture_graph(wide.first(9), profile.normalisation, 0.3)
+    box = explorer(images, wide, profile, 0.3)
+    box.children[0].children[0].value = 9
+    communities = np.bincount(community_labels(graph, profile.seed))
+    components = np.bincount(component_labels(graph))
+    assert f"{len(components):,} components" in box.children[1].value
+    assert f"{np.count_nonzero(communities > 1):,} communities" in box.children[1].value
+    assert f"{np.count_nonzero(components == 1):,} pictures alone" in box.children[1].value
