@@ -25,7 +25,7 @@ from clipsim.scoring import caption_score
 from clipsim.timing import median_interval, timed_rounds
 
 ROUNDS = 11
-BATCHES = 4  # of captions, encoded in a round
+BATCHES = 3  # of captions, encoded in a round
 GOLDEN = 0.618  # a step that comes near no place twice
 READ, ENCODE, SEARCH, SCORE = "read the pictures", "encode the pictures", "search", "Eq. 4"
 ANEW, FILED = "encode the pool", "read the pool's vectors"

@@ -20,7 +20,7 @@ from clipsim.pair_scoring import Describer
 from clipsim.timing import saving, timed_rounds, timing_row
 
 ROUNDS = 7
-SEARCHED = 512
+BATCHES, SEARCHED = 2, 512
 # Read when the libraries are loaded; torch, FAISS and NumPy each bring their own threads.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -50,7 +50,7 @@ def process_rows(describer, queries, checkpoint, n_rounds=ROUNDS, clock=time.per
     """
     profile = describer.profile
     work = {
-        ENCODE: caption_samples(describer.model, describer.index.captions, 1)[0].captions,
+        ENCODE: caption_samples(describer.model, describer.index.captions, 1, BATCHES)[0].captions,
         SEARCH: np.resize(queries, (SEARCHED, queries.shape[1])),
     }
     rows = []
