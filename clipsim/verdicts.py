@@ -129,7 +129,8 @@ def write_verdicts(findings, profile):
             low, high = row["ci95"]
             interval = f"{row['estimate']:.3f}"
             interval += f" [{low:.3f}, {high:.3f}]" if np.isfinite([low, high]).all() else " [–]"
-        counts = [f"{row[name]:,.0f}" if tested else "–" for name in ("n_pairs", "n_seeds")]
+        counts = [row.get(name, np.nan) for name in ("n_pairs", "n_seeds")]
+        counts = ["–" if pd.isna(count) else f"{count:,.0f}" for count in counts]
         named = row["text"] if row["text"] != shown else "″"
         shown = row["text"]
         cells = [named, row["section"], row["experiment"], interval, *counts, row["verdict"]]
