@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
 from clipsim.own_pictures import best_for_text, clusters, deciding_pairs, most_alike
 from clipsim.sheets import wrapped
@@ -46,7 +47,9 @@ def strip_sheet(strips):
     n_lines = max((len(note.splitlines()) for strip in strips for note in strip.notes), default=0)
     height = TITLE_IN + side + LINE_IN * n_lines + MARGIN_IN
     total = height * max(1, len(strips))
-    figure = plt.figure(figsize=(PAGE_IN, total), layout="none")
+    # Not layout="none": after the first save it would be the style's, which warns of this sheet.
+    by_hand = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
+    figure = plt.figure(figsize=(PAGE_IN, total), layout=by_hand)
     if not strips:
         figure.text(MARGIN_IN / PAGE_IN, 0.5, "nothing to show", va="center")
     for row, strip in enumerate(strips):
