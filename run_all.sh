@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Runs the notebooks of a profile in order and prints Table 1.
 #
-# usage: run_all.sh [--profile NAME] [-p KEY=VALUE]... [--from NN | --only NN | --list]
+# usage: run_all.sh [--profile NAME] [-p KEY=VALUE]... [--from NN | --only NN | --list] [--check]
 #
 #   --profile NAME   a file in profiles/ by name, or the path of a YAML file (default: demo)
 #   -p KEY=VALUE     replace one value of the profile; may be repeated
 #   --from NN        start at this notebook, such as 03
 #   --only NN        run this notebook alone; may be repeated, or 05,06
 #   --list           list the notebooks and stop
+#   --check          run again below runs/check, and compare what is found with the committed
+#                    results, number by number, each within its tolerance; alone: everything
 #   --help           show this and stop
 #
 # The active environment is used if it has clipsim; else the first run makes .venv.
-# Exit status: 0 done, 1 a notebook failed, 2 bad input, 130 interrupted.
+# Exit status: 0 done, 1 a notebook failed or --check found a difference, 2 bad input,
+# 130 interrupted.
 
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" >/dev/null && pwd)

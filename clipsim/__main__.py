@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 
 from clipsim.errors import is_bad_input, one_line
+from clipsim.memory import keep_freed_memory
 
 COMMANDS = {
     "run": ("clipsim.runner", "execute the notebooks of a profile"),
@@ -34,6 +35,7 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else list(argv)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal that lacks a character still works
+    keep_freed_memory()
     args = _parser(argv).parse_args(argv)
     try:
         status = args.run(args)

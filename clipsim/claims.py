@@ -135,8 +135,10 @@ def finding(claim, experiment, estimate, ci95, *, n_pairs, n_seeds, interval, re
         What was compared, on what, in one sentence; says what the estimate is.
     estimate : float
     ci95 : pair of float
-    n_pairs, n_seeds : int
-        How many pairs, and models trained from different seeds, are behind the estimate.
+    n_pairs : int or None
+        How many pairs are behind the estimate; None where it is not of pairs.
+    n_seeds : int
+        How many models trained from different seeds are behind it.
     interval : str
         What the interval resampled, and what it held fixed.
     region : pair of float
@@ -154,7 +156,7 @@ def finding(claim, experiment, estimate, ci95, *, n_pairs, n_seeds, interval, re
         "ci95": [float(end) for end in ci95],
         "interval": interval,
         "region": [float(end) if math.isfinite(end) else None for end in region],
-        "n_pairs": int(n_pairs),
+        "n_pairs": None if n_pairs is None else int(n_pairs),
         "n_seeds": int(n_seeds),
         "verdict": verdict(ci95, region),
     }

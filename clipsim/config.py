@@ -19,6 +19,7 @@ import yaml
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
+from clipsim.errors import BadInput
 from clipsim.paths import PROFILES, REPOSITORY, RUNS
 
 ENCODERS = {
@@ -26,7 +27,7 @@ ENCODERS = {
     "paper": ("resnet50", "bert-base-uncased"),
     "tiny": ("tiny", "tiny"),
 }
-PLACES = ("data_root", "pool_file")
+PLACES = ("data_root", "pool_file", "output_root")
 CONDUCT = ("workers", "save_every", "keep", "study")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # "owner/name"
 
@@ -37,7 +38,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class ProfileError(ValueError):
+class ProfileError(BadInput, ValueError):
     """A profile or an override that cannot be used; the message is one line."""
 
 
@@ -47,6 +48,7 @@ class Profile:
 
     name: str
     seed: Amount = 0
+    output_root: str | None = None  # a folder for all that a run writes; None: see `results_dir`
     # data
     dataset: Literal["openmoji", "photographs"]
     data_root: str | None = None
@@ -128,8 +130,12 @@ class Profile:
 
     @property
     def run_dir(self):
-        """Folder of this run: runs/<name>, or runs/<name>-<hash> with overrides."""
-        return RUNS / (self.name if self.is_pristine else f"{self.name}-{self.hash[:8]}")
+        """Folder of this run: runs/<name>, or runs/<name>-<hash> with overrides.
+
+        An `output_root` takes the place of runs/.
+        """
+        runs = RUNS if self.output_root is None else Path(self.output_root)
+        return runs / (self.name if self.is_pristine else f"{self.name}-{self.hash[:8]}")
 
     @property
     def work_dir(self):
@@ -138,15 +144,21 @@ class Profile:
 
     @property
     def results_dir(self):
-        """Folder of the results JSON; the committed one only for a pristine profile."""
-        base = REPOSITORY if self.is_pristine else self.run_dir
-        return base / "results" / self.name
+        """Folder of the results JSON; the committed one only for a pristine profile.
+
+        In `run_dir` with overrides, and wherever an `output_root` is given.
+        """
+        return self._outcome_dir / "results" / self.name
 
     @property
     def figures_dir(self):
-        """Folder of the figures; the committed one only for a pristine profile."""
-        base = REPOSITORY if self.is_pristine else self.run_dir
-        return base / "figures" / self.name
+        """Folder of the figures; as `results_dir`."""
+        return self._outcome_dir / "figures" / self.name
+
+    @property
+    def _outcome_dir(self):
+        is_committed = self.is_pristine and self.output_root is None
+        return REPOSITORY if is_committed else self.run_dir
 
 
 class _Yaml(yaml.SafeLoader):

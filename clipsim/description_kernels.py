@@ -37,50 +37,42 @@ def prefix_means(vectors, ids, counts):
         raise ValueError(f"counts={counts.tolist()}: expected increasing values from 1")
     if counts[-1] > ids.shape[1]:
         raise ValueError(f"N={counts[-1]}: only {ids.shape[1]} descriptions were retrieved")
-    unit = _unit(vectors)
     starts = np.concatenate([[0], counts[:-1]])
-    means = np.empty((len(counts), len(ids), unit.shape[1]), dtype=np.float32)
-    for start in range(0, len(ids), BLOCK):
-        rows = slice(start, start + BLOCK)
-        picked = unit[ids[rows, : counts[-1]]]  # (B, N, d)
+
+    def prefix_mean(picked, rows):
         sums = np.add.reduceat(picked, starts, axis=1, dtype=np.float64).cumsum(axis=1)
-        means[:, rows] = (sums / counts[:, None]).transpose(1, 0, 2)
-    return means
+        return sums / counts[:, None]
+
+    return _means(vectors, ids[:, : counts[-1]], len(counts), prefix_mean)
 
 
 def softmax_means(vectors, ids, sims, temperatures):
     """The mean of the unit vectors of an image's descriptions, weighted by their similarity.
 
+    `vectors`, `ids` and return as `prefix_means`.
+
     Parameters
     ----------
-    vectors : array of float, shape (C, d)
-    ids : array of int, shape (M, L)
     sims : array of float, shape (M, L)
         Similarity of image and description (Eq. 3).
     temperatures : sequence of float, length K
         Weights are softmax(sims / temperature): infinite gives equal weights, towards 0 the
         best description has all the weight.
 
-    Returns
-    -------
-    array of float32, shape (K, M, d)
-
     Raises
     ------
     ValueError
-        If a temperature is not above 0.
+        If a temperature is not above 0, or a vector has zero length.
     """
     temperatures = np.asarray(temperatures, dtype=float)
     if not (temperatures > 0).all():
         raise ValueError(f"temperatures={temperatures.tolist()}: expected values above 0")
-    unit = _unit(vectors)
-    means = np.empty((len(temperatures), len(ids), unit.shape[1]), dtype=np.float32)
-    for start in range(0, len(ids), BLOCK):
-        rows = slice(start, start + BLOCK)
+
+    def weighted_mean(picked, rows):
         weights = softmax_weights(sims[rows], temperatures)  # (K, B, L)
-        picked = unit[ids[rows]]  # (B, L, d)
-        means[:, rows] = (weights.transpose(1, 0, 2) @ picked).transpose(1, 0, 2)
-    return means
+        return weights.transpose(1, 0, 2) @ picked
+
+    return _means(vectors, ids, len(temperatures), weighted_mean)
 
 
 def softmax_weights(sims, temperatures):
@@ -124,6 +116,16 @@ def pair_cosines(means, index_pairs):
     product = lengths[:, a] * lengths[:, b]
     scores = pair_scores(means, index_pairs)
     return np.divide(scores, product, out=np.zeros_like(scores), where=product > 0)
+
+
+def _means(vectors, ids, n_settings, mean):
+    """What `mean` (B, K, d) makes of unit vectors (B, L, d), block by block of images."""
+    unit = _unit(vectors)
+    means = np.empty((n_settings, len(ids), unit.shape[1]), dtype=np.float32)
+    for start in range(0, len(ids), BLOCK):
+        rows = slice(start, start + BLOCK)
+        means[:, rows] = mean(unit[ids[rows]], rows).transpose(1, 0, 2)
+    return means
 
 
 def _unit(vectors):

@@ -21,10 +21,17 @@ MISSING_FILES = (FileNotFoundError, IsADirectoryError, NotADirectoryError, Permi
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+class BadInput(Exception):
+    """What the errors of `BAD_INPUT` have in common: a notebook, too, tells them in one line."""
+
+    def _render_traceback_(self):
+        """What IPython shows in place of a traceback."""
+        return [f"{type(self).__name__}: {one_line(self)}"]
+
+
 def is_bad_input(error):
     """Whether the user's input caused the exception `error`, rather than a fault in the code."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & BAD_INPUT) or isinstance(error, MISSING_FILES)
+    return isinstance(error, (BadInput, *MISSING_FILES))
 
 
 def plain(text):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm.auto import tqdm
 
+from clipsim.compared_metrics import METRICS, Metric
 from clipsim.resampled_pairs import DECISION, ResampledPairs, measured
 from clipsim.thresholds import (
     best_threshold,  # noqa: F401
@@ -15,30 +16,6 @@ from clipsim.thresholds import (
     right_decisions,
     sweep,  # noqa: F401
 )
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A similarity metric of the study; higher is more alike.
-
-    Attributes
-    ----------
-    key : str
-        Column of the pair scores.
-    name, variant : str
-        As in Table 1's rows.
-    label : str
-        For people.
-    paper_threshold, paper_accuracy : float or None
-        Table 1 of the paper.
-    """
-
-    key: str
-    name: str
-    variant: str
-    label: str
-    paper_threshold: float | None = None
-    paper_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,16 +51,6 @@ class Evaluation:
     def right(self):
         """Whether each labelled pair is decided right: bool, shape (P',)."""
         return right_decisions(self.pairs, self.scores, self.thresholds)[self.pairs.similar >= 0]
-
-
-METRICS = (
-    Metric("clip_score", "clip_score", "eq4", "CLIP score", 0.5, 0.82),
-    Metric("ssim", "ssim", "canonical", "SSIM", 0.7, 0.64),
-    Metric("fsim", "fsim", "canonical", "FSIM", 0.3, 0.56),
-    Metric("ssim_package", "ssim", "package", "SSIM (package)", 0.7, 0.64),
-    Metric("fsim_package", "fsim", "package", "FSIM (package)", 0.3, 0.56),
-    Metric("image_cosine", "image_cosine", "joint", "image cosine"),
-)
 
 
 def mean_recall(recall):

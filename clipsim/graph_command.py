@@ -63,18 +63,22 @@ def run(args):
 
 
 def _print_clusters(record):
-    parts = [options.counted(record["n_pictures"], "picture")]
-    parts += [f"{options.counted(record['n_edges'], 'pair')} alike"]
-    for kind in ("components", "communities"):
-        groups = [group for group in record[kind] if len(group["names"]) > 1]
-        parts.append(f"{len(groups):,} {kind} of two pictures or more")
-    alone = sum(len(group["names"]) == 1 for group in record["components"])
-    print("; ".join([*parts, f"{options.counted(alone, 'picture')} alone"]), end="\n\n")
+    groups = {
+        kind: [group for group in record[kind] if len(group["names"]) > 1]
+        for kind in ("components", "communities")
+    }
+    n_alone = record["n_pictures"] - sum(len(group["names"]) for group in groups["components"])
+    print(
+        f"{options.counted(record['n_pictures'], 'picture')}, "
+        f"{options.counted(record['n_edges'], 'pair')} alike, "
+        f"{options.counted(n_alone, 'picture')} alone; components of two or more: "
+        f"{len(groups['components']):,}, communities: {len(groups['communities']):,}"
+    )
     rows = []
-    for group in record["communities"]:
+    for group in groups["communities"]:
         names, more = group["names"][:NAMED], len(group["names"]) - NAMED
         listed = ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
-        if len(group["names"]) > 1:
-            rows.append((f"{len(group['names']):8,}", group["typical"], listed))
+        rows.append((f"{len(group['names']):8,}", group["typical"], listed))
     if rows:
+        print()
         options.print_table(rows, ("pictures", "typical description", "community"))

@@ -9,6 +9,7 @@ Cluster Analysis*, Applied Statistics 18, 1969). So one pass over the edges serv
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.cluster.hierarchy import cophenet
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
@@ -66,6 +67,27 @@ class Hierarchy:
         """
         return _components(self.n_images, self.pairs[self.scores >= threshold])
 
+    def join_scores(self, pairs):
+        """The highest threshold at which the two images of each pair are in one component.
+
+        That of the weakest edge on the best way from one to the other.
+
+        Parameters
+        ----------
+        pairs : array of int, shape (P, 2)
+
+        Returns
+        -------
+        array of float64, shape (P,)
+
+        Raises
+        ------
+        ValueError
+            As `linkage`.
+        """
+        fallen = cophenet(self.linkage()) if self.n_images > 1 else np.empty(0)
+        return float(self.scores[:1].sum()) - fallen[condensed_index(self.n_images, pairs)]
+
     def linkage(self):
         """The joins in the form of `scipy.cluster.hierarchy`: float64, shape (M - 1, 4).
 
@@ -91,6 +113,13 @@ class Hierarchy:
             sizes[new] = sizes[left] + sizes[right]
             joins[row] = left, right, scores[0] - score, sizes[new]
         return joins
+
+
+def condensed_index(n_images, pairs):
+    """Where pairs are among all pairs i < j in their order: int64, shape (P,)."""
+    low, high = np.sort(np.asarray(pairs, dtype=np.int64).reshape(-1, 2), axis=1).T
+    before = low * n_images - low * (low + 1) // 2  # pairs whose first image is an earlier one
+    return before + high - low - 1
 
 
 def _forest(n_images, pairs, scores):

@@ -13,15 +13,17 @@ from pathlib import Path
 
 import nbformat
 
-from clipsim.errors import BAD_INPUT, plain
+from clipsim.errors import BAD_INPUT, BadInput, plain
 from clipsim.paths import REPOSITORY
 
 PARAMETERS = {"profile": str, "overrides": dict}
 MESSAGE_LINES = 5
+WIDGET = "application/vnd.jupyter.widget-view+json"
+PROGRESS_BAR = re.compile(r"\d\d:\d\d.*/s\]$")  # ends a line of tqdm's
 SHUTDOWN_S = 20.0  # that an interrupted notebook has before it is killed
 
 
-class NotebookError(ValueError):
+class NotebookError(BadInput, ValueError):
     """A notebook that cannot be run as asked; the message is one line."""
 
 
@@ -130,7 +132,7 @@ def code_cells(path):
 
 
 def execute(path, folder, values, on_cell=lambda: None):
-    """Execute a notebook and write `folder`/<its name>, as notebook and as HTML.
+    """Execute a notebook and write `folder`/<its name>.
 
     Parameters
     ----------
@@ -171,7 +173,7 @@ def execute(path, folder, values, on_cell=lambda: None):
                 progress_bar=False,
                 cwd=str(REPOSITORY),
             )
-            _write_html(temporary, target.with_suffix(".html"))
+            _clear_progress_bars(temporary)
             temporary.replace(target)
             failed.unlink(missing_ok=True)
         except Exception as error:
@@ -202,13 +204,23 @@ def _kernel_manager(log):
     return OwnKernelManager
 
 
-def _write_html(notebook, target):
-    from nbconvert import HTMLExporter
+def _clear_progress_bars(path):
+    """Remove tqdm's bars, which say nothing once they stand still, from an executed notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    bars = [id(output) for output in outputs if PROGRESS_BAR.search(_shown_text(output))]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if id(output) not in bars]
+    if len(bars) == sum(WIDGET in output.get("data", {}) for output in outputs):
+        notebook.metadata.pop("widgets", None)
+    nbformat.write(notebook, path)
 
-    html, _ = HTMLExporter().from_filename(str(notebook), {"metadata": {"name": target.stem}})
-    temporary = target.with_name(f".{target.name}")
-    temporary.write_text(html, encoding="utf-8")
-    temporary.replace(target)
+
+def _shown_text(output):
+    """What an output with a widget says where there are no widgets."""
+    data = output.get("data", {})
+    return data.get("text/plain", "") if WIDGET in data else ""
 
 
 def _failure(path, error, started, kept, log):

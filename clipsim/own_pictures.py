@@ -112,7 +112,7 @@ def best_for_text(describer, retrieval, text, k):
     similarities : array of float32, shape (k,)
         Cosines of the vectors of text and picture in the joint space.
     """
-    query = describer.model.project(encoded_texts(describer.model, [text]), "text")
+    query = describer.model.project(encoded_texts(describer.model, [text], progress=False), "text")
     return _best(query, retrieval.image_vectors, k)
 
 

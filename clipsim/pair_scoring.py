@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from clipsim.compared_metrics import METRICS
 from clipsim.config import Profile
-from clipsim.metrics import fsim_matrix, ssim_matrix
 from clipsim.retrieval import CaptionIndex
 from clipsim.scoring import description_sums, score_pairs
 
@@ -193,7 +193,7 @@ def scores_of_models(describers, images, pairs):
 
 
 def pixel_scores(images, pairs, variants=("canonical",)):
-    """SSIM and FSIM of pairs.
+    """The metrics of pixels, SSIM and FSIM, of pairs.
 
     Parameters
     ----------
@@ -204,14 +204,14 @@ def pixel_scores(images, pairs, variants=("canonical",)):
     Returns
     -------
     dict of str to array of float32, shape (P,)
-        By `Metric.key`: "ssim" and "fsim", of the package "ssim_package" and "fsim_package".
+        By `Metric.key`, those of `METRICS` that have a `matrix` and are of these variants.
     """
     ids = pairs.image_ids
     index_pairs, pixels = pairs.positions(ids), images.pixel_batch(ids)
     return {
-        name if variant == "canonical" else f"{name}_{variant}": np.asarray(
-            matrix(pixels, variant=variant, pairs=index_pairs), dtype=np.float32
+        metric.key: np.asarray(
+            metric.matrix(pixels, variant=metric.variant, pairs=index_pairs), dtype=np.float32
         )
-        for variant in variants
-        for name, matrix in (("ssim", ssim_matrix), ("fsim", fsim_matrix))
+        for metric in METRICS
+        if metric.matrix is not None and metric.variant in variants
     }

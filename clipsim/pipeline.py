@@ -12,6 +12,7 @@ import pandas as pd
 
 from clipsim.caption_agreement import caption_agreement
 from clipsim.checkpoints import is_whole
+from clipsim.compared_metrics import METRICS
 from clipsim.data.judgments import expert_ratings
 from clipsim.data.pool import caption_pool
 from clipsim.model.clip import DualEncoder, checkpoint_record
@@ -182,6 +183,8 @@ def load_scores(profile, images, pairs):
     id_a, id_b = scores.pop("id_a"), scores.pop("id_b")
     if not (np.array_equal(id_a, pairs.id_a) and np.array_equal(id_b, pairs.id_b)):
         raise StaleError(f"the scores are of other pairs: run notebook {made_by} again")
+    if scores.keys() != {metric.key for metric in METRICS}:
+        raise StaleError(f"the scores are by other metrics: run notebook {made_by} again")
     return scores
 
 

@@ -50,6 +50,8 @@ def score_distributions(scores, similar):
     columns = min(len(keys), 3) if len(keys) != 4 else 4
     rows = -(-len(keys) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(PAGE_IN, 1.9 * rows), squeeze=False)
+    for unused in axes.flat[len(keys) :]:
+        unused.remove()
     counts = []
     for axis, metric in zip(axes.flat, keys, strict=False):
         values = np.asarray(scores[metric.key])
@@ -94,6 +96,8 @@ def threshold_sweeps(scores, similar, chosen, criterion):
     figure, axes = plt.subplots(
         rows, columns, figsize=(PAGE_IN, 2.0 * rows), sharey=True, squeeze=False
     )
+    for unused in axes.flat[len(keys) :]:
+        unused.remove()
     tables = []
     for axis, metric in zip(axes.flat, keys, strict=False):
         values = np.asarray(scores[metric.key])

@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from clipsim.config import Profile, load_profile
+from clipsim.errors import BadInput
 from clipsim.paths import REPOSITORY, relative
 
 VERSIONED = ("torch", "torchvision", "timm", "transformers", "numpy", "scikit-learn", "pillow")
 
 
-class StaleError(RuntimeError):
+class StaleError(BadInput, RuntimeError):
     """What an earlier notebook should have left is missing or belongs to something else."""
 
 
@@ -62,10 +63,6 @@ class Run:
             What the numbers were computed on (counts, fingerprint).
         results : dict
             The numbers. Floats are rounded to six significant digits.
-
-        Returns
-        -------
-        Path
         """
         import torch  # here, so that commands which only write files start at once
 
@@ -87,7 +84,6 @@ class Run:
             text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
         print(f"results: {relative(path)}")
-        return path
 
 
 def start_run(notebook, profile, overrides=None):

@@ -74,10 +74,21 @@ def add_arguments(parser):
         help="run this notebook alone; may be repeated, or 05,06",
     )
     which.add_argument("--list", action="store_true", help="list the notebooks and stop")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="run below runs/check and compare with the committed results, within tolerances",
+    )
 
 
 def run(args):
-    """Execute the chosen notebooks; 0 when all succeed, 2 for bad input, 1 for a failure."""
+    """Execute the chosen notebooks.
+
+    Returns
+    -------
+    int
+        0 when all succeed; 2 for bad input; 1 for a failure, or a result that `--check` refuses.
+    """
     paths = notebook_paths(NOTEBOOKS)
     if args.list:
         for path in paths:
@@ -88,6 +99,11 @@ def run(args):
     profile, overrides = profile_arguments(args)
     for path in chosen:
         parameters(path)
+    stems = [path.stem for path in chosen]
+    if args.check:
+        from clipsim import check  # here, since it imports much
+
+        overrides = check.prepared(profile, overrides, stems)
     settings = load_profile(profile, **overrides)
     folder = settings.run_dir / "notebooks"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the kernel, too
@@ -102,6 +118,8 @@ def run(args):
         except KeyboardInterrupt:
             _say(f"interrupted in {path.stem}", _continuation(args, chosen[position:]))
             return 130
+    if args.check:
+        return 0 if check.report(settings, stems) else 1
     _show_outcome(settings, folder, began)
     return 0
 
@@ -187,6 +205,7 @@ def _continuation(args, rest):
     words = ["--profile", args.profile]
     for item in args.overrides:
         words += ["-p", item]
+    words += ["--check"] if args.check else []
     numbers = [path.stem[:2] for path in rest]
     words += ["--only", ",".join(numbers)] if args.only else ["--from", numbers[0]]
     return f"continue with: {_command()} {shlex.join(words)}"
@@ -199,6 +218,8 @@ def _from_here(path):
 
 
 def _show_outcome(settings, folder, began):
+    from clipsim.report import write_report  # here, so that --list and bad input answer at once
+
     table = settings.figures_dir / "table_1.md"
     if table.is_file():
         # The notebook that makes the table need not be among those that were run.
@@ -208,3 +229,4 @@ def _show_outcome(settings, folder, began):
     print(f"\nfigures    {_from_here(settings.figures_dir)}")
     print(f"results    {_from_here(settings.results_dir)}")
     print(f"notebooks  {_from_here(folder)}")
+    print(f"report     {_from_here(write_report(settings, folder))}")

@@ -9,7 +9,7 @@ from clipsim.evaluation import METRICS, Metric, decision_statistics
 from clipsim.pipeline import description_scores, models_of_seeds, retrieval_of
 from clipsim.thresholds import held_out_thresholds
 
-OF_THE_MODEL = ("clip_score", "image_cosine")
+OF_THE_MODEL = tuple(metric.key for metric in METRICS if metric.matrix is None)
 
 
 @dataclass(frozen=True)

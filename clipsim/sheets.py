@@ -154,6 +154,22 @@ def draw_comparison(
     )
 
 
+def comparison_caption(numbers, class_size):
+    """What the metrics say of a figure's pair, and how many pairs are of its class.
+
+    Parameters
+    ----------
+    numbers : pandas.DataFrame
+        From `draw_comparison`.
+    class_size : int
+    """
+    if "says" not in numbers:
+        return "No such pair among the test pairs."
+    labels = {metric.key: metric.label for metric in METRICS}
+    said = [f"{labels[row.metric]} {row.score:.2f}, {row.says}" for row in numbers.itertuples()]
+    return f"{'; '.join(said)}. Test pairs of this class: {class_size:,}."
+
+
 def empty_figure(comparison, class_size):
     """In place of a figure whose class has no (further) pair: a sentence that says so."""
     number = comparison.name.removeprefix("figure_")
@@ -161,8 +177,9 @@ def empty_figure(comparison, class_size):
         f"Figure {number} ({comparison.meaning}): the test pairs hold {class_size} of this class, "
         f"and this figure needs {comparison.place + 1}."
     )
-    figure = plt.figure(figsize=(PAGE_IN, 1.0))
-    figure.text(0.02, 0.5, textwrap.fill(text, 90), va="center")
+    figure, axis = plt.subplots(figsize=(PAGE_IN, 1.0))
+    axis.set_axis_off()
+    axis.text(0.02, 0.5, textwrap.fill(text, 90), va="center")
     return figure, pd.DataFrame([{"figure": comparison.name, "class_size": class_size}])
 
 

@@ -8,28 +8,26 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from IPython import get_ipython
+from IPython.display import display
 
+from clipsim import notebook_output
+from clipsim.compared_metrics import METRICS
 from clipsim.paths import relative
 from clipsim.results import atomic_path
 
 COLUMN_IN = 3.4
 PAGE_IN = 7.0
 SIMILAR, OTHER = "#029e73", "#999999"
-IDENTITY = {
-    "clip_score": {"color": "#0173b2", "linestyle": "-", "marker": "o"},
-    "ssim": {"color": "#de8f05", "linestyle": "--", "marker": "s"},
-    "fsim": {"color": "#4d4d4d", "linestyle": ":", "marker": "^"},
-    "image_cosine": {"color": "#56b4e9", "linestyle": "-.", "marker": "D"},
-    # The other variant of a metric keeps its colour and marker; the marker is hollow.
-    "ssim_package": {"color": "#de8f05", "linestyle": (0, (1, 1)), "marker": "s"},
-    "fsim_package": {"color": "#4d4d4d", "linestyle": (0, (5, 1)), "marker": "^"},
-}
-HOLLOW = ("ssim_package", "fsim_package")
+IDENTITY = {metric.key: metric.look for metric in METRICS}
+HOLLOW = tuple(metric.key for metric in METRICS if metric.variant == "package")
 
 
 def use_style():
-    """Make the study's look that of every figure drawn from here on."""
+    """Make the study's look that of every figure from here on, and of a notebook's tables."""
     plt.style.use(Path(__file__).with_name("clipsim.mplstyle"))
+    if (shell := get_ipython()) is not None:
+        notebook_output.set_up(shell)
 
 
 def marker_style(key):
@@ -40,7 +38,9 @@ def marker_style(key):
 
 
 def save_figure(figure, profile, name, numbers):
-    """Save a figure as PNG (300 dpi) and PDF, and its numbers as CSV beside it.
+    """Save a figure as PNG (300 dpi) and PDF, its numbers as CSV beside it; in a notebook show it.
+
+    What the cell displays next, such as the caption, stands below the figure.
 
     Parameters
     ----------
@@ -59,6 +59,14 @@ def save_figure(figure, profile, name, numbers):
             figure.savefig(temporary, metadata=metadata)
     save_table(numbers, folder / f"{name}.csv")
     print(f"figure: {relative(folder / name)}.png, .pdf, .csv")
+    show_figure(figure)
+
+
+def show_figure(figure):
+    """Show a figure in a notebook, where it was asked for, and close it."""
+    if get_ipython() is not None:
+        display(figure)
+    plt.close(figure)
 
 
 def save_table(table, path):

@@ -86,6 +86,14 @@ def claim_verdicts(findings):
     return pd.DataFrame(rows)
 
 
+def verdict_words(row):
+    """The verdict of a row of `claim_verdicts`, with counts where its experiments disagree."""
+    counts = [f"{row[name]} {name}" for name in LOOK if row[name]]
+    if len(counts) > 1:
+        return f"{UNDECIDED} ({', '.join(counts)})"
+    return row["verdict"] if row["experiments"] else "not tested"
+
+
 def claims_markdown(claims_by_data):
     """The verdicts on every claim, the data side by side, as Markdown.
 
@@ -98,12 +106,8 @@ def claims_markdown(claims_by_data):
     lines = [head, ["---"] * len(head)]
     for rows in zip(*claims_by_data.values(), strict=True):
         cells = [rows[0]["text"], rows[0]["section"]]
-        for row in rows:
-            counts = [f"{row[name]} {name}" for name in LOOK if row[name]]
-            mixed = len(counts) > 1
-            tested = row["verdict"] if row["experiments"] else "not tested"
-            cells.append(f"undecided ({', '.join(counts)})" if mixed else f"**{tested}**")
-        lines.append(cells)
+        words = [verdict_words(row) for row in rows]
+        lines.append(cells + [said if "(" in said else f"**{said}**" for said in words])
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
@@ -125,7 +129,8 @@ def write_verdicts(findings, profile):
             low, high = row["ci95"]
             interval = f"{row['estimate']:.3f}"
             interval += f" [{low:.3f}, {high:.3f}]" if np.isfinite([low, high]).all() else " [–]"
-        counts = [f"{row[name]:,.0f}" if tested else "–" for name in ("n_pairs", "n_seeds")]
+        counts = [row.get(name, np.nan) for name in ("n_pairs", "n_seeds")]
+        counts = ["–" if pd.isna(count) else f"{count:,.0f}" for count in counts]
         named = row["text"] if row["text"] != shown else "″"
         shown = row["text"]
         cells = [named, row["section"], row["experiment"], interval, *counts, row["verdict"]]
@@ -162,7 +167,7 @@ def verdict_chart(findings):
         axis.plot([], [], marker, color=colour, label=name)
     # From the bottom up: a claim's name stands beside the first of its findings.
     named = tested.claim.where(tested.claim != tested.claim.shift(-1), "")
-    axis.set_yticks(range(len(tested)), named, fontsize=7)
+    axis.set_yticks(range(len(tested)), named.str.replace("_", " "), fontsize=7)
     axis.set(xlim=(left, right), ylim=(-0.6, len(tested) - 0.4))
     axis.set_xlabel("estimate with its 95 % interval; shaded: where the claim holds")
     figure.legend(loc="outside lower center", ncols=3)

@@ -4,7 +4,16 @@ import zlib
 
 import numpy as np
 
+from clipsim import load_profile
+from clipsim.data import load, load_pairs
 from clipsim.data.scenes import concept_table
+
+
+def scenes(n_train_scenes):
+    """A profile with so many training scenes, its images, and 80 pairs each to choose and test."""
+    profile = load_profile("smoke", n_train_scenes=n_train_scenes, n_pairs=80, n_bootstrap=100)
+    images = load(profile)
+    return profile, images, load_pairs(profile, images)
 
 
 class PlantedModel:

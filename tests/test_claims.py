@@ -38,3 +38,9 @@ def test_a_finding_is_json_and_names_a_known_claim():
     assert CLAIMS[found["claim"]].section == "sec. 3"
     with pytest.raises(KeyError):
         finding("unknown", "", 0, (0, 0), n_pairs=1, n_seeds=1, interval="")
+
+
+def test_a_finding_need_not_be_of_pairs():
+    more = {"n_pairs": None, "n_seeds": 1, "interval": "rounds resampled"}
+    found = finding("retrieval_is_the_cost", "share of time saved", 0.5, (0.4, 0.6), **more)
+    assert json.loads(json.dumps(found, allow_nan=False))["n_pairs"] is None

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from planted import PlantedModel
+from planted import PlantedModel, scenes
 from sklearn.metrics import roc_auc_score
 
-from clipsim import load_profile
 from clipsim.claims import verdict
-from clipsim.data import load, load_pairs
 from clipsim.data.pool import caption_pool
 from clipsim.gain import NO_GAIN, gain_row, gain_rows
 from clipsim.generalisation import novelty_groups
@@ -16,9 +14,7 @@ from clipsim.pair_scoring import Describer
 
 @pytest.fixture(scope="module")
 def study():
-    profile = load_profile("smoke", n_train_scenes=500, n_pairs=80, n_bootstrap=100)
-    images = load(profile)
-    return profile, images, load_pairs(profile, images)
+    return scenes(n_train_scenes=500)
 
 
 def test_gain_is_over_the_better_of_the_two(study):

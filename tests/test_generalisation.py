@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from planted import PlantedModel
+from planted import PlantedModel, scenes
 from sklearn.metrics import roc_auc_score
 
-from clipsim import load_profile
-from clipsim.data import load, load_pairs
 from clipsim.data.pool import caption_pool
 from clipsim.generalisation import (
     cross_domain,
@@ -21,9 +19,7 @@ from clipsim.generalisation import (
 
 @pytest.fixture(scope="module")
 def study():
-    profile = load_profile("smoke", n_train_scenes=600, n_pairs=80, n_bootstrap=100)
-    images = load(profile)
-    return profile, images, load_pairs(profile, images)
+    return scenes(n_train_scenes=600)
 
 
 def test_groups_are_those_of_the_scenes(study):

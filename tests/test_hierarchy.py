@@ -66,6 +66,17 @@ def test_joins_where_scipys_single_linkage_does():
         assert partition(ours) == partition(fcluster(expected, height + shift + 1e-9, "distance"))
 
 
+def test_a_pair_is_together_from_its_join_score_downwards():
+    pairs, scores = all_pairs(25, seed=9)
+    hierarchy = Hierarchy.of(25, [(pairs, scores)])
+    joins = hierarchy.join_scores(pairs[:, ::-1])
+    for threshold in thresholds(scores):
+        labels = hierarchy.labels(threshold)
+        together = labels[pairs[:, 0]] == labels[pairs[:, 1]]
+        np.testing.assert_array_equal(joins >= threshold, together)
+    assert Hierarchy.of(1, []).join_scores([]).shape == (0,)
+
+
 def test_blocks_of_a_stream_make_no_difference():
     pairs, scores = all_pairs(30, seed=7)
     whole = Hierarchy.of(30, [(pairs, scores)])

@@ -2,9 +2,12 @@
 
 import json
 
+import nbformat
 import pytest
+from page_elements import broken_links, elements, loaded
 
-from clipsim.paths import NOTEBOOKS
+from clipsim.notebooks import WIDGET
+from clipsim.paths import NOTEBOOKS, REPOSITORY
 
 STEMS = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
 METRICS = {"ssim", "fsim", "clip_score", "image_cosine"}
@@ -40,9 +43,54 @@ def results(run):
 
 def test_every_notebook_leaves_its_executed_copy(run):
     profile, _ = run
+    copies = {path.name for path in (profile.run_dir / "notebooks").iterdir()}
+    assert copies == {f"{stem}.ipynb" for stem in STEMS}
+
+
+def outputs(profile):
+    """Every output of the executed copies: notebook, cell, outputs of that cell, position."""
     for stem in STEMS:
-        assert (profile.run_dir / "notebooks" / f"{stem}.ipynb").is_file()
-        assert (profile.run_dir / "notebooks" / f"{stem}.html").is_file()
+        copy = nbformat.read(profile.run_dir / "notebooks" / f"{stem}.ipynb", as_version=4)
+        for cell in copy.cells:
+            for position, output in enumerate(cell.get("outputs", [])):
+                yield f"{stem}, {cell.id}", cell.outputs[position:], output
+
+
+def test_executed_copies_hold_nothing_that_a_reader_cannot_use(run):
+    profile, _ = run
+    for where, _, output in outputs(profile):
+        assert output.get("name") != "stderr", f"{where}: {output.text}"
+        assert "%|" not in str(output.get("data", {}).get("text/plain")), where
+        assert WIDGET in output.get("data", {}) or str(REPOSITORY) not in str(output), where
+
+
+def test_every_figure_stands_above_its_caption(run):
+    profile, _ = run
+    for where, following, output in outputs(profile):
+        if "image/png" in output.get("data", {}):
+            captions = [o.data.get("text/markdown", "") for o in following[1:2] if "data" in o]
+            assert captions, where
+            assert captions[0].startswith("*"), where
+
+
+def test_the_report_has_every_notebook_and_loads_nothing(run):
+    profile, printed = run
+    pages = sorted((profile.run_dir / "report").iterdir())
+    assert [page.stem for page in pages] == [*STEMS, "index"]
+    assert f"report     {profile.run_dir / 'report' / 'index.html'}" in printed
+    assert sum(page.stat().st_size for page in pages) < 10e6
+    for page in pages:
+        assert loaded(page) == [], page.name
+        assert broken_links(page) == [], page.name
+        assert "$" not in page.read_text(encoding="utf-8").partition("<body>")[2], page.name
+
+
+def test_every_picture_of_the_report_has_words_of_its_own(run):
+    profile, _ = run
+    for page in (profile.run_dir / "report").iterdir():
+        words = [image.get("alt", "") for image in elements(page, "img")]
+        assert all(len(text) > 10 and "Figure size" not in text for text in words), page.name
+        assert len(set(words)) == len(words), page.name
 
 
 def test_writes_below_runs_and_not_over_what_is_committed(run):

@@ -5,28 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from reference import eq_4
+from scored_scenes import scored_scenes
 
-import clipsim
-from clipsim import config, pipeline
-from clipsim.data import load, load_pairs
+from clipsim import pipeline
 from clipsim.model.trainer import Trainer
 from clipsim.results import StaleError
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A trained, retrieved and scored smoke run in a folder of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("runs")
-        patch.setattr(config, "RUNS", folder)
-        patch.setattr("clipsim.model.features.CACHE", folder / "cache")
-        profile = clipsim.load_profile("smoke", n_pairs=8, epochs=1)
-        images = load(profile)
-        pairs = load_pairs(profile, images)
-        model = pipeline.train_or_load(profile, images)
-        retrieval = pipeline.retrieve(profile, model, images)
-        scores = pipeline.score_all_metrics(profile, images, pairs, retrieval)
-        yield profile, images, pairs, model, retrieval, scores
+    yield from scored_scenes(tmp_path_factory.mktemp("runs"), n_pairs=8)
 
 
 def test_clip_scores_are_eq_4_of_the_retrieved_descriptions(study):

@@ -4,10 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from planted import PlantedModel
+from planted import PlantedModel, scenes
 
-from clipsim import load_profile
-from clipsim.data import CaptionedImages, DataError, LabelledPairs, load, load_pairs
+from clipsim.data import CaptionedImages, DataError, LabelledPairs
 from clipsim.data.pool import caption_pool
 from clipsim.pair_scoring import Describer
 from clipsim.pool_study import (
@@ -22,9 +21,8 @@ from clipsim.scoring import caption_score
 
 @pytest.fixture(scope="module")
 def study():
-    profile = load_profile("smoke", n_train_scenes=400, n_pairs=80, n_bootstrap=100)
-    images = load(profile)
-    pairs, pool = load_pairs(profile, images), caption_pool(profile, images)
+    profile, images, pairs = scenes(n_train_scenes=400)
+    pool = caption_pool(profile, images)
     return profile, images, pool, PoolStudy.of(profile, images, pairs, pool)
 
 

@@ -5,6 +5,7 @@ import re
 
 from clipsim.notebooks import notebook_paths, outline
 from clipsim.paths import NOTEBOOKS, REPOSITORY
+from clipsim.reproduction import conditions, expected_numbers
 from clipsim.tables import paper_and_run, seed_sentence, table_1_markdown
 from clipsim.verdicts import claims_markdown
 
@@ -45,8 +46,15 @@ def test_the_verdicts_are_the_committed_ones():
     assert expected in README, f"README needs:\n{expected}"
 
 
+def test_what_reproducing_takes_and_gives_is_the_committed():
+    paths = (REPOSITORY / "results" / "demo").glob("*.json")
+    records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+    for expected in (conditions(records), expected_numbers(records)):
+        assert expected in README, f"README needs:\n{expected}"
+
+
 def test_pictures_and_links_exist():
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
+    for target in re.findall(r"\]\((?!http|#)([^)]+)\)", README):
         assert (REPOSITORY / target).is_file(), target
 
 

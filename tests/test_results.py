@@ -26,9 +26,8 @@ def in_tmp(tmp_path, monkeypatch):
 
 def test_results_carry_their_provenance(in_tmp):
     run = start_run("05_threshold_sweeps", "smoke")
-    path = run.write_results(data={"n": 3}, results={"value": np.float32(1 / 3), "none": np.nan})
-    record = json.loads(path.read_text())
-    assert path.name == "05_threshold_sweeps.json"
+    run.write_results(data={"n": 3}, results={"value": np.float32(1 / 3), "none": np.nan})
+    record = json.loads((in_tmp / "05_threshold_sweeps.json").read_text())
     for key in ("profile", "seed", "git_commit", "versions", "device", "runtime_s", "data"):
         assert key in record
     assert record["results"] == {"value": 0.333333, "none": None}

@@ -1,46 +1,21 @@
 """`clipsim run` on throwaway notebooks: order, failures, options, exit statuses."""
 
-import json
 import os
 import re
-import signal
-import subprocess
 import sys
 import time
 
 import nbformat
 import pytest
+import throwaway_notebooks
+from throwaway_notebooks import PARAMETERS_CELL, write_notebook
 
 from clipsim import ProfileError, config, load_profile, notebooks, runner
 from clipsim.__main__ import main
 from clipsim.config import read_overrides
 from clipsim.errors import BAD_INPUT, is_bad_input, one_line
 
-PARAMETERS_CELL = 'profile = "smoke"\noverrides = {}'
-
-
-def write_notebook(path, *sources, parameters=PARAMETERS_CELL, first="# Title\n\nWhat is it?"):
-    """A notebook with a markdown cell, a parameters cell, and code cells."""
-    v4 = nbformat.v4
-    tagged = v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
-    cells = [v4.new_markdown_cell(first), tagged, *map(v4.new_code_cell, sources)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
-
-
-@pytest.fixture
-def study(tmp_path, monkeypatch):
-    """A folder with three notebooks and a profile; runs go below it; it is the caller's."""
-    (tmp_path / "notebooks").mkdir()
-    for stem in ("00_first", "03_second", "05_third"):
-        write_notebook(tmp_path / "notebooks" / f"{stem}.ipynb", "1 + 1")
-    (tmp_path / "mine.yaml").write_text("dataset: openmoji\npairs: scenes\n")
-    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(config, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    monkeypatch.delenv(runner.SHELL_COMMAND, raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+study = pytest.fixture(throwaway_notebooks.study)
 
 
 @pytest.fixture
@@ -83,7 +58,7 @@ class TestOverrides:
     def test_floats_take_integers(self, study):
         assert load_profile("mine.yaml", **read_overrides(["learning_rate=1"])).learning_rate == 1
 
-    @pytest.mark.parametrize("key", ["data_root", "pool_file"])
+    @pytest.mark.parametrize("key", ["data_root", "pool_file", "output_root"])
     def test_paths_start_at_the_callers_folder(self, key, tmp_path):
         assert read_overrides([f"{key}=../my data: #1"], tmp_path / "here") == {
             key: str(tmp_path / "my data: #1")
@@ -197,7 +172,9 @@ class TestBadInput:
 
     def test_every_error_of_the_package_is_listed_by_its_name(self):
         sources = "".join(path.read_text() for path in config.REPOSITORY.glob("clipsim/**/*.py"))
-        assert set(re.findall(r"^class (\w+Error)\(", sources, re.MULTILINE)) == BAD_INPUT
+        for bases in ("", "BadInput, "):
+            found = re.findall(rf"^class (\w+Error)\({bases}", sources, re.MULTILINE)
+            assert set(found) == BAD_INPUT
 
     def test_one_line(self):
         assert one_line("\x1b[31mred\x1b[0m\n  and more") == "red and more"
@@ -248,6 +225,7 @@ class TestOutcome:
         assert f"Table 1 ({figures.relative_to(study)}" in out
         assert "| metric |" in out
         assert f"figures    {figures.relative_to(study)}" in out
+        assert re.search(r"^report     runs/mine\S*/report/index.html$", out, re.MULTILINE)
         assert err == ""
 
     def test_says_when_the_table_is_an_earlier_one(self, study, executed, capsys):
@@ -307,97 +285,3 @@ class TestOutcome:
         assert out.startswith("[1/1] 00_first … ")
         assert "cell 1/4" in err
         assert err.endswith("\r\x1b[K")
-
-
-@pytest.mark.kernel
-class TestExecution:
-    def execute(self, study, path, **overrides):
-        values = {"profile": "mine", "overrides": overrides}
-        notebooks.execute(path, study / "out", values)
-
-    def test_executes_here_with_its_parameters(self, study, monkeypatch):
-        # A kernel of the same name that the user registered must not be the one that runs.
-        registered = study / "share" / "kernels" / "python3"
-        registered.mkdir(parents=True)
-        (registered / "kernel.json").write_text(
-            json.dumps({"argv": ["false"], "display_name": "x", "language": "python"})
-        )
-        monkeypatch.setenv("JUPYTER_PATH", str(study / "share"))
-        monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
-        path = study / "notebooks" / "00_first.ipynb"
-        write_notebook(
-            path,
-            "import json, os, sys\n"
-            "print(json.dumps([sys.executable, os.getcwd(), profile, overrides]))",
-        )
-        self.execute(study, path, merge=False, data_root=None, learning_rate=1e-5)
-        copy = nbformat.read(study / "out" / "00_first.ipynb", as_version=4)
-        printed = json.loads(copy.cells[-1].outputs[0].text)
-        overrides = {"merge": False, "data_root": None, "learning_rate": 1e-5}
-        assert printed == [sys.executable, str(notebooks.REPOSITORY), "mine", overrides]
-        assert "<html" in (study / "out" / "00_first.html").read_text()
-        assert len(list((study / "out").iterdir())) == 2
-
-    def test_a_failure_keeps_the_last_good_copy(self, study):
-        path = study / "notebooks" / "00_first.ipynb"
-        (study / "out").mkdir()
-        (study / "out" / "00_first.ipynb").write_text("good")
-        write_notebook(path, "x = {}", "a = 1\nx[a]")
-        with pytest.raises(notebooks.NotebookFailure) as caught:
-            self.execute(study, path)
-        failed = study / "out" / "00_first.failed.ipynb"
-        assert str(caught.value) == "00_first failed in cell 4, at: x[a]\nKeyError: 1"
-        assert not caught.value.is_bad_input
-        assert caught.value.kept == failed
-        assert (study / "out" / "00_first.ipynb").read_text() == "good"
-        assert sorted(p.name for p in (study / "out").iterdir()) == [
-            *("00_first.failed.ipynb", "00_first.ipynb")
-        ]
-        write_notebook(path, "x = {}")
-        self.execute(study, path)
-        assert not failed.exists()
-
-    def test_bad_input_and_a_dead_kernel_are_told_apart(self, study):
-        path = study / "notebooks" / "00_first.ipynb"
-        write_notebook(path, 'class DataError(ValueError): ...\nraise DataError("no\\ncaptions")')
-        with pytest.raises(notebooks.NotebookFailure) as caught:
-            self.execute(study, path)
-        assert caught.value.is_bad_input
-        assert one_line(caught.value.message) == "no captions"
-        write_notebook(path, "import os, sys\nos.write(2, b'last words\\n')\nos._exit(1)")
-        with pytest.raises(notebooks.NotebookFailure, match="00_first failed in cell 3") as caught:
-            self.execute(study, path)
-        assert caught.value.error == "DeadKernelError"
-        assert not caught.value.is_bad_input
-
-    def test_interruption_leaves_nothing_behind(self, study):
-        started = study / "started"
-        write_notebook(
-            study / "notebooks" / "03_second.ipynb",
-            "import os, pathlib, time\n"
-            f"pathlib.Path({str(started)!r}).write_text(str(os.getpid()))\n"
-            "time.sleep(60)",
-        )
-        code = (
-            "import sys; from pathlib import Path; from clipsim import config, runner;"
-            "runner.NOTEBOOKS, config.RUNS = Path('notebooks').resolve(), Path('runs').resolve();"
-            "from clipsim.__main__ import main;"
-            "sys.exit(main(['run', '--profile', 'mine.yaml', '--from', '03']))"
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True,
-            # What a shell starts in the background ignores Ctrl-C, and so would this.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while not (started.is_file() and started.read_text()):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-        assert process.returncode == 130, err
-        assert err.splitlines()[0] == "interrupted in 03_second"
-        assert len(err.splitlines()) == 2
-        assert not list(study.glob("runs/*/notebooks/*"))
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(started.read_text()), 0)

@@ -9,11 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import norm
+from scored_scenes import scored_scenes
 from test_evaluation import labelled_pairs
 
-import clipsim
-from clipsim import config, pipeline, statistics
-from clipsim.data import load, load_pairs
+from clipsim import statistics
 from clipsim.evaluation import METRICS, evaluations
 from clipsim.thresholds import best_threshold, held_out_thresholds
 
@@ -27,16 +26,10 @@ KEYS = [metric.key for metric in METRICS]
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """A profile, pairs of scenes, and every metric's scores of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("runs")
-        patch.setattr(config, "RUNS", folder)
-        patch.setattr("clipsim.model.features.CACHE", folder / "cache")
-        profile = clipsim.load_profile("smoke", n_pairs=24, epochs=1)
-        images = load(profile)
-        pairs = load_pairs(profile, images)
-        model = pipeline.train_or_load(profile, images)
-        retrieval = pipeline.retrieve(profile, model, images)
-        yield profile, pairs, pipeline.score_all_metrics(profile, images, pairs, retrieval)
+    for profile, _, pairs, *_, scores in scored_scenes(
+        tmp_path_factory.mktemp("runs"), n_pairs=24
+    ):
+        yield profile, pairs, scores
 
 
 def shuffled(pairs, rng):

@@ -91,6 +91,15 @@ def test_an_estimate_without_an_interval_is_shown_and_undecided(study):
     assert "| 0.400 [–] | 6 | 2 | undecided |" in verdicts.write_verdicts(findings, study)
 
 
+def test_a_finding_of_no_pairs_has_a_dash_for_them(study):
+    more = {"n_pairs": None, "n_seeds": 1, "interval": "rounds resampled"}
+    write(study, STEMS[1], {"findings": [finding("n_too_low", "saved", 0.5, (0.4, 0.6), **more)]})
+    findings = verdicts.gathered_findings(study, "these")
+    text = verdicts.write_verdicts(findings, study)
+    assert "| saved | 0.500 [0.400, 0.600] | – | 1 | supported |" in text
+    assert "| over SSIM | 0.200 [0.100, 0.300] | 40 | 2 | supported |" in text
+
+
 @pytest.mark.parametrize(
     ("spoiled", "says"),
     [

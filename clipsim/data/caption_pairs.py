@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from clipsim.data.captioned import DataError, LabelledPairs
 
+AGREE, DISAGREE = "captions agree", "captions disagree"
 TOP = 0.003
 BOTTOM = 0.10
 WIDEST = 0.25
@@ -71,7 +72,7 @@ def caption_pairs(images, profile):
         id_b=np.array(columns["id_b"]),
         similar=similar,
         graded=np.array(columns["graded"], dtype=np.float32).clip(0, 1),
-        kind=np.where(similar == 1, "captions agree", "captions disagree"),
+        kind=np.where(similar == 1, AGREE, DISAGREE),
         split=np.array(columns["split"]),
         source=np.full(len(similar), ""),
         details=details,

@@ -10,11 +10,12 @@ import numpy as np
 from PIL import Image
 
 from clipsim.data.images import preprocessed
+from clipsim.errors import BadInput
 
 SPLITS = ("train", "val", "test")
 
 
-class DataError(ValueError):
+class DataError(BadInput, ValueError):
     """Data that cannot be used; the message is one line: what, where, what to do."""
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from clipsim.errors import BadInput
+
 RESIZED = 256
 CROPPED = 224
 MAX_PIXELS = 100_000_000
@@ -20,7 +22,7 @@ MAX_PIXELS = 100_000_000
 DAMAGED = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, struct.error)
 
 
-class BadImageError(ValueError):
+class BadImageError(BadInput, ValueError):
     """A picture that cannot be read; the message names the file and says why."""
 
 

@@ -108,7 +108,7 @@ def _fill(rows, images, maps, dtype, progress):
     try:
         with (
             ThreadPoolExecutor(threads if step == 1 else 1) as pool,
-            tqdm(total=len(images), desc="maps", unit="image", disable=not progress) as bar,
+            _bar("maps", "image", len(images), progress) as bar,
         ):
             for start, block in zip(starts, pool.map(maps_from, starts), strict=True):
                 rows.write(start, block)
@@ -120,7 +120,7 @@ def _fill(rows, images, maps, dtype, progress):
 def _pair_scores(rows, index, combine, progress):
     """`combine` for each pair of `index`, tile by tile, in the order of `index`."""
     scores = np.empty(len(index), dtype=dtype_name(rows))
-    with tqdm(total=len(index), desc="pairs", unit="pair", disable=not progress) as bar:
+    with _bar("pairs", "pair", len(index), progress) as bar:
         for members, left, right, local in rows.tiles(index):
             chunks = _runs(local, rows.at_once) if _on_cpu(rows) else _blocks(local, ON_DEVICE)
             for chunk, first, second in chunks:
@@ -128,6 +128,10 @@ def _pair_scores(rows, index, combine, progress):
                 scores[members[chunk]] = score.cpu().numpy()
                 bar.update(len(score))
     return scores
+
+
+def _bar(what, unit, total, progress):
+    return tqdm(total=total, desc=what, unit=unit, leave=False, disable=not progress)
 
 
 def _runs(local, longest):

@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from clipsim.config import Profile
+from clipsim.errors import BadInput
 from clipsim.model.encoders import image_backbone, text_backbone
 from clipsim.model.features import image_features, text_features
 from clipsim.results import atomic_path
@@ -35,7 +36,7 @@ ARCHITECTURE = (
 MAX_LOGIT_SCALE = math.log(100)
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(BadInput, RuntimeError):
     """A checkpoint that cannot be read, or belongs to another profile."""
 
 

@@ -15,12 +15,14 @@ import torchvision
 import transformers
 from torch import nn
 
+from clipsim.errors import BadInput
+
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 EFFICIENTNET_FILE = "efficientnet-lite0-57934424.pth"
 
 
-class MissingWeightsError(RuntimeError):
+class MissingWeightsError(BadInput, RuntimeError):
     """Pretrained weights that cannot be fetched; says which file and where to put it."""
 
 

@@ -7,10 +7,12 @@ from accelerate import Accelerator
 from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs
 from timm.layers import convert_sync_batchnorm
 
+from clipsim.errors import BadInput
+
 LONGEST_WAIT = timedelta(hours=12)  # processes wait while one computes features
 
 
-class TrainingError(RuntimeError):
+class TrainingError(BadInput, RuntimeError):
     """Training that cannot start or go on; says where it stopped."""
 
 

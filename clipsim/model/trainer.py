@@ -115,15 +115,19 @@ class Trainer:
             )
         if not self.history:
             self.history.append(self._record(0, None, None, None, None))
-        epochs = range(self.epoch, self.profile.epochs + 1)
-        for _ in tqdm(epochs, desc="epochs", disable=not self.is_main):
-            self._run_epoch(stop)
+        bar = tqdm(
+            total=self.n_steps, initial=self.step, desc="training", unit="step", leave=False,
+            disable=not self.is_main,
+        )  # fmt: skip
+        with bar:
+            while self.epoch <= self.profile.epochs:
+                self._run_epoch(stop, bar)
         if self.is_main:
             complete = checkpoint_record(self.folder) | {"history": self.history}
             write_record(self.folder, complete)
             clear_states(self.folder)
 
-    def _run_epoch(self, stop):
+    def _run_epoch(self, stop, bar):
         steps = self.examples_of_epoch(self.epoch)
         done = self.step - (self.epoch - 1) * self.steps_per_epoch
         own = steps[done:, :, self.accelerator.process_index]
@@ -131,19 +135,15 @@ class Trainer:
         profile, device = self.profile, self.accelerator.device
         loader = iter(batch_loader(self.dataset, batches, profile.workers, device))
         self.model.train()
-        bar = tqdm(
-            total=len(steps), initial=done, desc="steps", leave=False, disable=not self.is_main
-        )
-        with bar:
-            for examples in steps[done:]:
-                started = time.perf_counter()
-                asked_to_stop = self.take_step(loader, examples, stop)
-                self.sums["seconds"] += time.perf_counter() - started
-                bar.update()
-                if asked_to_stop:
-                    self._stop()
-                if profile.save_every and self.step % profile.save_every == 0:
-                    self.save()
+        for examples in steps[done:]:
+            started = time.perf_counter()
+            asked_to_stop = self.take_step(loader, examples, stop)
+            self.sums["seconds"] += time.perf_counter() - started
+            bar.update()
+            if asked_to_stop:
+                self._stop()
+            if profile.save_every and self.step % profile.save_every == 0:
+                self.save()
         self.model.eval()
         self._finish_epoch()
 

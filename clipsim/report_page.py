@@ -1,0 +1,188 @@
+"""An executed notebook as HTML that needs nothing beside itself: no network, no script.
+
+Formulas become MathML, which browsers draw themselves; figures become WebP inside the page;
+code is folded away; what names another notebook of the report is a link to it.
+"""
+
+import base64
+import io
+import re
+from dataclasses import dataclass
+from html import escape
+
+from latex2mathml.converter import convert
+from nbconvert.filters import Highlight2HTML, ansi2html
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from PIL import Image
+
+from clipsim.notebooks import WIDGET
+
+CHART_COLOURS = 8192  # at most, smoothed edges included
+QUALITY = 80  # of other pictures, out of 100
+STATE = "application/vnd.jupyter.widget-state+json"
+INTERVAL = re.compile(r" \[([^\s,\]]+), (?=[^\s,\]]+\])")  # stays on one line
+WIDE = '<div class="wide" role="group" aria-label="Table" tabindex="0">{}</div>\n'
+MENTION = re.compile(r"\b(?:\d\d_\w+|[Nn]otebook \d\d)\b")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a notebook: PNG bytes, size in CSS pixels, and what is said of it (HTML)."""
+
+    png: bytes
+    width: int
+    height: int
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as HTML: its prose, or its code and outputs."""
+
+    prose: str = ""
+    code: str = ""
+    outputs: tuple = ()
+
+
+def page_cells(notebook, stems):
+    """The cells of an executed notebook, in order.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    stems : collection of str
+        The notebooks that the report holds.
+
+    Returns
+    -------
+    list of Cell
+        An output is HTML (str) or a `Figure`, whose caption is the emphasised Markdown that
+        follows it.
+    """
+    markdown = MarkdownWithMath(renderer=_Renderer(stems)).render
+    highlighted = Highlight2HTML(pygments_lexer="python")
+    widgets = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cells.append(Cell(prose=markdown(cell.source)))
+        elif cell.cell_type == "code" and cell.source.strip():
+            outputs = [seen for output in cell.outputs for seen in _unfolded(output, widgets)]
+            shown = tuple(_shown_outputs(outputs, markdown, stems))
+            code = highlighted(cell.source)
+            if cells and cells[-1].code and not cells[-1].outputs:
+                code = cells.pop().code + code  # one fold for cells that show nothing between
+            cells.append(Cell(code=code, outputs=shown))
+    return cells
+
+
+def data_uri(figure, width=None):
+    """A figure as WebP in a `data:` URI.
+
+    Parameters
+    ----------
+    figure : Figure
+    width : int, optional
+        Pixels that it is reduced to.
+    """
+    with Image.open(io.BytesIO(figure.png)) as opened:
+        image = opened.convert("RGB")
+    # A chart is small without loss, and its words stay sharp; a sheet of pictures is not.
+    is_chart = image.getcolors(CHART_COLOURS) is not None
+    if width is not None and width < image.width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, "WEBP", lossless=is_chart, quality=QUALITY)
+    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _unfolded(output, widgets):
+    """An output; of a widget, what its parts showed when the notebook ended."""
+    model_id = output.get("data", {}).get(WIDGET, {}).get("model_id")
+    if model_id is None:
+        yield output
+        return
+    state = widgets.get(model_id, {}).get("state", {})
+    yield from state.get("outputs", ())
+    for child in state.get("children", ()):
+        part = {"data": {WIDGET: {"model_id": child.removeprefix("IPY_MODEL_")}}}
+        yield from _unfolded(part, widgets)
+
+
+def _shown_outputs(outputs, markdown, stems):
+    """Figures with their captions, and everything else as HTML."""
+    waiting = list(outputs)
+    while waiting:
+        output = waiting.pop(0)
+        data = output.get("data", {})
+        if "image/png" in data:
+            is_captioned = waiting and _is_caption(waiting[0])
+            caption = markdown(waiting.pop(0)["data"]["text/markdown"]) if is_captioned else ""
+            known = output["metadata"].get("image/png", {})
+            png = base64.b64decode(data["image/png"])
+            size = [known.get(side, 0) for side in ("width", "height")]
+            yield Figure(png, *size, known.get("alt", ""), caption)
+        elif "text/html" in data:
+            yield WIDE.format(_linked_cells(data["text/html"], stems))
+        elif "text/markdown" in data:
+            yield INTERVAL.sub("\u00a0[\\1,\u00a0", markdown(data["text/markdown"]))
+        elif text := output.get("text") or data.get("text/plain"):
+            yield f"<pre>{ansi2html(text.rstrip())}</pre>"
+
+
+def _is_caption(output):
+    text = output.get("data", {}).get("text/markdown", "")
+    return text.startswith("*") and not text.startswith(("**", "* "))
+
+
+def _linked_cells(html, stems):
+    """A table with links in the cells that hold the name of a notebook and nothing else."""
+    return re.sub(r"(?<=>)\d\d_\w+(?=</td>)", lambda name: _linked(name[0], stems), html)
+
+
+def _linked(text, stems):
+    """Text (HTML) in which the notebooks of the report are links."""
+
+    pages = {stem[:2]: stem for stem in stems} | {stem: stem for stem in stems}
+
+    def link(mention):
+        page = pages.get(mention[0].split()[-1])
+        return f'<a href="{page}.html">{mention[0]}</a>' if page else mention[0]
+
+    return MENTION.sub(link, text)
+
+
+class _Renderer(IPythonRenderer):
+    """Markdown as HTML, with formulas in MathML and links within the report."""
+
+    def __init__(self, stems):
+        super().__init__(escape=False, exclude_anchor_links=True)
+        self.stems = stems
+
+    def heading(self, text, level, **_):
+        plain = re.sub(r"<[^>]*>", "", text).lower()
+        name = "-".join(re.findall(r"\w+", plain))
+        return f'<h{level} id="{name}">{text}</h{level}>\n'
+
+    def text(self, text):
+        return _linked(super().text(text), self.stems)
+
+    def link(self, text, url, title=None):
+        stem = url.removesuffix(".ipynb")
+        text = re.sub(r"</?a\b[^>]*>", "", text)
+        if stem == url:
+            return super().link(text, url, title)
+        return f'<a href="{escape(stem)}.html">{text}</a>' if stem in self.stems else text
+
+    def table(self, text):
+        return WIDE.format(f"<table>\n{text}</table>")
+
+    def table_cell(self, text, align=None, head=False):
+        return f'<th scope="col">{text}</th>' if head else f"<td>{text}</td>"
+
+    def block_math(self, body):
+        return f'<span class="formula" tabindex="0">{convert(body, display="block")}</span>'
+
+    def inline_math(self, body):
+        return convert(body)

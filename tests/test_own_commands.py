@@ -1,0 +1,285 @@
+"""The commands `score`, `search` and `graph` on a user's folder of mixed and broken pictures."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+
+import numpy as np
+import pytest
+from mixed_pictures import BROKEN, GOOD, POOL, described_checkpoint, mixed_pictures
+from reference import eq_4
+
+from clipsim import store
+from clipsim.__main__ import main
+from clipsim.data.images import preprocessed, read_picture
+from clipsim.model import encoding
+from clipsim.model.clip import DualEncoder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clipsim.model.features.CACHE", tmp_path_factory.mktemp("cache"))
+        return described_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return mixed_pictures(tmp_path / "my photos")
+
+
+@pytest.fixture
+def call(checkpoint, tmp_path, monkeypatch, capsys):
+    """Run a command on the tiny model; its status, what stdout has (JSON read), and stderr."""
+    for module in ("own_pictures", "own_model", "model.features"):
+        monkeypatch.setattr(f"clipsim.{module}.CACHE", tmp_path / "cache")
+
+    def call(*words):
+        capsys.readouterr()
+        status = main([*map(str, words), "--checkpoint", str(checkpoint)])
+        out, err = capsys.readouterr()
+        return status, json.loads(out) if "--json" in words else out, err
+
+    return call
+
+
+def by_hand(checkpoint, paths, n):
+    """The n descriptions of each picture, encoded by itself, and their vectors."""
+    model = DualEncoder.load(checkpoint)
+    pool = model.encode_texts(POOL)
+    texts, vectors = [], []
+    for path in paths:
+        image = model.encode_images(preprocessed(read_picture(path))[None])[0]
+        best = np.argsort(-(pool @ image), kind="stable")[:n]
+        texts.append([POOL[i] for i in best])
+        vectors.append(pool[best])
+    return texts, vectors
+
+
+def scores_by_hand(checkpoint, folder, names, n=5):
+    _, vectors = by_hand(checkpoint, [folder / name for name in names], n)
+    return {
+        frozenset((a, b)): eq_4(vectors[i], vectors[j])
+        for i, a in enumerate(names)
+        for j, b in enumerate(names)
+        if i < j
+    }
+
+
+def test_the_score_is_eq_4_of_the_descriptions_shown(call, checkpoint, photos):
+    a, b = photos / "photo.jpg", photos / "web.webp"
+    status, found, _ = call("score", a, b, "--json", "--threshold", "-0.5", "-n", 4)
+    texts, vectors = by_hand(checkpoint, [a, b], 4)
+    (pair,) = found["pairs"]
+    assert (status, pair["a"], pair["b"], pair["alike"]) == (0, str(a), str(b), True)
+    assert pair["score"] == pytest.approx(eq_4(*vectors), abs=1e-5)
+    shown = [[d["text"] for d in picture["descriptions"]] for picture in found["pictures"]]
+    assert shown == texts
+    cosines = {
+        (text_a, text_b): float(u @ v)
+        for text_a, u in zip(texts[0], vectors[0], strict=True)
+        for text_b, v in zip(texts[1], vectors[1], strict=True)
+    }
+    ranked = sorted(cosines.values(), reverse=True)
+    for which, expected in (("most", ranked[:5]), ("least", ranked[:-6:-1])):
+        np.testing.assert_allclose([row["cosine"] for row in pair[which]], expected, atol=1e-5)
+        for row in pair[which]:
+            assert cosines[row["a"], row["b"]] == pytest.approx(row["cosine"], abs=1e-5)
+    assert found["model"]["n_descriptions"] == 4
+
+
+def test_a_verdict_needs_a_threshold(call, photos):
+    a, b = photos / "photo.jpg", photos / "web.webp"
+    status, out, _ = call("score", a, b)
+    assert status == 0
+    assert out.splitlines()[0].startswith("score ")
+    assert ":" not in out.splitlines()[0]
+    assert "no threshold" in out
+    assert "--threshold" in out
+    for threshold, word in (("-1", "alike"), ("2", "different")):
+        assert call("score", a, b, "--threshold", threshold)[1].splitlines()[0].endswith(word)
+    status, out, err = call("graph", photos)
+    assert (status, out) == (2, "")
+    assert "pass --threshold" in err
+
+
+def test_of_several_pictures_all_pairs_are_scored(call, checkpoint, photos):
+    names = GOOD[:4]
+    paths = [photos / name for name in names]
+    _, found, _ = call("score", *paths, "--json")
+    expected = scores_by_hand(checkpoint, photos, names)
+    scores = {
+        frozenset(os.path.relpath(row[k], photos) for k in "ab"): row["score"]
+        for row in found["pairs"]
+    }
+    assert scores == pytest.approx(expected, abs=1e-5)
+    assert list(scores.values()) == sorted(scores.values(), reverse=True)
+    _, best, _ = call("score", *paths, "--json", "-k", 2)
+    assert best["pairs"] == found["pairs"][:2]
+    assert len(call("score", *paths)[1].split("\n\n")[0].splitlines()) == 1 + 6
+
+
+def test_a_picture_with_itself_scores_below_one(call, checkpoint, photos):
+    path = photos / "photo.jpg"
+    _, found, _ = call("score", path, path, "--json")
+    _, (vectors, *_) = by_hand(checkpoint, [path], 5)
+    assert found["pairs"][0]["score"] == pytest.approx(eq_4(vectors, vectors), abs=1e-5)
+
+
+def test_a_broken_picture_that_is_named_is_status_2(call, photos):
+    good = [photos / "photo.jpg", photos / "web.webp"]
+    status, found, err = call("score", *good, photos / BROKEN[0], "--json")
+    assert status == 2
+    assert len(found["pairs"]) == 1
+    assert list(found["broken"]) == [str(photos / BROKEN[0])]
+    assert "empty.jpg" in err
+    for words in (
+        ["score", good[0], photos / BROKEN[1]],
+        ["search", photos, "--like", photos / BROKEN[1]],
+    ):
+        status, out, err = call(*words)
+        assert (status, out) == (2, "")
+        assert "text.jpg: not a readable image" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["score", "photo.jpg"], "two pictures or more"),
+        (["score", "photo.jpg", "gone.jpg"], "gone.jpg: No such file"),
+        (["score", "photo.jpg", "broken"], "broken is a folder"),
+        (["search", ".", "--like", "gone.jpg"], "gone.jpg: No such file"),
+        (["search", ".", " "], "TEXT is empty"),
+        (["search", "gone", "a dog"], "gone: there is no such folder"),
+        (["search", ".", "a dog", "-n", "500"], "there are 72 descriptions"),
+        (["search", ".", "a dog", "--pool", "gone.txt"], "gone.txt: cannot be read"),
+        (["graph", ".", "--threshold", "0", "--out", "graph.xls"], "must end in .graphml or .csv"),
+    ],
+)
+def test_bad_input_is_one_line(call, photos, monkeypatch, words, said):
+    monkeypatch.chdir(photos)
+    status, out, err = call(*words)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_search_by_text_ranks_by_the_image_vectors(call, checkpoint, photos):
+    status, found, err = call("search", photos, "a boat", "--json", "-k", 20)
+    model = DualEncoder.load(checkpoint)
+    pixels = np.stack([preprocessed(read_picture(photos / name)) for name in GOOD])
+    expected = model.encode_images(pixels) @ model.encode_texts(["a boat"])[0]
+    assert [row["name"] for row in found["found"]] == [GOOD[i] for i in np.argsort(-expected)]
+    similarities = [row["similarity"] for row in found["found"]]
+    np.testing.assert_allclose(similarities, np.sort(expected)[::-1], atol=1e-5)
+    assert status == 0
+    assert tuple(found["broken"]) == BROKEN
+    assert all(name in err for name in BROKEN)
+    assert "3 broken pictures" in err
+
+
+def test_search_by_picture_ranks_by_eq_4(call, checkpoint, photos, tmp_path):
+    expected = scores_by_hand(checkpoint, photos, GOOD)
+    _, found, _ = call("search", photos, "--like", photos / "web.webp", "--json", "-k", 20)
+    scores = {frozenset((row["name"], "web.webp")): row["score"] for row in found["found"]}
+    assert scores == pytest.approx({k: v for k, v in expected.items() if "web.webp" in k}, 1e-5)
+    assert list(scores.values()) == sorted(scores.values(), reverse=True)
+    elsewhere = shutil.copy(photos / "web.webp", tmp_path / "copy.webp")
+    _, again, _ = call("search", photos, "--like", elsewhere, "--json", "-k", 3)
+    assert [row["name"] for row in again["found"]] != [row["name"] for row in found["found"][:3]]
+    assert len(again["found"]) == 3
+    assert "web.webp" in call("search", photos, "--like", elsewhere)[1]
+
+
+def test_graph_has_every_pair_and_every_picture(call, checkpoint, photos, tmp_path):
+    expected = scores_by_hand(checkpoint, photos, GOOD)
+    threshold = float(np.median(list(expected.values())))
+    out = tmp_path / "graph.csv"
+    words = ["graph", photos, "--json", "--threshold", threshold, "--out", out]
+    status, found, err = call(*words)
+    edges = {pair for pair, score in expected.items() if score >= threshold}
+    rows = [line.split(",") for line in out.read_text(encoding="utf-8").splitlines()[1:]]
+    assert {frozenset(row[2:4]) for row in rows} == edges
+    assert (status, found["n_edges"]) == (0, len(edges))
+    for kind in ("components", "communities"):
+        groups = [group["names"] for group in found[kind]]
+        assert sorted(name for group in groups for name in group) == sorted(GOOD)
+        assert [len(group) for group in groups] == sorted(map(len, groups), reverse=True)
+        group_of = {name: i for i, group in enumerate(groups) for name in group}
+        if kind == "components":
+            assert all(group_of[a] == group_of[b] for a, b in edges)
+    assert tuple(found["broken"]) == BROKEN
+    assert "3 broken pictures" in err
+    table = call("graph", photos, "--threshold", "-1", "--out", tmp_path / "g.graphml")[1]
+    assert "10 pictures, 45 pairs alike, 0 pictures alone; components of two or more: 1" in table
+    assert (tmp_path / "g.graphml").is_file()
+
+
+def test_encodings_are_kept_and_the_users_folder_is_left_alone(call, photos, monkeypatch):
+    read = []
+    pixels = encoding._pixels
+    monkeypatch.setattr(encoding, "_pixels", lambda f: read.append(f.path.name) or pixels(f))
+    before = {path: path.stat().st_mtime_ns for path in [photos, *photos.rglob("*")]}
+    _, first, _ = call("search", photos, "a boat", "--json")
+    assert len(read) == len(GOOD + BROKEN)
+    monkeypatch.chdir(photos.parent)
+    _, again, _ = call("search", f"{photos.name}/", "a boat", "--json")
+    call("graph", photos, "--threshold", 0)
+    assert len(read) == len(GOOD + BROKEN)
+    assert again == first
+    assert {path: path.stat().st_mtime_ns for path in [photos, *photos.rglob("*")]} == before
+    shutil.copy(photos / "web.webp", photos / "photo.jpg")
+    _, changed, _ = call("search", photos, "a boat", "--json")
+    assert read[len(GOOD + BROKEN) :] == ["photo.jpg"]
+    similarity = {row["name"]: row["similarity"] for row in changed["found"]}
+    assert similarity["photo.jpg"] == pytest.approx(similarity["web.webp"], abs=1e-5)
+
+
+def test_a_score_does_not_depend_on_the_other_pictures(call, photos, tmp_path):
+    few = tmp_path / "few"
+    few.mkdir()
+    for name in ("photo.jpg", "web.webp"):
+        shutil.copy(photos / name, few / name)
+    _, alone, _ = call("search", few, "--like", few / "photo.jpg", "--json")
+    _, among, _ = call("search", photos, "--like", photos / "photo.jpg", "--json")
+    (score,) = [row["score"] for row in among["found"] if row["name"] == "web.webp"]
+    assert alone["found"][0]["score"] == pytest.approx(score, abs=1e-5)
+    _, pair, _ = call("score", few / "photo.jpg", photos / "web.webp", "--json")
+    assert pair["pairs"][0]["score"] == pytest.approx(score, abs=1e-5)
+
+
+def test_interrupted_it_keeps_what_it_has(call, photos, monkeypatch):
+    monkeypatch.setattr(store, "PICTURES_PER_SHARD", 4)
+    read, pixels = [], encoding._pixels
+
+    def interrupted(file):
+        read.append(file.path.name)
+        if len(read) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return pixels(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(encoding, "_pixels", interrupted)
+        status, out, err = call("search", photos, "a boat")
+    assert (status, out) == (130, "")
+    assert "are kept: run the same again" in err
+    read.clear()
+    monkeypatch.setattr(encoding, "_pixels", lambda f: read.append(f.path.name) or pixels(f))
+    status, found, _ = call("search", photos, "a boat", "--json", "-k", 20)
+    assert status == 0
+    assert 0 < len(read) < len(GOOD + BROKEN)
+    assert len(found["found"]) == len(GOOD)
+
+
+def test_a_terminal_without_the_characters_still_works(checkpoint, photos, call, monkeypatch):
+    (photos / "line\nbreak \x1b[31m.png").write_bytes((photos / "transparent.png").read_bytes())
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    status = main(["search", str(photos), "a boat", "-k", "20", "--checkpoint", str(checkpoint)])
+    said = written.getvalue().decode("ascii")
+    assert status == 0
+    assert "?nter ordner/???? 1.JPG" in said
+    assert r"line\nbreak \x1b[31m.png" in said

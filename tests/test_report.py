@@ -1,0 +1,194 @@
+"""The report of hand-made executed notebooks."""
+
+import base64
+import io
+import json
+
+import nbformat
+import numpy as np
+import pytest
+from page_elements import broken_links, elements, loaded
+from PIL import Image
+
+from clipsim.claims import finding
+from clipsim.config import Profile
+from clipsim.notebooks import WIDGET
+from clipsim.report import write_report
+
+FIRST, LAST = "03_caption_retrieval", "05_threshold_sweeps"
+FORMULA = r"""With $\hat u_i$ the vectors of a picture,
+
+$$D = \frac{1}{N^2}\sum_i \cos(u_i, w_k)$$"""
+TITLE = "# 05 · Sweeps\n\n**How accurate?** (sec. 5)"
+ALT = "Chart, accuracy against threshold."
+
+
+def png(array):
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+CHART = np.full((40, 60, 3), 255, np.uint8)
+CHART[10:20] = (1, 115, 178)
+PICTURE = np.random.default_rng(0).integers(0, 256, (120, 120, 3), np.uint8)
+
+
+def shown(**data):
+    """A displayed output, such as `text_html="<p>…"`."""
+    named = {name.replace("_", "/"): value for name, value in data.items()}
+    return nbformat.v4.new_output("display_data", named)
+
+
+def figure(array, alt=ALT):
+    output = shown(image_png=png(array))
+    output.metadata = {"image/png": {"width": 30, "height": 20, "alt": alt}}
+    return output
+
+
+def write_copy(folder, stem, *cells, state=None):
+    """An executed copy of a notebook, with the state of its widgets."""
+    notebook = nbformat.v4.new_notebook(cells=[prose(TITLE), *cells])
+    notebook.metadata.papermill = {"start_time": "2026-03-01T10:00:00+00:00", "duration": 61.2}
+    if state:
+        notebook.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
+    folder.mkdir(exist_ok=True)
+    nbformat.write(notebook, folder / f"{stem}.ipynb")
+
+
+def code(*outputs, source="score(x)"):
+    return nbformat.v4.new_code_cell(source, outputs=list(outputs))
+
+
+def prose(text):
+    return nbformat.v4.new_markdown_cell(text)
+
+
+@pytest.fixture
+def report(smoke, tmp_path, monkeypatch):
+    """Writes copies (stem to cells) and findings, then the report; returns its folder."""
+    monkeypatch.setattr(Profile, "run_dir", tmp_path / "run")
+    monkeypatch.setattr(Profile, "results_dir", tmp_path / "results")
+    (tmp_path / "results").mkdir()
+
+    def write(copies, findings=(), profile_hash=smoke.hash, **options):
+        for stem, cells in copies.items():
+            write_copy(tmp_path / "copies", stem, *cells, **options)
+        record = {
+            "profile_hash": profile_hash, "seed": 0, "git_commit": "0123456789+changes",
+            "device": "cpu", "threads": 2, "versions": {"python": "3", "torch": "2"},
+            "results": {"findings": list(findings)},
+        }  # fmt: skip
+        (tmp_path / "results" / f"{LAST}.json").write_text(json.dumps(record))
+        index = write_report(smoke, tmp_path / "copies")
+        assert index == tmp_path / "run" / "report" / "index.html"
+        return index.parent
+
+    return write
+
+
+def text(folder, name):
+    return (folder / f"{name}.html").read_text(encoding="utf-8")
+
+
+def found(estimate, low, high):
+    given = {"n_pairs": 9, "n_seeds": 1, "interval": "pairs resampled"}
+    return finding("clip_beats_ssim_fsim", "x", estimate, [low, high], **given)
+
+
+class TestPages:
+    def test_need_nothing_beside_themselves(self, report):
+        folder = report({FIRST: [prose(FORMULA), code(figure(CHART))], LAST: [code()]})
+        for page in folder.iterdir():
+            assert loaded(page) == []
+            assert broken_links(page) == []
+            assert ("html", {"lang": "en"}) in elements(page)
+
+    def test_formulas_are_drawn_by_the_browser(self, report):
+        page = text(report({FIRST: [prose(FORMULA)]}), FIRST)
+        assert page.count("<math") == 2
+        assert "<mfrac>" in page
+        assert "$" not in page
+
+    def test_notebooks_of_the_report_are_links_and_others_are_not(self, report):
+        said = "As notebook 05 does, and notebook 07.\n\n**Next:** [05_threshold_sweeps]"
+        said += "(05_threshold_sweeps.ipynb), then [06_figures](06_figures.ipynb)."
+        table = "<td>05_threshold_sweeps</td><td>`results/05_threshold_sweeps.json`</td>"
+        folder = report({FIRST: [prose(said), code(shown(text_html=table))], LAST: []})
+        link = f'<a href="{LAST}.html">'
+        page = text(folder, FIRST)
+        assert f"As {link}notebook 05</a> does, and notebook 07." in page
+        assert f"{link}05_threshold_sweeps</a>, then 06_figures." in page
+        assert f"<td>{link}05_threshold_sweeps</a></td>" in page
+        assert page.count(link) == 3
+        assert broken_links(folder / f"{FIRST}.html") == []
+
+    def test_a_figure_has_its_alternative_text_and_the_caption_that_follows(self, report):
+        said = [shown(text_markdown=words) for words in ("*Of 9 pairs.*", "More")]
+        folder = report({FIRST: [code(figure(CHART), *said)]})
+        (image,) = elements(folder / f"{FIRST}.html", "img")
+        assert (image["alt"], image["width"], image["height"]) == (ALT, "30", "20")
+        page = text(folder, FIRST)
+        assert "<figcaption><p><em>Of 9 pairs.</em></p>" in page
+        assert page.index("</figcaption>") < page.index("<p>More</p>")
+
+    def test_charts_keep_every_pixel_and_pictures_shrink(self, report):
+        folder = report({FIRST: [code(figure(CHART), figure(PICTURE, "1 picture."))]})
+        images = [
+            base64.b64decode(image["src"].partition("base64,")[2])
+            for image in elements(folder / f"{FIRST}.html", "img")
+        ]
+        chart = np.asarray(Image.open(io.BytesIO(images[0])).convert("RGB"))
+        np.testing.assert_array_equal(chart, CHART)
+        assert len(images[1]) < 0.7 * PICTURE.size
+
+    def test_an_interactive_part_stands_still(self, report):
+        state = {
+            "box": {"state": {"children": ["IPY_MODEL_slider", "IPY_MODEL_out"]}},
+            "slider": {"state": {"value": 3}},
+            "out": {"state": {"outputs": [figure(CHART)]}},
+        }
+        widget = shown(text_plain="interactive(…)")
+        widget.data[WIDGET] = {"model_id": "box"}
+        folder = report({FIRST: [code(widget)]}, state=state)
+        assert [image["alt"] for image in elements(folder / f"{FIRST}.html", "img")] == [ALT]
+        assert "interactive(" not in text(folder, FIRST)
+
+    def test_code_is_folded_and_what_it_printed_is_not(self, report):
+        printed = nbformat.v4.new_output("stream", name="stdout", text="12 < 13\n")
+        page = text(report({FIRST: [code(), code(printed, source="count()")]}), FIRST)
+        assert page.count("<details>") == 1
+        assert page.index("</details>") < page.index("<pre>12 &lt; 13</pre>")
+
+
+class TestIndex:
+    def test_says_what_was_asked_and_found_and_when(self, report):
+        folder = report({LAST: [code(figure(CHART))]}, [found(0.2, 0.1, 0.3)])
+        index = text(folder, "index")
+        assert f'<a href="{LAST}.html">05 · Sweeps</a>' in index
+        assert "How accurate? (sec. 5)" in index
+        assert "more accurately than SSIM and FSIM." in index
+        assert '<b class="supported">supported</b>' in index
+        assert "1 min 1 s, run on 2026-0" in index
+        assert "code 01234567+changes" in index
+        assert [image["alt"] for image in elements(folder / "index.html", "img")] == [ALT]
+
+    def test_experiments_that_disagree_are_counted(self, report):
+        folder = report({LAST: []}, [found(0.2, 0.1, 0.3), found(-0.2, -0.3, -0.1)])
+        assert "undecided (1 supported, 1 not supported)" in text(folder, "index")
+
+    def test_without_findings_of_this_profile_the_caption_is_the_result(self, report):
+        cells = [code(figure(CHART), shown(text_markdown="*Of 9 pairs.*"))]
+        index = text(report({LAST: cells}, [found(0.2, 0.1, 0.3)], profile_hash="x"), "index")
+        assert "<em>Of 9 pairs.</em>" in index
+        assert "supported</b>" not in index
+
+    def test_has_the_copies_that_are_there_and_no_others(self, report, tmp_path):
+        folder = report({FIRST: [], LAST: []})
+        assert {page.stem for page in folder.iterdir()} == {"index", FIRST, LAST}
+        (tmp_path / "copies" / f"{FIRST}.ipynb").rename(
+            tmp_path / "copies" / f"{FIRST}.failed.ipynb"
+        )
+        folder = report({LAST: []})
+        assert {page.stem for page in folder.iterdir()} == {"index", LAST}
+        assert [path.name for path in folder.parent.iterdir()] == ["report"]

@@ -1,0 +1,32 @@
+"""Notebooks made for a test, and a folder to run them in; `study` is made a fixture there."""
+
+import signal
+
+import nbformat
+
+from clipsim import config, runner
+
+PARAMETERS_CELL = 'profile = "smoke"\noverrides = {}'
+
+
+def write_notebook(path, *sources, parameters=PARAMETERS_CELL, first="# Title\n\nWhat is it?"):
+    """A notebook with a markdown cell, a parameters cell, and code cells."""
+    v4 = nbformat.v4
+    tagged = v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    cells = [v4.new_markdown_cell(first), tagged, *map(v4.new_code_cell, sources)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+
+
+def study(tmp_path, monkeypatch):
+    """A folder with three notebooks and a profile; runs go below it; it is the caller's."""
+    (tmp_path / "notebooks").mkdir()
+    for stem in ("00_first", "03_second", "05_third"):
+        write_notebook(tmp_path / "notebooks" / f"{stem}.ipynb", "1 + 1")
+    (tmp_path / "mine.yaml").write_text("dataset: openmoji\npairs: scenes\n")
+    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(config, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.delenv(runner.SHELL_COMMAND, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
