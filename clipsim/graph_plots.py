@@ -165,7 +165,7 @@ def drawing_caption(drawn, graphs, thresholds):
         words.append(
             f"Dashed: other content. {here['edges_alike']:.0%} of these edges join the same "
             f"content, and {there['edges_alike']:.0%} of those among all {len(graphs.known)} "
-            "compared: the drawing has more groups of one content than the data."
+            "compared; groups of one content were drawn on purpose."
         )
     return " ".join(words)
 

@@ -236,7 +236,7 @@ def eq_4(emb_a, emb_b, normalisation="mean"):
     return total / n if normalisation == "paper" else total / n**2
 
 
-# --- graphs ----------------------------------------------------------------------------------
+# --- graphs ---------------------------------------------------------------------------------
 
 
 def random_edges(n_images, n_edges, seed):
