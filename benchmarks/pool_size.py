@@ -1,9 +1,10 @@
 """Search of up to a million descriptions: the rows of notebook 12, further on.
 
-Run `python benchmarks/pool_size.py`; it prints and writes `pool_size.json` beside itself. The model is
-the demo's, trained if it is not there; beyond its own pool, vectors are sampled around the real
-ones (`clipsim.sampled_pool`). Contestants take turns, so that a busy machine slows all of them;
-ratios are what holds. A million vectors take about 6 GiB of memory, and their graph minutes to build.
+Run `python benchmarks/pool_size.py`; it prints and writes `pool_size.json` beside itself. The
+model is the demo's, trained if it is not there; beyond its own pool, vectors are sampled around
+the real ones (`clipsim.sampled_pool`). Contestants take turns, so that a busy machine slows all
+of them; ratios are what holds. A million vectors need about 6 GiB of memory, and minutes to be
+made an index of.
 """
 
 import argparse

@@ -6,34 +6,39 @@ of the pool: encoded anew, or read from the file that holds them.
 
 import io
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 
 from clipsim.data.images import preprocessed, read_picture
 from clipsim.metrics import fsim, ssim
-from clipsim.model.features import TEXT_BATCH
-from clipsim.retrieval import CaptionIndex
+from clipsim.model.features import (
+    TOKENS_PER_BATCH,
+    encoded_texts,
+    equal_lengths,
+    pixel_features,
+)
+from clipsim.pair_scoring import Describer
 from clipsim.scoring import caption_score
 from clipsim.timing import median_interval, timed_rounds
 
 ROUNDS = 11
-BATCHES = 4  # of captions, encoded in a round
+BATCHES = 3  # of captions, encoded in a round
+GOLDEN = 0.618  # a step that comes near no place twice
 READ, ENCODE, SEARCH, SCORE = "read the pictures", "encode the pictures", "search", "Eq. 4"
 ANEW, FILED = "encode the pool", "read the pool's vectors"
 SSIM, FSIM = "SSIM", "FSIM"
-ALWAYS = (READ, ENCODE, SEARCH, SCORE)
 WAYS = {"captions encoded anew": ANEW, "vectors from their file": FILED, "vectors in memory": None}
 
 
 def pair_seconds(describer, images, pairs, n_rounds=ROUNDS, clock=time.perf_counter):
     """Seconds of every stage of a comparison of two images, of another pair in each round.
 
-    Pictures are read from JPEG files in memory, of the size they have. Of the pool, `BATCHES`
-    batches of captions are encoded in a round (`spread_captions`), others in every round, and the
-    time is multiplied up to the whole pool.
+    Pictures are read from JPEG files in memory, of the size they have. Of the pool, a sample is
+    encoded in a round (`caption_samples`), another one in every round, and the time is multiplied
+    up to the whole pool.
 
     Parameters
     ----------
@@ -56,17 +61,15 @@ def pair_seconds(describer, images, pairs, n_rounds=ROUNDS, clock=time.perf_coun
     pixels = [np.stack([_pixels(file) for file in pair]) for pair in files]
     queries = [image_vectors(model, pair) for pair in pixels]
     ids = [index.search(pair, profile.n_descriptions)[0] for pair in queries]
-    texts = [spread_captions(index.captions, i) for i in range(n_rounds + 1)]
-    made_by = (model.fingerprint, profile.text_encoder)
+    samples = caption_samples(model, index.captions, n_rounds + 1)
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "pool.safetensors"
-        index.save(path, *made_by)
+        describer.save(Path(folder))
         seconds = timed_rounds(
             {
                 READ: lambda i: [_pixels(file) for file in files[i]],
                 ENCODE: lambda i: image_vectors(model, pixels[i]),
-                ANEW: lambda i: text_vectors(model, texts[i]),
-                FILED: lambda i: CaptionIndex.load(path, *made_by).vectors.copy(),
+                ANEW: lambda i: text_vectors(model, samples[i].captions),
+                FILED: lambda i: _read(Describer.load(Path(folder), profile, model)),
                 SEARCH: lambda i: index.search(queries[i], profile.n_descriptions),
                 SCORE: lambda i: caption_score(*describer.compared[ids[i]], profile.normalisation),
                 SSIM: lambda i: ssim(*pixels[i]),
@@ -75,8 +78,8 @@ def pair_seconds(describer, images, pairs, n_rounds=ROUNDS, clock=time.perf_coun
             n_rounds,
             clock,
         )
-    encoded = np.array([len(part) for part in texts[1:]])
-    return seconds | {ANEW: seconds[ANEW] * len(index.captions) / encoded}
+    times = np.array([sample.times for sample in samples[1:]])
+    return seconds | {ANEW: seconds[ANEW] * times}
 
 
 def comparison_seconds(seconds, way):
@@ -114,49 +117,67 @@ def retrieval_share(seconds, way, n_bootstrap, seed):
     }
 
 
-def spread_captions(pool, number, n_batches=BATCHES):
-    """Captions that stand for a pool: batches of it in order of length, evenly spread.
+@dataclass(frozen=True)
+class CaptionSample:
+    """Captions that stand for a pool.
 
-    The whole pool is encoded in that order, so that a batch has texts of one length; the sample
-    has its long and its short ones.
+    Attributes
+    ----------
+    captions : list of str
+    times : float
+        How many times the sample's tokens are in the pool: what encoding the pool costs, in terms
+        of encoding the sample.
+    """
+
+    captions: list
+    times: float
+
+
+def caption_samples(model, pool, n_samples, n_batches=BATCHES):
+    """Samples of a pool, each of some of the batches in which the whole pool is encoded.
+
+    A batch has texts of one length in tokens; the batches of a sample are evenly spread over the
+    lengths, and other ones in every sample.
 
     Parameters
     ----------
+    model : DualEncoder
     pool : sequence of str
-    number : int
-        Another number, other batches.
+    n_samples, n_batches : int
 
     Returns
     -------
-    list of str, at most `n_batches` times `TEXT_BATCH`
+    list of CaptionSample
+        Of a pool with no more batches than that, the whole pool each time.
     """
-    ordered = sorted(pool, key=len)
-    batches = [ordered[i : i + TEXT_BATCH] for i in range(0, len(ordered), TEXT_BATCH)]
-    if len(batches) <= n_batches:
-        return ordered
-    stride = len(batches) / n_batches
-    start = number * 0.618 % 1  # the golden ratio: no two rounds near each other
-    return [text for i in range(n_batches) for text in batches[int((i + start) * stride)]]
+    tokens = model.text_backbone.tokens.unpadded(pool)
+    batches = list(equal_lengths(tokens, TOKENS_PER_BATCH))
+    whole = sum(map(len, tokens))
+    stride = max(1.0, len(batches) / n_batches)
+    samples = []
+    for number in range(n_samples):
+        start = number * GOLDEN % 1
+        chosen = [int((i + start) * stride) for i in range(min(n_batches, len(batches)))]
+        rows = [row for i in chosen for row in batches[i]]
+        part = sum(len(tokens[row]) for row in rows)
+        samples.append(CaptionSample([pool[row] for row in rows], whole / part))
+    return samples
 
 
-@torch.inference_mode()
-def text_vectors(model, texts, batch_size=TEXT_BATCH):
-    """Joint-space vectors of texts in the order given, batch by batch, whatever is cached."""
-    features = []
-    for start in range(0, len(texts), batch_size):
-        tokens = model.text_backbone.tokens(texts[start : start + batch_size])
-        tokens = {name: value.to(model.device) for name, value in tokens.items()}
-        with model.autocast():
-            features.append(model.text_backbone(tokens).float().cpu())
-    return model.project(torch.cat(features), "text")
+def text_vectors(model, texts):
+    """`DualEncoder.encode_texts`, whatever the cache holds, without a progress bar."""
+    return model.project(encoded_texts(model, texts, progress=False), "text")
 
 
-@torch.inference_mode()
 def image_vectors(model, pixels):
     """`DualEncoder.encode_images` of a few preprocessed pictures, without a progress bar."""
-    with model.autocast():
-        features = model.image_backbone(torch.from_numpy(pixels).to(model.device)).float()
-    return model.project(features.cpu(), "image")
+    return model.project(pixel_features(model, pixels), "image")
+
+
+def _read(describer):
+    """Bring the vectors that are mapped from a file into memory."""
+    index = describer.index.vectors.copy()
+    return index if describer.compared is describer.index.vectors else describer.compared.copy()
 
 
 def _jpeg(picture):

@@ -127,7 +127,7 @@ def breakdown_chart(stages):
         left.annotate(label, place, (6, 0), textcoords="offset points", va="center")
     left.set_yticks(range(len(table)), table.stage)
     left.set(xscale="log", xlabel="ms for one pair", title="Stages", ylim=(len(table) - 0.5, -0.5))
-    left.set_xlim(right=200 * table.high_s.max() * 1e3)
+    left.set_xlim(right=2000 * table.high_s.max() * 1e3)
     shares = []
     for height, way in enumerate(WAYS):
         shares += _draw_shares(right, height, way, table.set_index("stage").median_s)

@@ -14,14 +14,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from clipsim.cost_breakdown import spread_captions, text_vectors
+from clipsim.cost_breakdown import caption_samples, text_vectors
 from clipsim.model.clip import DualEncoder
-from clipsim.model.features import TEXT_BATCH
-from clipsim.retrieval import CaptionIndex
+from clipsim.pair_scoring import Describer
 from clipsim.timing import saving, timed_rounds, timing_row
 
 ROUNDS = 7
-SEARCHED = 512
+BATCHES, SEARCHED = 2, 512
 # Read when the libraries are loaded; torch, FAISS and NumPy each bring their own threads.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -49,16 +48,15 @@ def process_rows(describer, queries, checkpoint, n_rounds=ROUNDS, clock=time.per
         of "two" processes (each as `timing_row`), what two save (`saving`), and the
         `largest_difference` between their results, vectors or ids.
     """
-    profile, index = describer.profile, describer.index
+    profile = describer.profile
     work = {
-        ENCODE: spread_captions(index.captions, 0),
+        ENCODE: caption_samples(describer.model, describer.index.captions, 1, BATCHES)[0].captions,
         SEARCH: np.resize(queries, (SEARCHED, queries.shape[1])),
     }
     rows = []
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "pool.safetensors"
-        index.save(path, describer.model.fingerprint, profile.text_encoder)
-        with worker_processes(2, profile, checkpoint, path) as workers:
+        describer.save(Path(folder))
+        with worker_processes(2, profile, checkpoint, Path(folder)) as workers:
             for name, whole in work.items():
                 parts = {"one": [whole], "two": [whole[::2], whole[1::2]]}
                 seconds = timed_rounds(
@@ -77,7 +75,7 @@ def process_rows(describer, queries, checkpoint, n_rounds=ROUNDS, clock=time.per
 
 
 @contextmanager
-def worker_processes(n, profile, checkpoint, path):
+def worker_processes(n, profile, checkpoint, pool):
     """Connections to n processes of one thread each that are ready to work; ended afterwards.
 
     Parameters
@@ -86,8 +84,8 @@ def worker_processes(n, profile, checkpoint, path):
     profile : Profile
     checkpoint : Path
         The model's folder.
-    path : Path
-        Of the pool's vectors (`CaptionIndex.save`).
+    pool : Path
+        The folder of the pool's vectors (`Describer.save`).
 
     Raises
     ------
@@ -99,7 +97,7 @@ def worker_processes(n, profile, checkpoint, path):
     try:
         for _ in range(n):
             ours, theirs = context.Pipe()
-            of_worker = (theirs, profile, checkpoint, path)
+            of_worker = (theirs, profile, checkpoint, pool)
             process = context.Process(target=_serve, args=of_worker, daemon=True)
             with _environment(ONE_THREAD):
                 process.start()
@@ -117,13 +115,12 @@ def worker_processes(n, profile, checkpoint, path):
             process.join()
 
 
-def work_of(model, index):
+def work_of(describer):
     """What a worker can do: by name, a function of a part of the work."""
-    n_descriptions = model.profile.n_descriptions
+    n_descriptions = describer.profile.n_descriptions
     return {
-        # Half batches, so that whole and half the captions are padded alike.
-        ENCODE: lambda texts: text_vectors(model, texts, TEXT_BATCH // 2),
-        SEARCH: lambda queries: index.search(queries, n_descriptions)[0],
+        ENCODE: lambda texts: text_vectors(describer.model, texts),
+        SEARCH: lambda queries: describer.index.search(queries, n_descriptions)[0],
     }
 
 
@@ -170,12 +167,11 @@ def _turn(workers, name, parts):
     return lambda number: shared_work(workers, name, parts)
 
 
-def _serve(connection, profile, checkpoint, path):
+def _serve(connection, profile, checkpoint, pool):
     """A worker: says that it is ready, then answers until it is ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is its parent's to handle
     model = DualEncoder.load(checkpoint, profile)
-    index = CaptionIndex.load(path, model.fingerprint, profile.text_encoder)
-    work = work_of(model, index)
+    work = work_of(Describer.load(pool, profile, model))
     connection.send("ready")
     while True:
         try:

@@ -61,7 +61,7 @@ def normalisation_at_fixed_threshold(table, criterion, space):
     lines = {"mean": "-", "paper": ":"}
     labels = {"mean": "mean, 1/N²", "paper": "as printed, 1/N"}
     for (of_space, name), part in table.groupby(["space", "normalisation"], sort=False):
-        style = {"color": SPACE_STYLE[of_space]["color"], "linestyle": lines[name]}
+        style = SPACE_STYLE[of_space] | {"linestyle": lines[name], "markevery": 3}
         if of_space == space:
             band = [part[f"{criterion}_{end}"] for end in ("low", "high")]
             left.fill_between(part.n, *band, color=style["color"], alpha=0.15, linewidth=0)

@@ -96,11 +96,12 @@ def quality_caption(rows, known):
     words = [f"{len(known)} test images; {n_alike:,} of {n_pairs:,} known pairs are alike."]
     for row in _of(rows, "clip_score"):
         low, high = row["kappa_ci95"]
+        plural = "s" if row["n_components"] != 1 else ""
         words.append(
-            f"τ = {row['threshold']:.2f} ({row['origin']}): {row['n_components']} components, "
-            f"{row['share_in_largest']:.0%} of the images in the largest, "
-            f"{row['edges_alike']:.0%} of the known edges alike, κ {row['kappa']:.2f} "
-            f"[{low:.2f}, {high:.2f}]."
+            f"τ = {row['threshold']:.2f} ({row['origin']}): {row['n_components']} "
+            f"component{plural}, {row['share_in_largest']:.0%} of the images in the largest, "
+            f"{row['edges_alike']:.0%} of the known edges alike, κ {_number(row['kappa'])} "
+            f"[{_number(low)}, {_number(high)}]."
         )
     shuffled = max(abs(row["kappa_shuffled"]) for row in rows)
     words.append(
@@ -134,6 +135,15 @@ def difference_caption(differences):
     return f"κ of the CLIP score at validation's best thresholds: {'; '.join(words)}."
 
 
+def dendrogram_caption(known):
+    """How to read the dendrogram of some images, in words."""
+    group = "the same content" if known.classes else "photographs that judged pairs link"
+    return (
+        f"{len(known)} test images; single linkage of their CLIP scores, of these images alone. "
+        f"The pictures stand under their leaves, in rows in turn. Green: {group}."
+    )
+
+
 def drawing_caption(drawn, graphs, thresholds):
     """What the drawing of some images shows, and how far it stands for the others, in words.
 
@@ -155,9 +165,14 @@ def drawing_caption(drawn, graphs, thresholds):
         words.append(
             f"Dashed: other content. {here['edges_alike']:.0%} of these edges join the same "
             f"content, and {there['edges_alike']:.0%} of those among all {len(graphs.known)} "
-            "compared: the drawing has more groups of one content than the data."
+            "compared; groups of one content were drawn on purpose."
         )
     return " ".join(words)
+
+
+def _number(value):
+    """Two decimals, without the sign of a negative zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _of(rows, key):

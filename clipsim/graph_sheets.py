@@ -1,5 +1,7 @@
 """The similarity graph and its hierarchy drawn with the pictures themselves."""
 
+import math
+
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
@@ -8,6 +10,7 @@ from matplotlib.patches import Rectangle
 from scipy.cluster.hierarchy import dendrogram
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from scipy.stats import rankdata
 
 from clipsim.graph import community_labels
 from clipsim.sheets import FRAME
@@ -18,7 +21,7 @@ COLOURS = (
     "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#ece133",
     "#56b4e9", "#4d4d4d",
 )  # fmt: skip
-COLUMNS, ROWS = 11, 8  # places for pictures
+SPACE = 2.3  # places on the grid for each picture
 PICTURE = 0.8  # side of a picture, in units of the places' distance
 UNRELATED = "#d55e00"
 LEAF, STAGGERED = 2.8, 3  # side of a picture in leaves' distances; rows of pictures
@@ -35,7 +38,7 @@ def graph_sheet(images, graph, alike, seed):
     ----------
     images : CaptionedImages
     graph : networkx.Graph
-        Of `clipsim.graph.similarity_graph`, at most 88 images, named by their ids.
+        Of `clipsim.graph.similarity_graph`, named by the images' ids: some tens.
     alike : set of (int, int), or None
         Which edges i < j join what is known to be alike; None where that is not known.
     seed : int
@@ -47,8 +50,9 @@ def graph_sheet(images, graph, alike, seed):
     """
     communities = community_labels(graph, seed)
     communities[np.bincount(communities)[communities] == 1] = -1
+    columns, rows = grid_size(len(graph))
     places = grid_places(graph, seed)
-    figure, axis = plt.subplots(figsize=(PAGE_IN, PAGE_IN * ROWS / COLUMNS + 0.3))
+    figure, axis = plt.subplots(figsize=(PAGE_IN, PAGE_IN * rows / columns + 0.1))
     lowest = min(nx.get_edge_attributes(graph, "score").values(), default=0)
     for a, b, score in graph.edges(data="score"):
         known = alike is None or (min(a, b), max(a, b)) in alike
@@ -69,7 +73,7 @@ def graph_sheet(images, graph, alike, seed):
                 ha="left", va="top", zorder=5,
                 bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.2},
             )  # fmt: skip
-    axis.set(xlim=(-0.6, COLUMNS - 0.4), ylim=(-0.6, ROWS - 0.4), aspect="equal")
+    axis.set(xlim=(-0.5, columns - 0.5), ylim=(-0.5, rows - 0.5), aspect="equal")
     axis.set_axis_off()
     names = list(nx.get_node_attributes(graph, "name").values())
     return figure, pd.DataFrame(
@@ -77,12 +81,20 @@ def graph_sheet(images, graph, alike, seed):
     )
 
 
+def grid_size(n_images):
+    """Columns and rows of a page's grid with room between the pictures: two int."""
+    columns = math.ceil(math.sqrt(SPACE * n_images * 11 / 8))
+    return columns, math.ceil(SPACE * n_images / columns)
+
+
 def grid_places(graph, seed):
-    """A place for each node on a grid of 11 × 8, near its neighbours: float64, shape (M, 2)."""
+    """A place of its own for each node, near its neighbours': float64, shape (M, 2)."""
     springs = np.array(list(nx.spring_layout(graph, weight="score", seed=seed).values()))
-    ranks = np.argsort(np.argsort(springs, axis=0, kind="stable"), axis=0) / max(len(graph) - 1, 1)
-    grid = np.stack(np.meshgrid(np.arange(COLUMNS), np.arange(ROWS)), axis=-1).reshape(-1, 2)
-    wanted = ranks * (COLUMNS - 1, ROWS - 1)
+    # Ranks fill the page evenly, where springs would leave it empty around one thick cluster.
+    ranks = rankdata(springs, axis=0) / len(graph)
+    across, up = (np.arange(size) for size in grid_size(len(graph)))
+    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    wanted = ranks * grid.max(axis=0)
     _, taken = linear_sum_assignment(cdist(wanted, grid, "sqeuclidean"))
     return grid[taken].astype(float)
 
@@ -104,8 +116,15 @@ def dendrogram_sheet(images, hierarchy, image_ids, groups, thresholds):
     Returns
     -------
     figure, table
-        A row per join: the score and the images on either side.
+        A row per join: the score and the images that it brings together.
+
+    Raises
+    ------
+    ValueError
+        If there are not two images, or as `Hierarchy.linkage`.
     """
+    if len(image_ids) < 2:
+        raise ValueError(f"a dendrogram needs two images or more, got {len(image_ids)}")
     joins, scores = hierarchy.linkage(), hierarchy.scores.astype(float)
     members = [[i] for i in range(len(image_ids))]
     for left, right in joins[:, :2].astype(int):

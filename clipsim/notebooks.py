@@ -15,10 +15,10 @@ import nbformat
 
 from clipsim.errors import BAD_INPUT, BadInput, plain
 from clipsim.paths import REPOSITORY
+from clipsim.still_widgets import WIDGET
 
 PARAMETERS = {"profile": str, "overrides": dict}
 MESSAGE_LINES = 5
-WIDGET = "application/vnd.jupyter.widget-view+json"
 PROGRESS_BAR = re.compile(r"\d\d:\d\d.*/s\]$")  # ends a line of tqdm's
 SHUTDOWN_S = 20.0  # that an interrupted notebook has before it is killed
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
 from clipsim.own_pictures import best_for_text, clusters, deciding_pairs, most_alike
 from clipsim.sheets import wrapped
@@ -47,7 +48,9 @@ def strip_sheet(strips, head=""):
     height = TITLE_IN + side + LINE_IN * n_lines + MARGIN_IN
     above = TITLE_IN if head or not strips else 0
     total = above + height * len(strips)
-    figure = plt.figure(figsize=(PAGE_IN, total), layout="none")
+    # Not layout="none": after the first save it would be the style's, which warns of this sheet.
+    by_hand = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
+    figure = plt.figure(figsize=(PAGE_IN, total), layout=by_hand)
     head = head if strips else f"{head} nothing to show".strip()
     figure.text(MARGIN_IN / PAGE_IN, 1 - 0.05 / total, head, va="top", fontsize=8)
     for row, strip in enumerate(strips):

@@ -72,7 +72,7 @@ def score_distributions(scores, similar):
                     }
                 )
             )
-        axis.set_title(metric.label, color=IDENTITY[metric.key]["color"])
+        axis.set_title(metric.label)
         axis.set(xlabel="score", ylabel="share of pairs" if axis in axes[:, 0] else "")
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
@@ -111,7 +111,7 @@ def threshold_sweeps(scores, similar, chosen, criterion):
         if metric.paper_threshold is not None:
             axis.axvline(metric.paper_threshold, color="#888888", linestyle=":", linewidth=1)
             axis.plot(metric.paper_threshold, metric.paper_accuracy, "x", color="#888888")
-        axis.set_title(metric.label, color=identity["color"])
+        axis.set_title(metric.label)
         axis.set(xlabel="threshold", ylim=(0.35, 1.0))
         tables.append(table.assign(metric=metric.key))
     for axis in axes[:, 0]:

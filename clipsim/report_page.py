@@ -15,11 +15,10 @@ from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from PIL import Image
 
-from clipsim.notebooks import WIDGET
+from clipsim.still_widgets import still_outputs
 
 CHART_COLOURS = 8192  # at most, smoothed edges included
 QUALITY = 80  # of other pictures, out of 100
-STATE = "application/vnd.jupyter.widget-state+json"
 INTERVAL = re.compile(r" \[([^\s,\]]+), (?=[^\s,\]]+\])")  # stays on one line
 WIDE = '<div class="wide" role="group" aria-label="Table" tabindex="0">{}</div>\n'
 MENTION = re.compile(r"\b(?:\d\d_\w+|[Nn]otebook \d\d)\b")
@@ -62,13 +61,12 @@ def page_cells(notebook, stems):
     """
     markdown = MarkdownWithMath(renderer=_Renderer(stems)).render
     highlighted = Highlight2HTML(pygments_lexer="python")
-    widgets = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cells.append(Cell(prose=markdown(cell.source)))
         elif cell.cell_type == "code" and cell.source.strip():
-            outputs = [seen for output in cell.outputs for seen in _unfolded(output, widgets)]
+            outputs = [seen for output in cell.outputs for seen in still_outputs(output, notebook)]
             shown = tuple(_shown_outputs(outputs, markdown, stems))
             code = highlighted(cell.source)
             if cells and cells[-1].code and not cells[-1].outputs:
@@ -95,19 +93,6 @@ def data_uri(figure, width=None):
     file = io.BytesIO()
     image.save(file, "WEBP", lossless=is_chart, quality=QUALITY)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
-
-
-def _unfolded(output, widgets):
-    """An output; of a widget, what its parts showed when the notebook ended."""
-    model_id = output.get("data", {}).get(WIDGET, {}).get("model_id")
-    if model_id is None:
-        yield output
-        return
-    state = widgets.get(model_id, {}).get("state", {})
-    yield from state.get("outputs", ())
-    for child in state.get("children", ()):
-        part = {"data": {WIDGET: {"model_id": child.removeprefix("IPY_MODEL_")}}}
-        yield from _unfolded(part, widgets)
 
 
 def _shown_outputs(outputs, markdown, stems):

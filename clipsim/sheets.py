@@ -207,7 +207,7 @@ def wrapped(text, width, lines):
 
 def _score_strip(axis, metric, score, threshold, value_range):
     low, high = min(*value_range, threshold, score), max(*value_range, threshold, score)
-    margin = 0.06 * (high - low)
+    margin = 0.1 * (high - low)
     colour = IDENTITY[metric.key]["color"]
     axis.axvspan(threshold, high + margin, color=colour, alpha=0.12, linewidth=0)
     axis.axvline(threshold, color=colour, linewidth=1)

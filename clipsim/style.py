@@ -18,7 +18,7 @@ from clipsim.results import atomic_path
 
 COLUMN_IN = 3.4
 PAGE_IN = 7.0
-SIMILAR, OTHER = "#029e73", "#999999"
+SIMILAR, OTHER = "#00694d", "#a8a8a8"  # apart in grey, too
 IDENTITY = {metric.key: metric.look for metric in METRICS}
 HOLLOW = tuple(metric.key for metric in METRICS if metric.variant == "package")
 

@@ -56,7 +56,7 @@ def ladder_chart(table):
     name = table.metric.iloc[0]
     paper, places = paper_scores(name), np.arange(len(table))[::-1]
     figure, axis = plt.subplots(figsize=(PAGE_IN, 0.7 + 0.24 * len(table)))
-    axis.axvspan(paper.min(), paper.max(), color="#eeeeee", label="range of the paper's figures")
+    axis.axvspan(paper.min(), paper.max(), color="#dddddd", label="range of the paper's figures")
     axis.hlines(places, table.low, table.high, color=IDENTITY[name]["color"], linewidth=1)
     axis.plot(table["median"], places, linestyle="", **marker_style(name), label="median, 90 %")
     axis.set_yticks(places, table.change)

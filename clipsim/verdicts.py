@@ -158,7 +158,7 @@ def verdict_chart(findings):
     for height, row in tested.iterrows():
         low, high = row.region
         low, high = left if low is None else low, right if high is None else high
-        axis.barh(height, high - low, 0.8, left=low, color="#eef3ee", zorder=0)
+        axis.barh(height, high - low, 0.8, left=low, color="#e0eae0", zorder=0)
         axis.vlines(row.region[0] or 0, height - 0.4, height + 0.4, color="#bbbbbb", linewidth=0.8)
         colour, marker = LOOK[row.verdict]
         axis.plot(row.ci95, [height, height], color=colour)

@@ -236,6 +236,9 @@ def eq_4(emb_a, emb_b, normalisation="mean"):
     return total / n if normalisation == "paper" else total / n**2
 
 
+# --- graphs ---------------------------------------------------------------------------------
+
+
 def random_edges(n_images, n_edges, seed):
     """Distinct pairs and scores, some of them equal."""
     rng = np.random.default_rng(seed)

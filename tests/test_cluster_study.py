@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from planted import planted_groups
 from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 
 from clipsim import load_profile
@@ -34,26 +35,13 @@ from clipsim.pair_scoring import Retrieval
 PROFILE = load_profile("smoke")
 
 
-def planted(n_classes=8, n_each=5, noise=0.1, seed=0):
-    """Images of known classes; scores near 0.8 within a class and near 0.2 between."""
-    rng = np.random.default_rng(seed)
-    content = np.repeat([f"class {i}" for i in range(n_classes)], n_each)
-    pairs = every_pair(len(content))
-    alike = content[pairs[:, 0]] == content[pairs[:, 1]]
-    ids = tuple(f"{i:03d}" for i in range(len(content)))
-    known = KnownImages(ids, pairs, alike, np.ones(len(alike)), {"content": content})
-    matrix = np.zeros((len(ids), len(ids)))
-    matrix[tuple(pairs.T)] = np.where(alike, 0.8, 0.2) + noise * rng.uniform(-1, 1, len(pairs))
-    return known, (matrix + matrix.T).astype(np.float32)
-
-
 def random_partition(n_images, seed):
     return np.random.default_rng(seed).integers(0, 12, n_images)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_over_all_pairs_kappa_is_the_adjusted_rand_index(seed):
-    known, _ = planted()
+    known, _ = planted_groups()
     labels = random_partition(len(known), seed)
     expected = adjusted_rand_score(known.classes["content"], labels)
     assert pair_agreement(together(known, labels), known.alike) == pytest.approx(expected)
@@ -80,7 +68,7 @@ def test_kappa_of_one_cluster_of_all_and_of_no_pair():
 
 
 def test_a_sweep_finds_the_planted_classes():
-    known, matrix = planted()
+    known, matrix = planted_groups()
     table = sweep(MetricGraphs.of(known, matrix), seed=0)
     assert (np.diff(table.threshold) < 0).all()
     assert (np.diff(table.share_in_largest) >= 0).all()
@@ -94,7 +82,7 @@ def test_a_sweep_finds_the_planted_classes():
 
 
 def test_scores_of_known_pairs_and_what_their_edges_are_worth():
-    known, matrix = planted(noise=0.5)
+    known, matrix = planted_groups(noise=0.5)
     some = np.random.default_rng(0).permutation(len(known.pairs))[:200]
     weights = 1.0 + np.arange(200) % 2
     few = KnownImages(known.image_ids, known.pairs[some][:, ::-1], known.alike[some], weights, {})
@@ -111,7 +99,7 @@ def test_scores_of_known_pairs_and_what_their_edges_are_worth():
 
 @pytest.mark.parametrize("n_known", [780, 60])
 def test_one_sort_gives_the_agreement_at_every_threshold(n_known):
-    known, matrix = planted(noise=0.5)
+    known, matrix = planted_groups(noise=0.5)
     some = np.sort(np.random.default_rng(1).permutation(len(known.pairs))[:n_known])
     weights = np.where(known.alike[some], 1.0, 3.0)
     few = KnownImages(known.image_ids, known.pairs[some], known.alike[some], weights, {})
@@ -125,7 +113,7 @@ def test_one_sort_gives_the_agreement_at_every_threshold(n_known):
 
 
 def test_the_best_threshold_is_between_the_planted_scores():
-    known, matrix = planted()
+    known, matrix = planted_groups()
     graphs = MetricGraphs.of(known, matrix)
     best = best_thresholds(graphs, sweep(graphs, seed=0))
     highest_between = matrix[tuple(known.pairs[~known.alike].T)].max()
@@ -135,7 +123,7 @@ def test_the_best_threshold_is_between_the_planted_scores():
 
 
 def test_rows_with_intervals_controls_and_differences():
-    known, matrix = planted()
+    known, matrix = planted_groups()
     noise = np.random.default_rng(1).random(matrix.shape).astype(np.float32)
     graphs = {
         "clip_score": MetricGraphs.of(known, matrix),
@@ -231,7 +219,7 @@ def test_the_first_images_and_what_is_known_of_them(scenes):
 
 
 def test_pictures_of_several_groups():
-    known, _ = planted(n_classes=6, n_each=5)
+    known, _ = planted_groups(n_classes=6, n_each=5)
     chosen = pictured(known, seed=0, n_groups=3, n_each=4, n_others=0)
     _, counts = np.unique(known.classes["content"][chosen], return_counts=True)
     assert counts.tolist() == [4, 4, 4]

@@ -48,7 +48,7 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = clipsim.encode
 
 
-@pytest.mark.parametrize("module", ["scoring", "metrics", "evaluation"])
-def test_scoring_metrics_and_evaluation_import_no_model_code(module):
+@pytest.mark.parametrize("module", ["scoring", "metrics", "evaluation", "graph", "hierarchy"])
+def test_what_knows_numbers_alone_imports_no_model_code(module):
     code = f"import sys, clipsim.{module}; sys.exit('clipsim.model' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

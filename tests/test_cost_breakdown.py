@@ -15,11 +15,11 @@ from clipsim.cost_breakdown import (
     SCORE,
     SEARCH,
     SSIM,
+    caption_samples,
     comparison_seconds,
     image_vectors,
     pair_seconds,
     retrieval_share,
-    spread_captions,
     text_vectors,
 )
 from clipsim.data import LabelledPairs
@@ -46,10 +46,10 @@ def pairs_of(images):
 def test_every_stage_is_timed_and_the_pool_multiplied_up(describer, coloured):
     seconds = pair_seconds(describer, coloured, pairs_of(coloured), n_rounds=2, clock=Ticking())
     assert list(seconds) == [READ, ENCODE, ANEW, FILED, SEARCH, SCORE, SSIM, FSIM]
-    encoded = len(spread_captions(CAPTIONS, 1))
-    assert encoded < len(CAPTIONS)
+    times = [sample.times for sample in caption_samples(describer.model, CAPTIONS, 3)]
+    assert min(times) > 1
     for name, values in seconds.items():
-        assert values.tolist() == [len(CAPTIONS) / encoded if name == ANEW else 1] * 2
+        assert values.tolist() == (times[1:] if name == ANEW else [1, 1])
 
 
 def stages(**seconds):
@@ -77,22 +77,28 @@ def test_the_share_of_retrieval_is_the_median_of_rounds():
     assert row["rounds"] == 6
 
 
-def test_spread_captions_stand_for_the_pool():
-    means, seen = [], set()
-    for number in range(20):
-        drawn = spread_captions(CAPTIONS, number)
-        assert {*drawn} <= {*CAPTIONS}
-        assert len({*drawn}) == len(drawn)
-        assert sorted(drawn, key=len) == drawn
-        seen |= {*drawn}
-        means.append(np.mean([len(text) for text in drawn]))
-    whole = np.mean([len(text) for text in CAPTIONS])
-    assert np.mean(means) == pytest.approx(whole, rel=0.05)
+def n_tokens(model, texts):
+    return np.array([len(tokens) for tokens in model.text_backbone.tokens.unpadded(texts)])
+
+
+def test_samples_stand_for_the_pool(describer):
+    whole, seen = n_tokens(describer.model, CAPTIONS), set()
+    samples = caption_samples(describer.model, CAPTIONS, 20, n_batches=4)
+    for sample in samples:
+        assert {*sample.captions} <= {*CAPTIONS}
+        assert len({*sample.captions}) == len(sample.captions)
+        lengths = n_tokens(describer.model, sample.captions)
+        assert len({*lengths}) == 4  # of this pool all texts of a length are one batch
+        assert sample.times == pytest.approx(whole.sum() / lengths.sum())
+        seen |= {*sample.captions}
     assert len(seen) > 0.9 * len(CAPTIONS)
 
 
-def test_a_small_pool_is_encoded_whole():
-    assert sorted(spread_captions(CAPTIONS[:100], 3)) == sorted(CAPTIONS[:100])
+def test_a_small_pool_is_encoded_whole(describer):
+    few = CAPTIONS[:3]
+    for sample in caption_samples(describer.model, few, 2):
+        assert sorted(sample.captions) == sorted(few)
+        assert sample.times == 1
 
 
 def test_what_is_timed_is_the_models_encoding(describer, coloured):

@@ -49,7 +49,7 @@ class Here:
 
 def test_one_and_two_do_the_same_work(described, monkeypatch):
     describer, queries, folder = described
-    work = cost_processes.work_of(describer.model, describer.index)
+    work = cost_processes.work_of(describer)
     workers = [Here(work), Here(work)]
     monkeypatch.setattr(cost_processes, "worker_processes", lambda *_: nullcontext(workers))
     rows = process_rows(describer, queries, folder / "model", n_rounds=5, clock=Ticking())
@@ -76,9 +76,9 @@ def test_real_ones_work_in_one_thread_each_and_end(described):
 
 def work_until_killed(described, seen):
     describer, queries, folder = described
-    path, parts = folder / "pool.safetensors", [queries[::2], queries[1::2]]
-    describer.index.save(path, describer.model.fingerprint, describer.profile.text_encoder)
-    with worker_processes(2, describer.profile, folder / "model", path) as workers:
+    parts = [queries[::2], queries[1::2]]
+    describer.save(folder)
+    with worker_processes(2, describer.profile, folder / "model", folder) as workers:
         processes = multiprocessing.active_children()
         seen["started with"] = [environment_of(process.pid) for process in processes]
         seen["ids"] = shared_work(workers, SEARCH, parts)

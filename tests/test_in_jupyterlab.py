@@ -27,6 +27,8 @@ HAS_RUN = f"""n_cells => {{
     return ended === n_cells || (ended > 0 && stopped);
 }}"""
 IMAGES = 'Array.from(document.querySelectorAll(".jp-OutputArea-output img"))'
+ANOTHER = f"""before => {IMAGES}.length === before.length
+    && {IMAGES}.some((image, i) => image.src !== before[i])"""
 WHOLE_HEIGHT = """() => {
     const bottom = element => element.getBoundingClientRect().bottom;
     const panel = document.querySelector(".jp-WindowedPanel-outer");
@@ -136,13 +138,13 @@ def test_shows_what_the_run_showed(smoke_run, browser, lab, stem):
         assert page.locator(".jp-OutputArea-output table").count() == tables
 
 
-def test_a_slider_changes_what_is_shown(browser, lab):
+def test_sliders_draw_the_clusters_anew(browser, lab):
     with executed(OWN, browser, lab) as page:
+        n, threshold = page.locator(".widget-slider [role=slider]").all()
         before = sources(page)
         assert before
-        page.locator(".widget-slider [role=slider]").first.press("ArrowRight")
-        changed = (
-            f"before => {IMAGES}.length === before.length"
-            f" && {IMAGES}.some((image, i) => image.src !== before[i])"
-        )
-        wait(page, "another figure follows the slider", changed, before)
+        n.press("Home")
+        wait(page, "another figure follows the slider", ANOTHER, before)
+        threshold.press("Home")
+        page.get_by_text("N = 1, τ = -1.00").wait_for()
+        assert len(sources(page)) == len(before)

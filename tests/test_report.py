@@ -12,8 +12,8 @@ from PIL import Image
 
 from clipsim.claims import finding
 from clipsim.config import Profile
-from clipsim.notebooks import WIDGET
 from clipsim.report import write_report
+from clipsim.still_widgets import WIDGET
 
 FIRST, LAST = "03_caption_retrieval", "05_threshold_sweeps"
 FORMULA = r"""With $\hat u_i$ the vectors of a picture,
@@ -143,16 +143,23 @@ class TestPages:
         assert len(images[1]) < 0.7 * PICTURE.size
 
     def test_an_interactive_part_stands_still(self, report):
+        parts = ["IPY_MODEL_slider", "IPY_MODEL_line", "IPY_MODEL_picture", "IPY_MODEL_out"]
+        drawn = {"path": ["value"], "encoding": "base64", "data": png(CHART)}
         state = {
-            "box": {"state": {"children": ["IPY_MODEL_slider", "IPY_MODEL_out"]}},
-            "slider": {"state": {"value": 3}},
-            "out": {"state": {"outputs": [figure(CHART)]}},
+            "box": {"model_name": "VBoxModel", "state": {"children": parts}},
+            "slider": {"model_name": "IntSliderModel", "state": {"value": 3}},
+            "line": {"model_name": "HTMLModel", "state": {"value": "<b>N = 3</b>: 9 &lt; 10"}},
+            "picture": {"model_name": "ImageModel", "state": {}, "buffers": [drawn]},
+            "out": {"model_name": "OutputModel", "state": {"outputs": [figure(CHART)]}},
         }
         widget = shown(text_plain="interactive(…)")
         widget.data[WIDGET] = {"model_id": "box"}
         folder = report({FIRST: [code(widget)]}, state=state)
-        assert [image["alt"] for image in elements(folder / f"{FIRST}.html", "img")] == [ALT]
-        assert "interactive(" not in text(folder, FIRST)
+        words = [image["alt"] for image in elements(folder / f"{FIRST}.html", "img")]
+        assert words == [ALT, "Drawn by the controls: N = 3: 9 < 10"]
+        page = text(folder, FIRST)
+        assert "N = 3: 9 &lt; 10. The controls move in JupyterLab." in page
+        assert "interactive(" not in page
 
     def test_code_is_folded_and_what_it_printed_is_not(self, report):
         printed = nbformat.v4.new_output("stream", name="stdout", text="12 < 13\n")
