@@ -1,18 +1,21 @@
 """Exact search for large inner products: the best of each query, and all above a threshold.
 
-The one home of what retrieval (Eq. 3), `scoring` (Eq. 4) and the graph search for. Exact search
-is blocked matrix products in NumPy, as fast as FAISS's on many queries and faster on few.
-A matrix product's rounding depends on its shape, so it only finds candidates: those within
-its rounding error of a decision are computed one by one (`pair_products`), and no result
-depends on blocks, threads, or what else was searched for.
+The one home of what retrieval (Eq. 3), scoring (Eq. 4) and the graph search for: blocked matrix
+products, as fast as FAISS's flat index on many queries and on few. The rounding of a matrix
+product depends on its shape where that is small, so what is found there is computed again, and
+no decision depends on blocks, threads, or what else was searched for.
 """
 
+from itertools import pairwise
+
 import numpy as np
+import torch
 
 QUERIES = 1024  # rows of a block of queries
 ELEMENTS = 2**22  # of a block of products: stays near the processor
 PANEL_ELEMENTS = 2**24  # of a panel of the upper triangle
 PAIRS = 2**14  # computed one by one at a time
+LEAST = 16  # rows and columns from which on a matrix product rounds alike whatever its shape
 
 
 def pair_products(a, b, rows_a, rows_b):
@@ -58,14 +61,12 @@ def largest_products(queries, vectors, k):
     """
     queries, vectors = float_matrix(queries, "queries"), float_matrix(vectors, "vectors")
     check_search(queries, vectors.shape, k)
-    longest = np.linalg.norm(vectors[:: max(1, len(vectors) // 1024)], axis=1).max()
-    margin = _rounding(vectors.shape[1]) * longest * np.linalg.norm(queries, axis=1)
     ids = np.empty((len(queries), k), dtype=np.int64)
     products = np.empty((len(queries), k), dtype=np.float32)
     rows_at_once = max(1, min(QUERIES, 2 * ELEMENTS // k))
     for start in range(0, len(queries), rows_at_once):
         part = slice(start, start + rows_at_once)
-        ids[part], products[part] = _largest_of_block(queries[part], vectors, k, margin[part])
+        ids[part], products[part] = _largest_of_block(queries[part], vectors, k)
     return ids, products
 
 
@@ -118,49 +119,69 @@ def _panels_at_least(vectors, threshold, margin):
         start = stop
 
 
-def _largest_of_block(queries, vectors, k, margin):
+def _largest_of_block(queries, vectors, k):
     """`largest_products` of a block of queries."""
-    size = max(ELEMENTS // len(queries), 2 * k)
-    most = 4 * k * len(queries)
+    n = len(queries)
+    longest = np.linalg.norm(vectors[:: max(1, len(vectors) // 1024)], axis=1).max()
+    margin = _rounding(vectors.shape[1]) * longest * np.linalg.norm(queries, axis=1)
+    n_blocks = max(1, len(vectors) // max(ELEMENTS // n, 2 * k))
+    bounds = np.linspace(0, len(vectors), n_blocks + 1).astype(int)
+    memory = np.empty((np.diff(bounds).max(), n), dtype=np.float32)
+    is_high = np.empty(memory.shape, dtype=bool)
     found, n_found = [], 0
-    for start in range(0, len(vectors), size):
-        products = queries @ vectors[start : start + size].T
+    for start, stop in pairwise(bounds):
+        products = np.matmul(vectors[start:stop], queries.T, out=memory[: stop - start])
         if start == 0:
             lowest = _at_most_kth(products, k) - margin
-        hits = np.flatnonzero(products >= lowest[:, None])
-        rows, columns = np.divmod(hits, products.shape[1])
-        found.append((rows, start + columns, products.ravel()[hits]))
+        hits = np.flatnonzero(np.greater_equal(products, lowest, out=is_high[: stop - start]))
+        ids, rows = np.divmod(hits, n)
+        found.append((rows, start + ids, products.ravel()[hits]))
         n_found += len(hits)
-        if n_found > most:
-            rows, ids, values = ranked(found)
-            kth = values[np.searchsorted(rows, np.arange(len(queries))) + k - 1]
-            lowest = kth - margin
-            near = values >= lowest[rows]
-            found = [(rows[near], ids[near], values[near])]
-            n_found = np.count_nonzero(near)
-            if n_found > most // 2:  # a crowd of equals
-                found = [_best(found, queries, vectors, k)]
-                n_found = k * len(queries)
-    _, ids, values = _best(found, queries, vectors, k)
-    return ids.reshape(-1, k), values.reshape(-1, k)
+        if n_found > 4 * k * n:
+            found, kth = _narrowed(found, k, margin)
+            if len(found[0]) > 2 * k * n:  # a crowd of equals
+                found, kth = _narrowed([_decided(found, queries, vectors)], k)
+            n_found, lowest = len(found[0]), kth - margin
+            found = [found]
+    found, _ = _narrowed(found, k, margin)
+    (_, ids, values), _ = _narrowed([_decided(found, queries, vectors)], k)
+    return ids.reshape(n, k), values.reshape(n, k)
 
 
 def _at_most_kth(products, k):
-    """For each row a value at or below its k-th largest, and close: that of maxima of columns."""
+    """For each column a value at or below its k-th largest, and close: of maxima of groups."""
     groups = 16 * k
-    width = products.shape[1] // groups
-    if width > 1:
-        columns = products[:, : groups * width]
-        products = columns.reshape(len(products), width, groups).max(axis=1)
-    return np.partition(products, -k, axis=1)[:, -k]
+    size = len(products) // groups
+    if size > 1:
+        products = products[: groups * size].reshape(size, groups, -1).max(axis=0)
+    return np.partition(products.T, -k, axis=1)[:, -k]
 
 
-def _best(found, queries, vectors, k):
-    """The k best candidates of each row by products computed one by one, row by row."""
-    rows, ids, _ = (np.concatenate(part) for part in zip(*found, strict=True))
-    rows, ids, values = ranked([(rows, ids, pair_products(queries, vectors, rows, ids))])
-    first = np.arange(len(rows)) - np.searchsorted(rows, rows) < k
-    return rows[first], ids[first], values[first]
+def _narrowed(found, k, margin=None):
+    """The candidates of each row that may be among its k best, and its k-th best value.
+
+    Without a margin, the k best.
+    """
+    rows, ids, values = ranked(found)
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    kth = values[starts + k - 1]
+    if margin is None:
+        near = np.arange(len(rows)) - starts[rows] < k
+    else:
+        near = values >= (kth - margin)[rows]
+    return (rows[near], ids[near], values[near]), kth
+
+
+def _decided(found, queries, vectors):
+    """Candidates with the values that a large product has for them, wherever they stand in it."""
+    rows, ids, values = found[0], found[1], np.empty(len(found[0]), dtype=np.float32)
+    for first in range(0, len(queries), LEAST):
+        some = np.resize(queries[first : first + LEAST], (LEAST, queries.shape[1]))
+        part = slice(*np.searchsorted(rows, (first, first + LEAST)))
+        listed = vectors[np.resize(ids[part], max(LEAST, part.stop - part.start))]
+        products = (torch.from_numpy(listed) @ torch.from_numpy(some).T).numpy()
+        values[part] = products[np.arange(part.stop - part.start), rows[part] - first]
+    return rows, ids, values
 
 
 def ranked(found):

@@ -49,7 +49,7 @@ def test_a_search_that_leaves_nothing_out_is_the_exact_one(vectors, queries, fac
     ids, products = index.search(queries, 10)
     expected_ids, expected = largest_products(queries, vectors, 10)
     np.testing.assert_array_equal(ids, expected_ids)
-    np.testing.assert_array_equal(products, expected)
+    np.testing.assert_allclose(products, expected, atol=1e-6)
     assert index.recall(queries, 10) == 1
 
 
