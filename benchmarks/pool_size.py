@@ -8,20 +8,17 @@ made an index of.
 """
 
 import argparse
-import json
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
-from machine import machine
+from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
 
 import clipsim
-from clipsim.cost_study import machine_limits, pool_rows
+from clipsim.cost_study import EXACT, machine_limits, pool_rows
 from clipsim.data import load
 from clipsim.data.pool import caption_pool
 from clipsim.pipeline import train_or_load
-from clipsim.results import atomic_path
 
 SIZES = (100_000, 1_000_000)
 ROUNDS = 5
@@ -38,18 +35,29 @@ def main():
     vectors = model.encode_texts(caption_pool(profile, images))
     held_out = np.concatenate([images.indices(split) for split in ("val", "test")])
     queries = model.encode_images(images.subset(held_out))
-    rows = pool_rows(profile, vectors, queries, sizes, ROUNDS)
-    result = {
-        "benchmark": f"top {profile.n_descriptions} of a pool, {torch.get_num_threads()} threads",
-        "machine": machine(),
-        "versions": {name: version(name) for name in ("numpy", "torch", "faiss-cpu")},
-        "limits": machine_limits(rows),
-        "rows": rows,
-    }
-    text = json.dumps(result, indent=2)
-    with atomic_path(RESULT) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    found = pool_rows(profile, vectors, queries, sizes, ROUNDS)
+    what = f"top {profile.n_descriptions} of a pool, {torch.get_num_threads()} threads"
+    packages = ("numpy", "torch", "faiss-cpu")
+    write(RESULT, what, table_rows(found), packages, limits=machine_limits(found), found=found)
+
+
+def table_rows(found):
+    """Approximate search beside the exact one on the same pool; exact search beside its limit."""
+    exact_s = {(r["pool"], r["queries"]): r["median_s"] for r in found if r["search"] == EXACT}
+    rows = []
+    for r in found:
+        case = f"{r['pool']:,} descriptions, {r['queries']:,} images at once"
+        if r["search"] == EXACT:
+            limit = "reading the pool" if r["queries"] == 1 else "arithmetic"
+            times, ours, peer = (r["median_s"], r["limit_s"]), EXACT, f"the limit: {limit}"
+        else:
+            times = r["median_s"], exact_s[r["pool"], r["queries"]]
+            ours = f"{r['factory']}, {r['effort']}: recall {r['recall']:.3f}"
+            peer = EXACT
+        medians = [1e3 * seconds for seconds in times]
+        which = OURS_BY_PEER if r["search"] == EXACT else PEER_BY_OURS
+        rows.append(row(case, ours, peer, "ms an image", medians, which))
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""The benchmarks' table is that of their committed results, and says rightly what was met."""
+
+import importlib
+import json
+import sys
+
+import numpy as np
+import pytest
+from reference import eq_4
+
+from clipsim.paths import REPOSITORY
+
+FOLDER = REPOSITORY / "benchmarks"
+PATHS = sorted(FOLDER.glob("*.json"))
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Import a script of the folder, as when it is run there."""
+    monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
+    return importlib.import_module
+
+
+def test_the_table_is_that_of_the_committed_results(script):
+    assert (FOLDER / "README.md").read_text(encoding="utf-8") == script("run").table()
+
+
+def test_every_benchmark_has_been_run(script):
+    assert {path.stem for path in PATHS} == set(script("run").NAMES)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_ratios_and_verdicts_are_those_of_the_medians(script, path):
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    assert rows
+    for row in rows:
+        ratio = row["ours_median"] / row["peer_median"]
+        if row["ratio_of"] == "peer / ours":
+            ratio = 1 / ratio
+        assert row["ratio"] == pytest.approx(ratio, rel=0.01), row
+        if row["target"] is not None:
+            sign, bound = row["target"].split()
+            below = row["ratio"] <= float(bound)
+            assert row["met"] == (below if sign == "≤" else row["ratio"] >= float(bound)), row
+
+
+def test_a_row_knows_its_ratio_and_its_target(script):
+    rows = script("rows")
+    fast = rows.row("search", "a", "b", "s", (2.0, 6.0), "peer / ours", "≥ 3")
+    assert (fast["ratio"], fast["met"]) == (3.0, True)
+    large = rows.row("memory", "a", "the bound", "GiB", (5.0, 4.0), "ours / peer", "≤ 1")
+    assert (large["ratio"], large["met"]) == (1.25, False)
+    assert rows.row("x", "a", "b", "s", (1.0, 1.0), "ours / peer")["met"] is None
+
+
+def test_the_double_loop_of_the_benchmark_is_eq_4(script):
+    a, b = np.random.default_rng(0).normal(size=(2, 4, 8))
+    assert script("scoring").double_loop(a, b) == pytest.approx(eq_4(a, b, "mean"))
+
+
+def test_every_script_says_how_to_run_it():
+    for path in FOLDER.glob("*.py"):
+        first = path.read_text(encoding="utf-8").partition('"""\n\n')[0]
+        if 'if __name__ == "__main__"' in path.read_text(encoding="utf-8"):
+            assert f"benchmarks/{path.name}" in first, path.name
+
+
+def test_the_result_is_beside_the_script():
+    for path in PATHS:
+        assert path.with_suffix(".py").is_file()
