@@ -92,9 +92,8 @@ def _rows_of_pool(profile, pool, queries, n_rounds, clock):
         turns[name, len(asked)] = lambda i, search=search: search(asked, n)
     whole, room = torch.from_numpy(pool), torch.empty(pool.shape)
     turns[COPY] = lambda i: room.copy_(whole)
-    turns[COPY_ALONE] = lambda i: np.copyto(
-        room.numpy(), pool
-    )  # in one thread, for a busy machine
+    # In one thread, too: on a busy machine several wait for each other.
+    turns[COPY_ALONE] = lambda i: np.copyto(room.numpy(), pool)
     turns[PRODUCT] = large_product()
     seconds = timed_rounds(turns, n_rounds, clock)
     arithmetic = 2 * size * dimensions / flop_per_s(seconds[PRODUCT])
