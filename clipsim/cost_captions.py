@@ -49,10 +49,10 @@ def pool_caption(rows, n_own):
         f"Medians of {one['rounds']} rounds; bands are quartiles. Above {n_own:,} descriptions "
         f"the vectors are sampled around the real ones. With {largest:,}, exact search of one "
         f"image takes {time_taken(one['median_s'])}, {one['median_s'] / one['limit_s']:.1f} times "
-        f"as long as reading the pool once ({limits['read_bytes_per_s'] / 1e9:.2g} GB/s); of "
+        f"as long as reading the pool once ({limits['read_bytes_per_s'] / 1e9:.3g} GB/s); of "
         f"{several['queries']:,} at once {time_taken(several['median_s'])} each, "
         f"{several['median_s'] / several['limit_s']:.1f} times as long as their arithmetic "
-        f"({limits['flop_per_s'] / 1e9:.2g} GFLOP/s)."
+        f"({limits['flop_per_s'] / 1e9:.3g} GFLOP/s)."
     ]
     for row in _of(rows, largest):
         if row["search"] != EXACT and row["queries"] == 1:
