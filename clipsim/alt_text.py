@@ -28,7 +28,7 @@ def alt_text(figure):
         _pictures(pictures),
         _panels(panels, figure),
         _legend(figure),
-        "; ".join(text.get_text() for axis in texts for text in axis.texts),
+        "; ".join(dict.fromkeys(text.get_text() for axis in texts for text in axis.texts)),
     ]
     said = " ".join(" ".join(_sentence(part).split()) for part in parts if part)
     return said if len(said) <= LONGEST else said[: said.rfind(" ", 0, LONGEST)] + " …"
@@ -81,7 +81,8 @@ def _legend(figure):
     legends = [legend for part in parts for legend in part.legends]
     legends += [axis.get_legend() for axis in figure.axes]
     entries = [text.get_text() for legend in legends if legend for text in legend.get_texts()]
-    return f"Shown: {_listed(dict.fromkeys(entries))}" if entries else ""
+    named = list(dict.fromkeys(filter(None, entries)))
+    return f"Shown: {_listed(named)}" if named else ""
 
 
 def _listed(names):
