@@ -1,0 +1,24 @@
+"""Sheets of pictures in rows: they stay as they were laid out, however often they are saved."""
+
+import io
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from clipsim.own_sheets import Strip, strip_sheet
+from clipsim.style import use_style
+
+
+def test_saved_twice_it_neither_moves_nor_warns():
+    with plt.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        use_style()
+        strip = Strip("a title")
+        strip.add(np.zeros((3, 224, 224), dtype=np.uint8), "a note", "#029e73")
+        figure = strip_sheet([strip])
+        files = [io.BytesIO(), io.BytesIO()]
+        for file in files:
+            figure.savefig(file, format="png", metadata={"Software": None})
+        plt.close(figure)
+    assert files[0].getvalue() == files[1].getvalue()
