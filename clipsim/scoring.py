@@ -69,15 +69,17 @@ def description_sums(vectors, normalisation="mean"):
     if normalisation not in NORMALISATIONS:
         raise ValueError(f"normalisation={normalisation!r}: expected one of {NORMALISATIONS}")
     n_images, n_descriptions, d = vectors.shape
-    divisor = n_descriptions if normalisation == "mean" else np.sqrt(n_descriptions)
+    divisor = n_descriptions if normalisation == "mean" else n_descriptions**0.5
     sums = np.empty((n_images, d), dtype=np.float32)
     images_at_once = max(1, BLOCK_ELEMENTS // max(1, n_descriptions * d))
     for start in range(0, n_images, images_at_once):
         block = vectors[start : start + images_at_once]
-        lengths = np.linalg.norm(block, axis=2, keepdims=True)
+        lengths = np.sqrt(np.einsum("mnd,mnd->mn", block, block))
         if not ((lengths > 0) & (lengths < np.inf)).all():
             raise ValueError("vectors: a description's vector has zero length or is not a number")
-        sums[start : start + images_at_once] = (block / lengths).sum(axis=1) / divisor
+        # Weighted sums as products of matrices: no copy of the vectors is made.
+        weights = 1 / (lengths * divisor)
+        sums[start : start + images_at_once] = (weights[:, None] @ block)[:, 0]
     return sums
 
 

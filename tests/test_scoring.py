@@ -125,9 +125,16 @@ def test_a_score_equal_to_the_threshold_is_an_edge(many):
 
 @pytest.mark.parametrize("elements", [1, 100, 2**20])
 def test_sums_do_not_depend_on_the_block(many, elements, monkeypatch):
-    expected = (many / np.linalg.norm(many, axis=2, keepdims=True)).mean(axis=1)
+    at_once = description_sums(many)
+    by_definition = (many / np.linalg.norm(many, axis=2, keepdims=True)).mean(axis=1)
+    np.testing.assert_allclose(at_once, by_definition, atol=1e-6)
     monkeypatch.setattr(scoring, "BLOCK_ELEMENTS", elements)
-    np.testing.assert_array_equal(description_sums(many), expected)
+    np.testing.assert_array_equal(description_sums(many), at_once)
+
+
+def test_vectors_may_be_whole_numbers():
+    vectors = np.arange(1, 25).reshape(2, 3, 4)
+    assert score_matrix(vectors)[0, 1] == pytest.approx(eq_4(*vectors), abs=1e-6)
 
 
 def test_vectors_may_be_mapped_from_a_file(many, tmp_path):
