@@ -97,7 +97,8 @@ def encode(model, source, folder, accelerator=None):
         if accelerator.is_main_process:
             _merge(items, folder, made_by, model.profile.embedding_dim)
         accelerator.wait_for_everyone()
-    stored = load_store(folder, model)
+        stored = load_store(folder, model)
+        accelerator.wait_for_everyone()  # another command may change the store from here on
     new = {item.name for shard in shards for item in shard} - stored.broken.keys()
     return Encoded(stored.names, stored.vectors, stored.broken, len(new))
 
@@ -150,13 +151,21 @@ def _kind(items):
 def _missing_shards(items, folder, made_by):
     """What the store does not hold yet, cut into shards: list of lists of Item."""
     known = _known(folder, made_by | {"source": _kind(items)})
-    missing = [item for item in items if (item.name, item.stamp) not in known]
+    missing = [item for item in items if _is_missing(known.get((item.name, item.stamp)))]
     if _kind(items) == "pictures":
         size = PICTURES_PER_SHARD
     else:
         size = CAPTIONS_PER_SHARD
         missing.sort(key=lambda item: -len(item.name))  # those of one length go together
     return [missing[i : i + size] for i in range(0, len(missing), size)]
+
+
+def _is_missing(result):
+    """Whether there is neither a vector nor a fault of the picture itself.
+
+    Where the system was at fault (no permission, a disk that is away), it is tried again.
+    """
+    return result is None or (isinstance(result, str) and "[Errno " in result)
 
 
 def _encode_shards(model, shards, folder, accelerator):

@@ -98,12 +98,13 @@ def test_truncated_pictures(tmp_path, suffix, kept):
     assert ("empty file" in str(error.value)) == (kept == 0)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "tif", "webp", "bmp"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "tif", "webp", "bmp", "avif", "blp"])
 def test_damaged_bytes_read_or_say_so(tmp_path, suffix):
     exif = Image.Exif()
     exif[0x0112] = 6
     options = {"exif": exif} if suffix in ("jpg", "png", "webp", "tif") else {}
-    path = saved(tmp_path, picture(16, 16), f"a.{suffix}", **options)
+    image = picture(16, 16).convert("P") if suffix == "blp" else picture(16, 16)
+    path = saved(tmp_path, image, f"a.{suffix}", **options)
     content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     rng = np.random.default_rng(RNG_SEED)
     for _ in range(150):

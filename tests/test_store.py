@@ -9,7 +9,7 @@ from own_pictures import noise_pictures, tiny_checkpoint
 from PIL import Image
 
 from clipsim import store
-from clipsim.data import DataError
+from clipsim.data import DataError, images
 from clipsim.data.folder import picture_folder
 from clipsim.data.images import preprocessed, read_picture
 from clipsim.model import encoding
@@ -98,6 +98,24 @@ def test_changed_mended_and_new_pictures_are_encoded_and_deleted_ones_drop_out(
     of = dict(zip(second.names, second.vectors, strict=True))
     for name in ("3.png", "empty.jpg", "new/51.png", "more/30.png"):
         np.testing.assert_allclose(of[name], alone(model, photos / name), atol=1e-6)
+
+
+def test_a_fault_of_the_system_is_not_remembered(model, photos, tmp_path, monkeypatch):
+    def locked(source, name=None):
+        if source.name == "3.png":
+            raise PermissionError(13, "Permission denied", str(source))
+        return opened(source)
+
+    opened = images.Image.open
+    monkeypatch.setattr(images.Image, "open", locked)
+    encoded = encode(model, picture_folder(photos), tmp_path / "store")
+    assert "Permission denied" in encoded.broken["3.png"]
+    monkeypatch.setattr(images.Image, "open", opened)
+    encoded = encode(model, picture_folder(photos), tmp_path / "store")
+    assert (encoded.n_new, list(encoded.broken)) == (1, ["empty.jpg", "more/text.png"])
+    np.testing.assert_allclose(
+        encoded.vectors[encoded.names.index("3.png")], alone(model, photos / "3.png"), atol=1e-6
+    )
 
 
 def test_added_to_a_store_or_encoded_at_once_the_bytes_are_the_same(

@@ -19,7 +19,10 @@ RESIZED = 256
 CROPPED = 224
 MAX_PIXELS = 100_000_000
 # Pillow raises all of these on damaged files, depending on the format.
-DAMAGED = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, struct.error)
+DAMAGED = (
+    OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError,
+    OverflowError, struct.error,
+)  # fmt: skip
 
 
 class BadImageError(BadInput, ValueError):
