@@ -22,7 +22,7 @@ from clipsim.paths import CACHE
 from clipsim.store import Encoded, encode
 
 EXAMPLES = 120  # images
-MOST_EDGES = 5_000_000  # that a graph in memory has room for
+MOST_EDGES = 2_000_000  # of a graph with its clusters in 2 GiB of memory
 
 
 def encoded_folder(model, folder):

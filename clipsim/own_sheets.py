@@ -105,7 +105,7 @@ def neighbour_sheet(pixels, retrieval, normalisation, threshold, positions):
             row = {"picture": asked, "rank": rank, "neighbour": name, "score": float(score)}
             rows.append(row | {"description": closest["a"], "and": closest["b"]})
             colour = SIMILAR if score >= threshold else OTHER
-            strip.add(pixels(name), f"D = {score:.2f}\n{wrapped(closest['b'], 25, 3)}", colour)
+            strip.add(pixels(name), f"D = {score:.2f}\n{wrapped(closest['b'], 24, 3)}", colour)
         strips.append(strip)
     return strip_sheet(strips), pd.DataFrame(rows)
 

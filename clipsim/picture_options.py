@@ -1,6 +1,7 @@
 """What the commands on pictures of one's own share: options, and how they say what they found."""
 
 import json
+import math
 import sys
 
 from clipsim.checkpoints import add_checkpoint_argument, chosen_checkpoint
@@ -33,7 +34,7 @@ def add_threshold_argument(parser):
     """Add `--threshold`."""
     parser.add_argument(
         "--threshold",
-        type=float,
+        type=finite,
         metavar="T",
         help="pictures that score T or more are alike (default: the one that notebook 05 chose "
         "for this model)",
@@ -44,6 +45,14 @@ def positive(text):
     """A whole number from 1 on, for argparse."""
     number = int(text)
     if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def finite(text):
+    """A number, for argparse."""
+    number = float(text)
+    if not math.isfinite(number):
         raise ValueError(text)
     return number
 

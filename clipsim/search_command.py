@@ -39,6 +39,8 @@ def run(args):
     """List the pictures found, the best first; 0 when done."""
     if args.text is not None and not args.text.strip():
         raise DataError("TEXT is empty: say what the pictures should show")
+    if args.like is None and args.threshold is not None:
+        raise DataError("--threshold judges pictures found with --like, not those of a text")
     if args.like is not None:
         Path(whole_path(args.like)).stat()  # a file that is not there is an error of its own
     checkpoint, describer = options.chosen_describer(args)

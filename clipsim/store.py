@@ -179,6 +179,7 @@ def _encode_shards(model, shards, folder, accelerator):
         total=sum(len(shard) for shard in own),
         desc=f"encoding {made_by['source']}",
         disable=not accelerator.is_main_process,
+        delay=1,  # seconds: what is done at once needs no bar
     )
     with stop_requests() as stop, bar, closing(vectors_of(model, own)) as results:
         for shard, (vectors, faults) in zip(own, results, strict=True):

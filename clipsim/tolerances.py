@@ -40,7 +40,8 @@ EXACT, ROUNDED, SEEDS, SAME_TRAINING, LEFT_OUT = (
 VARYING = re.compile(r"\S+ (git_commit|versions\.|device$|threads$)|_s$")
 UNTRAINED = re.compile(r"(01|07)_|\S+ (data\.|results\.word_overlap)|\.(learning_rate|region)\b")
 CHOSEN = re.compile(
-    r"06_\S+ results|13_\S+ results\.claims|best_epoch|chosen|n_by_|by_claim\.\w+\.n\[|\.count$"
+    r"(06|14)_\S+ results|13_\S+ results\.claims|"
+    r"best_epoch|chosen|n_by_|by_claim\.\w+\.n\[|\.count$"
 )
 MODEL_METRICS = {metric.key for metric in METRICS if metric.matrix is None}
 METRIC = re.compile("|".join(metric.key for metric in METRICS))

@@ -153,6 +153,7 @@ def test_a_broken_picture_that_is_named_is_status_2(call, photos):
         (["score", "photo.jpg", "broken"], "broken is a folder"),
         (["search", ".", "--like", "gone.jpg"], "gone.jpg: No such file"),
         (["search", ".", " "], "TEXT is empty"),
+        (["search", ".", "a dog", "--threshold", "0"], "--threshold judges"),
         (["search", "gone", "a dog"], "gone: there is no such folder"),
         (["search", ".", "a dog", "-n", "500"], "there are 72 descriptions"),
         (["search", ".", "a dog", "--pool", "gone.txt"], "gone.txt: cannot be read"),
@@ -163,6 +164,24 @@ def test_bad_input_is_one_line(call, photos, monkeypatch, words, said):
     monkeypatch.chdir(photos)
     status, out, err = call(*words)
     assert (status, out) == (2, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["graph", ".", "--threshold", "nan"], "--threshold: invalid finite value: 'nan'"),
+        (["score", "a.jpg", "b.jpg", "-n", "0"], "-n: invalid positive value: '0'"),
+        (["search", "."], "one of the arguments TEXT --like is required"),
+        (["search", ".", "a dog", "--like", "a.jpg"], "not allowed with argument"),
+    ],
+)
+def test_options_that_make_no_sense_are_one_line(capsys, words, said):
+    with pytest.raises(SystemExit) as exit_status:
+        main(words)
+    assert exit_status.value.code == 2
+    err = capsys.readouterr().err
     assert said in err
     assert len(err.splitlines()) == 1
 
