@@ -178,9 +178,10 @@ def _decided(found, queries, vectors):
     for first in range(0, len(queries), LEAST):
         some = np.resize(queries[first : first + LEAST], (LEAST, queries.shape[1]))
         part = slice(*np.searchsorted(rows, (first, first + LEAST)))
-        listed = vectors[np.resize(ids[part], max(LEAST, part.stop - part.start))]
+        distinct, place = np.unique(ids[part], return_inverse=True)
+        listed = vectors[np.resize(distinct, max(LEAST, len(distinct)))]
         products = (torch.from_numpy(listed) @ torch.from_numpy(some).T).numpy()
-        values[part] = products[np.arange(part.stop - part.start), rows[part] - first]
+        values[part] = products[place, rows[part] - first]
     return rows, ids, values
 
 
