@@ -71,9 +71,9 @@ def _panels(axes, figure):
 
 
 def _categories(axis):
-    """The labels of an axis, where they are words."""
+    """The labels of an axis, where they are words, and not powers of ten in TeX."""
     labels = [label.get_text() for label in axis.get_ticklabels()]
-    return [label for label in labels if any(letter.isalpha() for letter in label)]
+    return [name for name in labels if any(map(str.isalpha, name)) and "$" not in name]
 
 
 def _legend(figure):

@@ -102,6 +102,7 @@ class TestAlternativeText:
         figure, axis = plt.subplots()
         axis.set_yticks([0, 1], ["CLIP score", "SSIM, package"])
         axis.set_xlabel("AUC")
+        axis.set_xscale("log")
         assert alt_text(figure) == "Chart, AUC for CLIP score, “SSIM, package”."
 
     def test_pictures_have_their_titles_or_what_stands_below(self):
