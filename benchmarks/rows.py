@@ -80,7 +80,11 @@ def section(name, record):
 def _line(row):
     unit = row["unit"]
     cells = [row["case"], row["ours"], row["peer"]]
-    cells += [f"{row[side]:,} {unit}" for side in ("ours_median", "peer_median")]
-    cells += [f"{row['ratio']:,} ({row['ratio_of']})", row["target"] or "–"]
+    cells += [f"{_number(row[side])} {unit}" for side in ("ours_median", "peer_median")]
+    cells += [f"{_number(row['ratio'])} ({row['ratio_of']})", row["target"] or "–"]
     cells += [{None: "–", True: "yes", False: "**no**"}[row["met"]]]
     return f"| {' | '.join(cells)} |"
+
+
+def _number(value):
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"

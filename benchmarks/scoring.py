@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
 
+from clipsim.inner_products import pair_products
 from clipsim.scoring import description_sums, score_edges, score_matrix
 from clipsim.timing import timed_rounds
 
@@ -121,7 +122,7 @@ def edges():
 def threshold_for(sums, rng):
     """The score that some tens of thousandths of all pairs reach: about ten edges to an image."""
     some = rng.integers(len(sums), size=(2, 4_000_000))
-    scores = np.einsum("pd,pd->p", sums[some[0]], sums[some[1]])
+    scores = pair_products(sums, sums, *some)
     return np.quantile(scores[some[0] != some[1]], 1 - EDGES_PER_IMAGE / MANY)
 
 

@@ -69,8 +69,8 @@ def drawn(pixels, retrieval, profile, n, threshold):
     plt.close(figure)
     n_alone = len(graph) - table.pictures.sum()
     line = (
-        f"{position} {graph.number_of_edges():,} pairs alike, "
-        f"{component_labels(graph).max() + 1:,} components, {len(table):,} communities of two or "
-        f"more, {n_alone:,} pictures alone"
+        f"{position} pairs alike: {graph.number_of_edges():,}, "
+        f"components: {component_labels(graph).max() + 1:,}, communities of two or more: "
+        f"{len(table):,}, pictures alone: {n_alone:,}"
     )
     return line, written.getvalue()

@@ -150,14 +150,14 @@ def test_a_slider_that_moves_draws_anew(folder):
     (n, tau), line, picture = box.children[0].children, box.children[1], box.children[2]
     assert (n.value, n.max, tau.value) == (profile.n_descriptions, 30, pytest.approx(middle))
     assert Image.open(BytesIO(picture.value)).width > 700
-    assert f"{np.count_nonzero(np.triu(scores >= middle, 1)):,} pairs alike" in line.value
+    assert f"pairs alike: {np.count_nonzero(np.triu(scores >= middle, 1)):,}," in line.value
     seen = [(line.value, picture.value)]
     tau.value = tau.max
     seen.append((line.value, picture.value))
-    assert "0 pairs alike" in line.value
+    assert "pairs alike: 0," in line.value
     tau.value = tau.min
     seen.append((line.value, picture.value))
-    assert "45 pairs alike" in line.value
+    assert "pairs alike: 45," in line.value
     n.value = 30
     seen.append((line.value, picture.value))
     assert len(set(seen)) == 4
