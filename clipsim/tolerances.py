@@ -16,10 +16,10 @@ seeds
     notebook 05, larger for fewer pairs as that of a share is; for what is none of its statistics,
     the largest of them. At least what one pair decides.
 same training
-    What a training chooses, such as the worst pair: exact where it was the committed one, and
-    not compared where it was another.
+    What a training chooses (`CHOSEN`), such as the worst pair: exact where it was the committed
+    one, and not compared where it was another.
 left out
-    What differs by nature (`VARYING`): times, and what the run ran on.
+    What differs by nature (`varies`): what the run ran on, times, and findings on them.
 """
 
 import math
@@ -37,11 +37,14 @@ EXACT, ROUNDED, SEEDS, SAME_TRAINING, LEFT_OUT = (
 )  # fmt: skip
 
 # Patterns of where a value stands, "05_threshold_sweeps results.table1[0].accuracy".
-VARYING = re.compile(r"\S+ (git_commit|versions\.|device$|threads$)|_s$")
+VARYING = re.compile(
+    r"\S+ (git_commit|versions\.|device$|threads$)|_s(\[\d+\])*$|12_\S+ results\.timings"
+)
+TIMED_CLAIM = "retrieval_is_the_cost"
 UNTRAINED = re.compile(r"(01|07)_|\S+ (data\.|results\.word_overlap)|\.(learning_rate|region)\b")
 CHOSEN = re.compile(
-    r"(06|14)_\S+ results|13_\S+ results\.claims|"
-    r"best_epoch|chosen|n_by_|by_claim\.\w+\.n\[|\.count$"
+    r"(06|11|14)_\S+ results|12_\S+ results\.recall_of_lists|13_\S+ results\.claims"
+    r"|best_epoch|chosen|n_by_|by_claim\.\w+\.n\[|\.count$"
 )
 MODEL_METRICS = {metric.key for metric in METRICS if metric.matrix is None}
 METRIC = re.compile("|".join(metric.key for metric in METRICS))
@@ -177,7 +180,7 @@ def rule(item, is_same_training, spread):
     (str, float or None)
         One of the rules above, and how far the rerun's number may be off; None without one.
     """
-    if VARYING.search(item.where):
+    if varies(item):
         return LEFT_OUT, None
     if CHOSEN.search(item.where) and not is_same_training:
         return SAME_TRAINING, None
@@ -210,6 +213,12 @@ def agree(committed, rerun, is_same_training, spread):
     if committed.name == "experiment":  # says what the training chose, such as N
         return NUMERAL.sub("#", committed.value) == NUMERAL.sub("#", rerun.value)
     return committed.value == rerun.value
+
+
+def varies(item):
+    """Whether a value differs by nature: what the run ran on, times, and what they decide."""
+    timed = item.record.get("claim") == TIMED_CLAIM and item.name not in ("claim", "region")
+    return timed or bool(VARYING.search(item.where))
 
 
 def _trained(item):
