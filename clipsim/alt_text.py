@@ -31,7 +31,9 @@ def alt_text(figure):
         "; ".join(dict.fromkeys(text.get_text() for axis in texts for text in axis.texts)),
     ]
     said = " ".join(" ".join(_sentence(part).split()) for part in parts if part)
-    return said if len(said) <= LONGEST else said[: said.rfind(" ", 0, LONGEST)] + " …"
+    if len(said) <= LONGEST:
+        return said
+    return said[: said.rfind(" ", 0, LONGEST)].rstrip(" …") + " …"
 
 
 def _titles(figure):
@@ -45,7 +47,8 @@ def _titles(figure):
 def _pictures(axes):
     titles = [axis.get_title() or axis.get_title("left") or axis.get_xlabel() for axis in axes]
     said = "; ".join(filter(None, titles))
-    count = f"{len(axes)} picture" + "s" * (len(axes) > 1)
+    n_pictures = sum(len(axis.images) for axis in axes)
+    count = f"{n_pictures} picture" + "s" * (n_pictures > 1)
     return f"{count}: {said}" if said else count * bool(axes)
 
 
@@ -55,12 +58,12 @@ def _panels(axes, figure):
     titles, drawn, y = [], [], ""
     for axis in axes:
         y = axis.get_ylabel() or figure.get_supylabel() or y  # that of the panel to the left
-        x = axis.get_xlabel() or figure.get_supxlabel() or x_of_all
+        x = axis.get_xlabel() or figure.get_supxlabel() or _shared_label(axis) or x_of_all
         categories = [*_categories(axis.yaxis), *_categories(axis.xaxis)]
         if categories:
             drawn.append(" against ".join(filter(None, [y, x])) + f" for {_listed(categories)}")
         else:
-            drawn.append(f"{y} against {x}".strip() if x else y)
+            drawn.append(" against ".join(filter(None, [y, x])))
         titles.append(axis.get_title("left") or axis.get_title())
     if len(set(drawn)) == 1:
         named = "; ".join(filter(None, titles))
@@ -68,6 +71,12 @@ def _panels(axes, figure):
         return f"{start}, {drawn[0]}" + (f": {named}" if named else "")
     said = [": ".join(filter(None, pair)) for pair in zip(titles, drawn, strict=True)]
     return f"{len(axes)} panels: {'; '.join(said)}" if said else ""
+
+
+def _shared_label(axis):
+    """The label below the panels that share an axis with this one."""
+    siblings = axis.get_shared_x_axes().get_siblings(axis)
+    return next((one.get_xlabel() for one in siblings if one.get_xlabel()), "")
 
 
 def _categories(axis):

@@ -10,7 +10,10 @@ from clipsim.model.clip import CheckpointError, checkpoint_record
 from clipsim.paths import RUNS, relative
 
 PHOTOGRAPHS, DRAWINGS = "flickr8k", "demo"
-HOW_TO_TRAIN = "./run_all.sh --profile flickr8k -p data_root=FOLDER --only 02,03"
+HOW_TO_TRAIN = (
+    "./run_all.sh --profile flickr8k -p data_root=FOLDER --only 02,03 "
+    "(-p pairs=captions without judgments)"
+)
 
 
 def add_checkpoint_argument(parser):

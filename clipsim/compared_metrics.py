@@ -64,3 +64,5 @@ METRICS = (
     ),
     Metric("image_cosine", "image_cosine", "joint", "image cosine", look(SKY, "-.", "D")),
 )  # fmt: skip
+
+METRIC_LABELS = {metric.key: metric.label for metric in METRICS}

@@ -17,7 +17,7 @@ from clipsim.model.processes import study_accelerator
 from clipsim.paths import relative
 from clipsim.store import encode
 
-NAMED_AT_MOST = 10
+NAMED_AT_MOST = 100
 
 
 def add_arguments(parser):
@@ -76,6 +76,8 @@ def _report(stored, args):
         f"{what}: {stored.n_new:,} encoded now, {len(stored.names) - stored.n_new:,} were there, "
         f"{len(stored.broken):,} broken: {relative(args.out)}"
     )
+    if stored.n_dropped:
+        print(f"{stored.n_dropped:,} were there and are not in {args.source}: dropped")
     for reason in list(stored.broken.values())[:NAMED_AT_MOST]:
         print(f"broken: {reason}", file=sys.stderr)
     if len(stored.broken) > NAMED_AT_MOST:

@@ -4,12 +4,14 @@ The sliders search nothing: descriptions are retrieved once, for the largest N, 
 smaller N are the first of them. Nothing else in a notebook depends on where they stand.
 """
 
+import html
 import io
 from functools import lru_cache
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 
+from clipsim.data import DataError
 from clipsim.graph import community_labels, component_labels
 from clipsim.own_pictures import picture_graph
 from clipsim.own_sheets import cluster_sheet
@@ -49,7 +51,10 @@ def explorer(images, retrieval, profile, threshold):
     pixels = lru_cache(CACHED)(images.pixels)
 
     def redraw(_=None):
-        line.value, picture.value = drawn(pixels, retrieval, profile, n.value, tau.value)
+        try:
+            line.value, picture.value = drawn(pixels, retrieval, profile, n.value, tau.value)
+        except DataError as error:  # too many pairs reach τ; an observer's errors are not shown
+            line.value, picture.value = html.escape(str(error)), b""
 
     for slider in (n, tau):
         slider.observe(redraw, "value")

@@ -14,6 +14,7 @@ NAMED = 5  # pictures of a cluster
 def add_arguments(parser):
     """Add the arguments of `graph` to an argument parser."""
     parser.add_argument("folder", metavar="FOLDER", help="read with all folders in it")
+    options.add_store_argument(parser)
     options.add_threshold_argument(parser)
     parser.add_argument(
         "--out",
@@ -32,7 +33,7 @@ def run(args):
     threshold = options.chosen_threshold(args, describer)
     if threshold.value is None:
         raise DataError(options.threshold_words(threshold))
-    encoded = encoded_folder(describer.model, args.folder)
+    encoded = encoded_folder(describer.model, args.folder, args.store)
     retrieval = described(describer, encoded)
     graph = picture_graph(retrieval, describer.profile.normalisation, threshold.value)
     components = clusters(retrieval, component_labels(graph))

@@ -13,6 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from clipsim.alt_text import alt_text
+from clipsim.compared_metrics import METRIC_LABELS
 
 MOST_ROWS = 60  # of a table; dots stand for the others
 DECIMALS, MOST_DECIMALS = 3, 4
@@ -86,7 +87,9 @@ def _text(value, decimals):
         return ", ".join(f"{_text(k, decimals)}: {_text(v, decimals)}" for k, v in value.items())
     if isinstance(value, list | tuple | np.ndarray):
         return f"[{', '.join(_text(item, decimals) for item in value)}]"
-    if isinstance(value, bool | str) or not isinstance(value, Real):
+    if isinstance(value, str):
+        return html.escape(METRIC_LABELS.get(value, value))
+    if isinstance(value, bool) or not isinstance(value, Real):
         return "–" if pd.isna(value) else html.escape(str(value))
     if isinstance(value, Integral):
         return f"{value:,}"

@@ -87,11 +87,11 @@ def outline(path):
     """Title and question of a notebook, from its first markdown cell."""
     cells = nbformat.read(path, as_version=4).cells
     text = next((cell.source for cell in cells if cell.cell_type == "markdown"), "")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    title = next((line.lstrip("# ") for line in lines if line.startswith("#")), Path(path).stem)
-    prose = [re.sub(r"[*_`]", "", line) for line in lines if not line.startswith("#")]
-    question = next((line for line in prose if line.endswith("?")), prose[0] if prose else "")
-    return title, question
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
+    title = next((part.lstrip("# ") for part in paragraphs if part.startswith("#")), "")
+    prose = [re.sub(r"[*_`]", "", part) for part in paragraphs if not part.startswith("#")]
+    question = next((part for part in prose if "?" in part), prose[0] if prose else "")
+    return title or Path(path).stem, question
 
 
 def parameters(path):

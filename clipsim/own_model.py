@@ -16,6 +16,8 @@ from clipsim.model.clip import DualEncoder
 from clipsim.pair_scoring import Describer
 from clipsim.paths import CACHE, relative
 from clipsim.results import StaleError, read_record
+from clipsim.retrieval import CaptionIndex
+from clipsim.store import load_store
 
 THRESHOLDS = "05_threshold_sweeps"
 
@@ -44,7 +46,8 @@ def own_describer(checkpoint, pool_file=None, n_descriptions=None):
     checkpoint : str or Path
         Folder; see `clipsim.checkpoints.chosen_checkpoint`.
     pool_file : str or Path, optional
-        Descriptions to choose from, one per line; by default those of the model's profile.
+        Descriptions to choose from, one per line, or a folder that the command `encode` filled
+        from such a file; by default those of the model's profile.
     n_descriptions : int, optional
         N; by default the profile's.
 
@@ -125,6 +128,8 @@ def _with_own_pool(checkpoint, profile, model):
 
 
 def _with_file(profile, model):
+    if Path(profile.pool_file).is_dir():
+        return _with_store(profile, model)
     pool = file_pool(profile.pool_file)
     content = json.dumps([model.fingerprint, profile.vector_space, pool])
     folder = CACHE / "descriptions" / hashlib.sha256(content.encode()).hexdigest()[:24]
@@ -134,3 +139,16 @@ def _with_file(profile, model):
         describer = Describer.of(profile, model, pool)
         describer.save(folder)
         return describer
+
+
+def _with_store(profile, model):
+    stored = load_store(profile.pool_file, model)
+    if stored.source != "captions":
+        raise DataError(f"{profile.pool_file} holds {stored.source}, not descriptions")
+    if profile.vector_space == "text":
+        raise DataError(
+            f"{profile.pool_file} holds vectors of the joint space, and this model's profile "
+            "compares texts in the text encoder's own: pass the file of descriptions"
+        )
+    index = CaptionIndex.build(stored.vectors, stored.names)
+    return Describer(profile, model, index, index.vectors)

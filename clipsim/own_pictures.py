@@ -25,13 +25,15 @@ EXAMPLES = 120  # images
 MOST_EDGES = 2_000_000  # of a graph with its clusters in 2 GiB of memory
 
 
-def encoded_folder(model, folder):
+def encoded_folder(model, folder, store=None):
     """The pictures of a folder and of the folders in it, as joint-space vectors.
 
     Parameters
     ----------
     model : DualEncoder
     folder : str or Path
+    store : str or Path, optional
+        A folder that the command `encode` filled; by default one below the cache folder.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def encoded_folder(model, folder):
         pictures that are new or have changed since the last call are encoded.
     """
     folder = whole_path(folder)
-    return encode(model, picture_folder(folder), _store(model, [folder]))
+    return encode(model, picture_folder(folder), store or _store(model, [folder]))
 
 
 def encoded_files(model, paths):
@@ -74,9 +76,20 @@ def folder_or_example(folder, profile, describer):
     images : CaptionedImages
         To show them.
     encoded : clipsim.store.Encoded
+
+    Raises
+    ------
+    DataError
+        If fewer than two pictures of the folder can be read.
     """
     if folder is not None:
-        return picture_folder(whole_path(folder)), encoded_folder(describer.model, folder)
+        encoded = encoded_folder(describer.model, folder)
+        if len(encoded.names) < 2:
+            raise DataError(
+                f"{folder}: {len(encoded.names)} of its pictures can be read, "
+                f"{len(encoded.broken)} are broken; to compare takes two"
+            )
+        return picture_folder(whole_path(folder)), encoded
     images = load(profile)
     images = images.subset(images.indices("test")[:EXAMPLES])
     vectors = describer.image_vectors(images, images.image_ids)

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
+from PIL import Image
 
 from clipsim.own_pictures import best_for_text, clusters, deciding_pairs, most_alike
 from clipsim.sheets import wrapped
@@ -13,7 +14,8 @@ from clipsim.style import OTHER, PAGE_IN, SIMILAR
 
 COLUMNS = 6
 MARGIN_IN, GAP_IN, TITLE_IN, LINE_IN = 0.05, 0.08, 0.24, 0.095
-BORDER = 7  # pixels of a frame
+SHOWN = 152  # pixels a side, of about an inch: more would be larger files, and no better to see
+BORDER = 5  # pixels of a frame
 ASKED = "#222222"
 
 
@@ -52,12 +54,14 @@ def strip_sheet(strips, head=""):
     by_hand = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
     figure = plt.figure(figsize=(PAGE_IN, total), layout=by_hand)
     head = head if strips else f"{head} nothing to show".strip()
-    figure.text(MARGIN_IN / PAGE_IN, 1 - 0.05 / total, head, va="top", fontsize=8)
+    figure.text(
+        MARGIN_IN / PAGE_IN, 1 - 0.05 / total, head, va="top", fontsize=8, parse_math=False
+    )
     for row, strip in enumerate(strips):
         # Of the pictures, in inches from below.
         top = total - above - row * height - TITLE_IN
         title = wrapped(strip.title, 110, 1)
-        figure.text(MARGIN_IN / PAGE_IN, (top + 0.05) / total, title, fontsize=8)
+        figure.text(MARGIN_IN / PAGE_IN, (top + 0.05) / total, title, fontsize=8, parse_math=False)
         for column, (pixels, note, frame) in enumerate(strip.pictures[:COLUMNS]):
             left = MARGIN_IN + column * (side + GAP_IN)
             box = (left / PAGE_IN, (top - side) / total, side / PAGE_IN, side / total)
@@ -65,7 +69,7 @@ def strip_sheet(strips, head=""):
             axis.imshow(_framed(pixels, frame), interpolation="none", aspect="auto")
             axis.set_axis_off()
             below = (left / PAGE_IN, (top - side - 0.03) / total)
-            figure.text(*below, note, va="top", fontsize=6, linespacing=1.1)
+            figure.text(*below, note, va="top", fontsize=6, linespacing=1.1, parse_math=False)
     return figure
 
 
@@ -158,7 +162,8 @@ def cluster_sheet(pixels, retrieval, labels, head="", n_shown=5):
 
 def _framed(pixels, colour):
     """A picture as (H, W, 3), its border in a colour."""
-    picture = np.array(pixels).transpose(1, 2, 0)
+    whole = Image.fromarray(np.asarray(pixels).transpose(1, 2, 0))
+    picture = np.array(whole.resize((SHOWN, SHOWN), Image.Resampling.LANCZOS))
     if colour is not None:
         inside = picture[BORDER:-BORDER, BORDER:-BORDER].copy()
         picture[:] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]

@@ -8,7 +8,7 @@ from clipsim.checkpoints import add_checkpoint_argument, chosen_checkpoint
 from clipsim.own_model import Threshold, held_out_threshold, own_describer
 from clipsim.paths import relative
 
-NAMED_AT_MOST = 10
+NAMED_AT_MOST = 100
 
 
 def add_model_arguments(parser):
@@ -38,6 +38,15 @@ def add_threshold_argument(parser):
         metavar="T",
         help="pictures that score T or more are alike (default: the one that notebook 05 chose "
         "for this model)",
+    )
+
+
+def add_store_argument(parser):
+    """Add `--store`."""
+    parser.add_argument(
+        "--store",
+        metavar="STORE",
+        help="a folder that `encode` filled from the same pictures (default: one in the cache)",
     )
 
 
@@ -112,7 +121,7 @@ def model_words(checkpoint, describer):
 
 
 def say_broken(broken):
-    """Name the pictures that could not be read, the first ten of them, on stderr."""
+    """Name the pictures that could not be read, the first `NAMED_AT_MOST` of them, on stderr."""
     for reason in list(broken.values())[:NAMED_AT_MOST]:
         print(printable(reason), file=sys.stderr)
     if broken:

@@ -208,7 +208,8 @@ def _continuation(args, rest):
     words += ["--check"] if args.check else []
     numbers = [path.stem[:2] for path in rest]
     words += ["--only", ",".join(numbers)] if args.only else ["--from", numbers[0]]
-    return f"continue with: {_command()} {shlex.join(words)}"
+    alone = " (compares these alone)" if args.check else ""
+    return f"continue with: {_command()} {shlex.join(words)}{alone}"
 
 
 def _from_here(path):

@@ -1,7 +1,8 @@
 """The command `score`: how alike pictures are (Eq. 4), and which descriptions decided it."""
 
-from itertools import combinations
 from pathlib import Path
+
+import numpy as np
 
 import clipsim.picture_options as options
 from clipsim.data import BadImageError, DataError
@@ -85,9 +86,10 @@ def _check(names):
 
 
 def _best_pairs(sums, k):
-    scores = sums @ sums.T
-    pairs = [(i, j, float(scores[i, j])) for i, j in combinations(range(len(sums)), 2)]
-    return sorted(pairs, key=lambda pair: -pair[2])[:k]
+    rows, columns = np.triu_indices(len(sums), 1)
+    scores = (sums @ sums.T)[rows, columns]
+    best = np.argsort(-scores, kind="stable")[:k]
+    return [(int(rows[p]), int(columns[p]), float(scores[p])) for p in best]
 
 
 def _print_one(record):

@@ -31,6 +31,7 @@ def add_arguments(parser):
         metavar="K",
         help=f"how many pictures to list (default: {SHOWN})",
     )
+    options.add_store_argument(parser)
     options.add_threshold_argument(parser)
     options.add_model_arguments(parser)
 
@@ -46,7 +47,7 @@ def run(args):
     checkpoint, describer = options.chosen_describer(args)
     threshold = options.chosen_threshold(args, describer)
     query = None if args.like is None else _query(describer, args.like)
-    encoded = encoded_folder(describer.model, args.folder)
+    encoded = encoded_folder(describer.model, args.folder, args.store)
     retrieval = described(describer, encoded)
     if query is None:
         asked = {"text": args.text}

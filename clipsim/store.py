@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from clipsim.paths import relative
 from clipsim.results import StaleError
 from clipsim.vector_file import read_vectors, vector_record, write_vectors
 
-FILE, SHARDS, LOCK = "vectors.safetensors", "shards", ".lock"
+FILE, SHARDS, LOCK = "vectors.safetensors", ".clipsim-shards", ".lock"
 PICTURES_PER_SHARD, CAPTIONS_PER_SHARD = 64, 1024
 
 
@@ -48,12 +48,17 @@ class Encoded:
         Pictures that cannot be read, and why.
     n_new : int
         How many of the vectors were encoded by this call.
+    n_dropped : int
+        How many were there before and are no part of the source any more.
+    source : {"pictures", "captions"}
     """
 
     names: tuple[str, ...]
     vectors: np.ndarray
     broken: dict[str, str] = field(default_factory=dict)
     n_new: int = 0
+    n_dropped: int = 0
+    source: str = "pictures"
 
 
 def encode(model, source, folder, accelerator=None):
@@ -92,6 +97,7 @@ def encode(model, source, folder, accelerator=None):
         items = _items(source) if accelerator.is_main_process else None
         shards = _missing_shards(items, folder, made_by) if accelerator.is_main_process else None
         [shards] = broadcast_object_list([shards])
+        before = _names(folder) if accelerator.is_main_process else set()
         _encode_shards(model, shards, folder, accelerator)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
@@ -100,7 +106,8 @@ def encode(model, source, folder, accelerator=None):
         stored = load_store(folder, model)
         accelerator.wait_for_everyone()  # another command may change the store from here on
     new = {item.name for shard in shards for item in shard} - stored.broken.keys()
-    return Encoded(stored.names, stored.vectors, stored.broken, len(new))
+    n_dropped = len(before - {*stored.names, *stored.broken})
+    return replace(stored, n_new=len(new), n_dropped=n_dropped)
 
 
 def load_store(folder, model):
@@ -122,8 +129,18 @@ def load_store(folder, model):
     """
     path = Path(folder) / FILE
     vectors, names = read_vectors(path, _made_by(model))
-    broken = json.loads(vector_record(path)["broken"])
-    return Encoded(names, vectors, {name: reason for name, (_, reason) in broken.items()})
+    record = vector_record(path)
+    broken = {name: reason for name, (_, reason) in json.loads(record["broken"]).items()}
+    return Encoded(names, vectors, broken, source=record["source"])
+
+
+def _names(folder):
+    """What a store held when it was last merged."""
+    path = folder / FILE
+    if not path.is_file():
+        return set()
+    _, names = read_vectors(path, {})
+    return {*names, *json.loads(vector_record(path)["broken"])}
 
 
 def _made_by(model):
@@ -181,14 +198,16 @@ def _encode_shards(model, shards, folder, accelerator):
         disable=not accelerator.is_main_process,
         delay=1,  # seconds: what is done at once needs no bar
     )
+    n_done, n_own = 0, sum(len(shard) for shard in own)  # the bar counts in one process alone
     with stop_requests() as stop, bar, closing(vectors_of(model, own)) as results:
         for shard, (vectors, faults) in zip(own, results, strict=True):
             path = folder / SHARDS / f"{_digest(*(i.name + i.stamp for i in shard))}.safetensors"
             _write(path, shard, vectors, faults, made_by, model.profile.embedding_dim)
             bar.update(len(shard))
-            if stop.is_set() and bar.n < bar.total:
+            n_done += len(shard)
+            if stop.is_set() and n_done < n_own:
                 raise EncodingInterrupted(
-                    f"encoding stopped with {bar.n:,} of {bar.total:,} done, which are kept: "
+                    f"encoding stopped with {n_done:,} of {n_own:,} done, which are kept: "
                     "run the same again to go on"
                 )
 

@@ -259,7 +259,7 @@ class TestCommand:
     def test_the_way_on_after_a_failure_is_a_checked_one(self, study, monkeypatch, capsys):
         monkeypatch.setattr(runner, "execute", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert main(["run", "--profile", "mine", "--check", "--from", "03"]) == 130
-        assert capsys.readouterr().err.endswith("--profile mine --check --from 03\n")
+        assert capsys.readouterr().err.endswith("--check --from 03 (compares these alone)\n")
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -148,6 +148,6 @@ def test_a_notebook_runs_in_its_place(changed):
     path = changed / "results" / "smoke" / f"{NOTEBOOK}.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     assert set(record["results"]["auc"]) == {"ssim", "fsim", "colour"}
-    assert (changed / "runs" / "smoke" / "notebooks" / f"{NOTEBOOK}.html").is_file()
+    assert (changed / "runs" / "smoke" / "report" / f"{NOTEBOOK}.html").is_file()
     listed = python(changed, "-m", "clipsim", "run", "--list")
     assert "15  15 · Colours\n    Do mean colours tell alike from different?" in listed

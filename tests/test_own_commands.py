@@ -257,6 +257,23 @@ def test_encodings_are_kept_and_the_users_folder_is_left_alone(call, photos, mon
     assert similarity["photo.jpg"] == pytest.approx(similarity["web.webp"], abs=1e-5)
 
 
+def test_what_encode_stored_is_read_and_not_encoded_again(call, photos, tmp_path, monkeypatch):
+    stores = tmp_path / "pictures", tmp_path / "captions"
+    lines = tmp_path / "pool.txt"
+    lines.write_text("\n".join(POOL[:20]), encoding="utf-8")
+    assert call("encode", photos, "--out", stores[0])[0] == 0
+    assert call("encode", lines, "--out", stores[1])[0] == 0
+    threshold = ("--threshold", "0", "--json")
+    expected = call("graph", photos, *threshold, "--pool", lines)[1]
+    monkeypatch.setattr(encoding, "_pixels", None)
+    monkeypatch.setattr("clipsim.model.features.encoded_texts", None)
+    found = call("graph", photos, *threshold, "--store", stores[0], "--pool", stores[1])[1]
+    assert found["n_edges"] == expected["n_edges"]
+    assert found["components"] == expected["components"]
+    status, _, err = call("graph", photos, "--threshold", "0", "--pool", stores[0])
+    assert (status, "holds pictures, not descriptions" in err) == (2, True)
+
+
 def test_a_score_does_not_depend_on_the_other_pictures(call, photos, tmp_path):
     few = tmp_path / "few"
     few.mkdir()

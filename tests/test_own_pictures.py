@@ -174,6 +174,25 @@ def test_sliders_and_commands_agree(folder):
     box.children[0].children[0].value = 9
     communities = np.bincount(community_labels(graph, profile.seed))
     components = np.bincount(component_labels(graph))
-    assert f"{len(components):,} components" in box.children[1].value
-    assert f"{np.count_nonzero(communities > 1):,} communities" in box.children[1].value
-    assert f"{np.count_nonzero(components == 1):,} pictures alone" in box.children[1].value
+    assert f"components: {len(components):,}," in box.children[1].value
+    assert f"two or more: {np.count_nonzero(communities > 1):,}," in box.children[1].value
+    assert f"pictures alone: {np.count_nonzero(components == 1):,}" in box.children[1].value
+
+
+def test_sliders_say_when_too_many_pairs_are_alike(folder, monkeypatch):
+    describer, images, wide = folder
+    monkeypatch.setattr(own_pictures, "MOST_EDGES", 3)
+    box = explorer(images, wide, describer.profile, 5.0)
+    box.children[0].children[1].value = -1.0
+    assert "raise it" in box.children[1].value
+    assert box.children[2].value == b""
+
+
+def test_one_picture_is_too_few_to_compare(folder, tmp_path, monkeypatch):
+    describer, _, _ = folder
+    monkeypatch.setattr(own_pictures, "CACHE", tmp_path / "cache")
+    mixed_pictures(tmp_path / "one")
+    for name in GOOD[1:]:
+        (tmp_path / "one" / name).unlink()
+    with pytest.raises(DataError, match="1 of its pictures can be read, 3 are broken"):
+        own_pictures.folder_or_example(tmp_path / "one", describer.profile, describer)

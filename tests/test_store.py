@@ -231,3 +231,20 @@ def test_a_folder_of_broken_pictures_alone(model, tmp_path):
     assert encoded.names == ()
     assert encoded.vectors.shape == (0, model.profile.embedding_dim)
     assert list(encoded.broken) == ["a.jpg"]
+
+
+def test_what_else_is_in_the_folder_of_a_store_stays(model, photos):
+    theirs = photos / "shards" / "train-0001.tar"
+    theirs.parent.mkdir()
+    theirs.write_text("not ours")
+    encode(model, picture_folder(photos), photos)
+    encode(model, picture_folder(photos), photos)
+    assert theirs.read_text() == "not ours"
+    assert len(load_store(photos, model).names) == 40
+
+
+def test_what_drops_out_is_counted(model, tmp_path):
+    encode(model, ["a dog", "a cat", "a boat"], tmp_path)
+    again = encode(model, ["a dog", "a tree"], tmp_path)
+    assert (again.names, again.n_new, again.n_dropped) == (("a dog", "a tree"), 1, 2)
+    assert (again.source, load_store(tmp_path, model).source) == ("captions", "captions")
