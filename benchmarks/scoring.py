@@ -72,7 +72,7 @@ def all_pairs_rows():
             (median["matrix"], median["product"]), OURS_BY_PEER, "≤ 1.3",
         ),
         row(
-            case, "the product of their sums alone", plain, "s",
+            case, "the product of their sums (symmetric: half the arithmetic)", plain, "s",
             (median["sums"], median["product"]), OURS_BY_PEER,
         ),
         row(
