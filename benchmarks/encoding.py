@@ -35,19 +35,16 @@ from encoding_contestants import (
     plain_features,
     sentence_transformer,
 )
+from inputs import photographs_or_scenes
 from rows import OURS_BY_PEER, row, write
 
-import clipsim
-from clipsim.data import load
 from clipsim.evaluation import mean_recall
 from clipsim.memory import VARIABLES
 from clipsim.model.clip import DualEncoder
 from clipsim.model.features import encoded_texts, image_features
-from clipsim.paths import REPOSITORY
 from clipsim.pipeline import checkpoint_folder, train_or_load
 from clipsim.retrieval import retrieval_recall
 
-PHOTOGRAPHS = REPOSITORY.parent / "shared" / "flickr8k"
 ROUNDS = 3
 N_CAPTIONS, N_IMAGES, N_BEST = 2048, 256, 10
 RECALL_TOLERANCE = 0.005
@@ -75,7 +72,7 @@ CASES = (
 
 
 def main():
-    profile, images = data()
+    profile, images = photographs_or_scenes()
     speeds = speeds_in_turns(images)
     rows = [speed_row(case, speeds) for case in CASES]
     found = agreement(profile, images)
@@ -85,15 +82,6 @@ def main():
     off = abs(found["recall"] - found["recall_of_the_plain_loop"])
     if off > RECALL_TOLERANCE or not is_met:
         sys.exit("a target is missed")
-
-
-def data():
-    """Photographs, else scenes, with the encoders from PyPI."""
-    if PHOTOGRAPHS.is_dir():
-        profile = clipsim.load_profile("flickr8k", data_root=str(PHOTOGRAPHS))
-    else:
-        profile = clipsim.load_profile("demo", n_train_scenes=500)
-    return profile, load(profile)
 
 
 def speeds_in_turns(images):

@@ -10,15 +10,11 @@ made an index of.
 import argparse
 from pathlib import Path
 
-import numpy as np
 import torch
+from inputs import demo_vectors
 from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
 
-import clipsim
 from clipsim.cost_study import EXACT, machine_limits, pool_rows
-from clipsim.data import load
-from clipsim.data.pool import caption_pool
-from clipsim.pipeline import train_or_load
 
 SIZES = (100_000, 1_000_000)
 ROUNDS = 5
@@ -29,12 +25,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of the pools")
     sizes = parser.parse_args().sizes
-    profile = clipsim.load_profile("demo")
-    images = load(profile)
-    model = train_or_load(profile, images)
-    vectors = model.encode_texts(caption_pool(profile, images))
-    held_out = np.concatenate([images.indices(split) for split in ("val", "test")])
-    queries = model.encode_images(images.subset(held_out))
+    profile, vectors, queries = demo_vectors()
     found = pool_rows(profile, vectors, queries, sizes, ROUNDS)
     what = f"top {profile.n_descriptions} of a pool, {torch.get_num_threads()} threads"
     packages = ("numpy", "torch", "faiss-cpu")

@@ -13,13 +13,10 @@ from pathlib import Path
 import faiss
 import numpy as np
 import torch
+from inputs import demo_vectors
 from rows import OURS_BY_PEER, row, write
 
-import clipsim
-from clipsim.data import load
-from clipsim.data.pool import caption_pool
 from clipsim.inner_products import largest_products
-from clipsim.pipeline import train_or_load
 from clipsim.sampled_pool import pool_of
 from clipsim.timing import timed_rounds
 
@@ -43,12 +40,7 @@ def main():
 
 def vectors():
     """The pool and the images."""
-    profile = clipsim.load_profile("demo")
-    images = load(profile)
-    model = train_or_load(profile, images)
-    pool = model.encode_texts(caption_pool(profile, images))
-    held_out = np.concatenate([images.indices(split) for split in ("val", "test")])
-    queries = model.encode_images(images.subset(held_out))
+    profile, pool, queries = demo_vectors()
     return pool_of(pool, POOL, profile.seed), pool_of(queries, N_IMAGES, profile.seed)
 
 

@@ -18,18 +18,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from inputs import photographs_or_scenes
 from rows import OURS_BY_PEER, row, write
 
-import clipsim
-from clipsim.data import load
 from clipsim.model.clip import DualEncoder
 from clipsim.model.examples import batch_loader
 from clipsim.model.features import IMAGE_BATCH
 from clipsim.model.loss import contrastive_loss
 from clipsim.model.trainer import Trainer
-from clipsim.paths import REPOSITORY
 
-PHOTOGRAPHS = REPOSITORY.parent / "shared" / "flickr8k"
 ROUNDS = 3
 STEPS_PER_ROUND = 4
 ENCODED = 256
@@ -38,20 +35,11 @@ RESULT = Path(__file__).with_suffix(".json")
 
 
 def main():
-    profile, images = data()
+    profile, images = photographs_or_scenes()
     rows = [step_row(profile, images), reading_row(profile, images)]
     what = f"training on {images.name}, {torch.get_num_threads()} threads"
     if not write(RESULT, what, rows, ("torch", "timm", "transformers")):
         sys.exit("a target is missed")
-
-
-def data():
-    """Photographs, else scenes, with the encoders from PyPI."""
-    if PHOTOGRAPHS.is_dir():
-        profile = clipsim.load_profile("flickr8k", data_root=str(PHOTOGRAPHS))
-    else:
-        profile = clipsim.load_profile("demo", n_train_scenes=500)
-    return profile, load(profile)
 
 
 def step_row(profile, images):
