@@ -18,7 +18,11 @@ MMAP_MAX, TRIM_THRESHOLD = -4, -1  # as <malloc.h> names them
 
 
 def keep_freed_memory():
-    """Set what the environment does not; call it before torch is imported."""
+    """Set what the environment does not.
+
+    Called before torch is imported it also lets this process's threads sleep; later it only
+    keeps memory, and does both for the processes that this one starts.
+    """
     allocator = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's alone
     parameters = {"MALLOC_MMAP_MAX_": MMAP_MAX, "MALLOC_TRIM_THRESHOLD_": TRIM_THRESHOLD}
     for name, value in VARIABLES.items():

@@ -19,6 +19,7 @@ import numpy as np
 
 from clipsim.config import Profile, load_profile
 from clipsim.errors import BadInput
+from clipsim.memory import keep_freed_memory
 from clipsim.paths import REPOSITORY, relative
 
 VERSIONED = ("torch", "torchvision", "timm", "transformers", "numpy", "scikit-learn", "pillow")
@@ -100,6 +101,7 @@ def start_run(notebook, profile, overrides=None):
     -------
     Run
     """
+    keep_freed_memory()  # in JupyterLab, which no script of ours has started
     loaded = load_profile(profile, **(overrides or {}))
     return Run(loaded, notebook, time.monotonic())
 
