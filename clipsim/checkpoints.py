@@ -73,7 +73,7 @@ def newest_checkpoint(name):
     Damaged ones and those of interrupted trainings are passed over.
     """
     found = []
-    for path in RUNS.glob(f"{name}*/work/*/checkpoint/checkpoint.json"):
+    for path in RUNS.glob("*/work/*/checkpoint/checkpoint.json"):
         try:
             record = checkpoint_record(path.parent)
             usable = is_whole(record) and record["profile"]["name"] == name
