@@ -274,6 +274,24 @@ def test_what_encode_stored_is_read_and_not_encoded_again(call, photos, tmp_path
     assert (status, "holds pictures, not descriptions" in err) == (2, True)
 
 
+def test_two_thousand_pictures_with_twenty_broken_ones(call, photos, tmp_path):
+    many = tmp_path / "many"
+    for i in range(200):
+        for name in GOOD[: 10 if i < 198 else 0] + BROKEN[: 10 if i < 6 else 0]:
+            path = many / f"folder {i}" / name.replace("/", " ")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.hardlink_to(photos / name)
+    for name in ("one.jpg", "two.jpg"):
+        (many / name).touch()
+    status, found, err = call("search", many, "a boat", "--json", "-k", 2000)
+    assert (status, found["n_pictures"], len(found["broken"])) == (0, 1980, 20)
+    assert len({row["name"] for row in found["found"]} | found["broken"].keys()) == 2000
+    assert all(name in err for name in found["broken"])
+    status, graph, err = call("graph", many, "--json", "--threshold", 2)
+    assert (status, graph["n_edges"], graph["broken"]) == (0, 0, found["broken"])
+    assert sum(len(group["names"]) for group in graph["components"]) == 1980
+
+
 def test_a_score_does_not_depend_on_the_other_pictures(call, photos, tmp_path):
     few = tmp_path / "few"
     few.mkdir()
