@@ -5,7 +5,6 @@ machines, and `torchrun --nproc_per_node 2 -m clipsim encode …` over several p
 all of them must see both folders. Interrupted, it goes on where it was when it is run again.
 """
 
-import sys
 from pathlib import Path
 
 from clipsim.checkpoints import add_checkpoint_argument, checkpoint_profile, chosen_checkpoint
@@ -15,9 +14,8 @@ from clipsim.data.pool import file_pool
 from clipsim.model.clip import DualEncoder
 from clipsim.model.processes import study_accelerator
 from clipsim.paths import relative
+from clipsim.picture_options import say_broken
 from clipsim.store import encode
-
-NAMED_AT_MOST = 100
 
 
 def add_arguments(parser):
@@ -78,7 +76,4 @@ def _report(stored, args):
     )
     if stored.n_dropped:
         print(f"{stored.n_dropped:,} were there and are not in {args.source}: dropped")
-    for reason in list(stored.broken.values())[:NAMED_AT_MOST]:
-        print(f"broken: {reason}", file=sys.stderr)
-    if len(stored.broken) > NAMED_AT_MOST:
-        print(f"broken: {len(stored.broken) - NAMED_AT_MOST:,} more", file=sys.stderr)
+    say_broken(stored.broken)
