@@ -4,7 +4,7 @@ Run `python benchmarks/encoding.py`; it prints and writes `encoding.json` beside
 and pictures are Flickr8k's of ../shared/flickr8k if they are there, else scenes. Every contestant
 is a process of its own (`encoding_contestants.py`), and they take turns, so that a busy machine
 slows all; ratios are what holds. Ours runs as a command or a script runs it, with memory that is
-kept and threads that sleep (`clipsim.memory`); the others run plainly, as a user would run them,
+kept and threads that sleep (`clipsim.record`); the others run plainly, as a user would run them,
 and once more in that environment, so that what it alone is worth can be told.
 
 - captions: unit vectors of the text backbone, against the same network with every caption padded
@@ -38,12 +38,11 @@ from encoding_contestants import (
 from inputs import photographs_or_scenes
 from rows import OURS_BY_PEER, row, write
 
-from clipsim.evaluation import mean_recall
-from clipsim.memory import VARIABLES
+from clipsim.evaluation.steps import checkpoint_folder, train_or_load
 from clipsim.model.clip import DualEncoder
 from clipsim.model.features import encoded_texts, image_features
-from clipsim.pipeline import checkpoint_folder, train_or_load
-from clipsim.retrieval import retrieval_recall
+from clipsim.model.validation import mean_recall, retrieval_recall
+from clipsim.record import VARIABLES
 
 ROUNDS = 3
 N_CAPTIONS, N_IMAGES, N_BEST = 2048, 256, 10

@@ -16,13 +16,13 @@ import torch
 from torch.nn.functional import normalize
 
 import clipsim
-from clipsim.data.folder import picture_folder
-from clipsim.memory import VARIABLES
+from clipsim.data.photographs.layouts import picture_folder
 from clipsim.model.clip import DualEncoder
 from clipsim.model.encoders import image_backbone, text_backbone
 from clipsim.model.features import IMAGE_BATCH, encoded_texts, image_features
-from clipsim.model.processes import study_accelerator
-from clipsim.store import encode
+from clipsim.model.state import study_accelerator
+from clipsim.record import VARIABLES
+from clipsim.retrieval.store import encode
 
 CAPTIONS = "captions.txt"
 N_PADDED = 128  # captions; padded to 256 tokens they are slow

@@ -5,8 +5,8 @@ import numpy as np
 import clipsim
 from clipsim.data import load
 from clipsim.data.pool import caption_pool
-from clipsim.paths import REPOSITORY
-from clipsim.pipeline import train_or_load
+from clipsim.evaluation.steps import train_or_load
+from clipsim.profile import REPOSITORY
 
 PHOTOGRAPHS = REPOSITORY.parent / "shared" / "flickr8k"
 

@@ -25,7 +25,7 @@ from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
 from skimage.metrics import structural_similarity
 
 from clipsim.metrics import fsim_matrix, luma, ssim_matrix
-from clipsim.paths import REPOSITORY
+from clipsim.profile import REPOSITORY
 
 SIDE = 224
 M = 100

@@ -2,7 +2,7 @@
 
 Run `python benchmarks/pool_size.py`; it prints and writes `pool_size.json` beside itself. The
 model is the demo's, trained if it is not there; beyond its own pool, vectors are sampled around
-the real ones (`clipsim.sampled_pool`). Contestants take turns, so that a busy machine slows all
+the real ones (`sampled_pool`). Contestants take turns, so that a busy machine slows all
 of them; ratios are what holds. A million vectors need about 6 GiB of memory, and minutes to be
 made an index of.
 """
@@ -14,7 +14,7 @@ import torch
 from inputs import demo_vectors
 from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
 
-from clipsim.cost_study import EXACT, machine_limits, pool_rows
+from clipsim.studies.cost_and_scale.cost_study import EXACT, machine_limits, pool_rows
 
 SIZES = (100_000, 1_000_000)
 ROUNDS = 5

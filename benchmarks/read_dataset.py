@@ -67,8 +67,10 @@ def child(root, cache):
 
 def measured(root):
     """Seconds of each step, and the peak memory of the process in GiB."""
-    from clipsim.config import Profile
-    from clipsim.data import caption_pairs, flickr, pictures, pool
+    from clipsim.data import pairs as caption_pairs
+    from clipsim.data import pictures, pool
+    from clipsim.data.photographs import flickr
+    from clipsim.profile import Profile
 
     pictures.CACHE = Path(os.environ["CLIPSIM_BENCHMARK_CACHE"])
     profile = Profile(name="benchmark", dataset="photographs", pairs="captions", data_root=root)

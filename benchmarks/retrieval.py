@@ -2,7 +2,7 @@
 
 Run `python benchmarks/retrieval.py`; it prints and writes `retrieval.json` beside itself. The
 model is the demo's, trained if it is not there; beyond its own pool, vectors are sampled around
-the real ones (`clipsim.sampled_pool`), and beyond its held-out images around theirs. FAISS's index
+the real ones (`sampled_pool`), and beyond its held-out images around theirs. FAISS's index
 is made before the clock starts. The ids must be FAISS's, but where products are equal to
 rounding; `pool_size.py` has the approximate indexes.
 """
@@ -16,9 +16,9 @@ import torch
 from inputs import demo_vectors
 from rows import OURS_BY_PEER, row, write
 
-from clipsim.inner_products import largest_products
-from clipsim.sampled_pool import pool_of
-from clipsim.timing import timed_rounds
+from clipsim.retrieval.search import largest_products
+from clipsim.studies.cost_and_scale.sampled_pool import pool_of
+from clipsim.studies.cost_and_scale.timing import timed_rounds
 
 POOL, N_IMAGES, N = 200_000, 1_000, 10
 ROUNDS = 9

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from machine import machine
 
-from clipsim.results import atomic_path
+from clipsim.record import atomic_path
 
 OURS_BY_PEER, PEER_BY_OURS = "ours / peer", "peer / ours"
 

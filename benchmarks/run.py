@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rows import section
 
-from clipsim.results import atomic_path
+from clipsim.record import atomic_path
 
 FOLDER = Path(__file__).parent
 NAMES = (

@@ -23,9 +23,9 @@ import numpy as np
 import torch
 from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
 
-from clipsim.inner_products import pair_products
-from clipsim.scoring import description_sums, score_edges, score_matrix
-from clipsim.timing import timed_rounds
+from clipsim.retrieval.score import description_sums, score_edges, score_matrix
+from clipsim.retrieval.search import pair_products
+from clipsim.studies.cost_and_scale.timing import timed_rounds
 
 M, N, D = 5_000, 10, 256
 SAMPLED_PAIRS = 20

@@ -24,8 +24,7 @@ from rows import OURS_BY_PEER, row, write
 from clipsim.model.clip import DualEncoder
 from clipsim.model.examples import batch_loader
 from clipsim.model.features import IMAGE_BATCH
-from clipsim.model.loss import contrastive_loss
-from clipsim.model.trainer import Trainer
+from clipsim.model.trainer import Trainer, contrastive_loss
 
 ROUNDS = 3
 STEPS_PER_ROUND = 4

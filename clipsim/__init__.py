@@ -6,17 +6,17 @@ Contrastive Language-Image Pre-Training Neural Network*, COLINS-2024.
 
 from importlib import import_module
 
-from clipsim.config import Profile, ProfileError, load_profile
+from clipsim.profile import Profile, ProfileError, load_profile
 
 # Imported when first asked for: the model's libraries take seconds to load.
 _HOMES = {
     "DualEncoder": "clipsim.model.clip",
-    "CaptionIndex": "clipsim.retrieval",
-    "caption_score": "clipsim.scoring",
-    "score_pairs": "clipsim.scoring",
-    "score_matrix": "clipsim.scoring",
-    "score_edges": "clipsim.scoring",
-    "nearest": "clipsim.scoring",
+    "CaptionIndex": "clipsim.retrieval.caption_index",
+    "caption_score": "clipsim.retrieval.score",
+    "score_pairs": "clipsim.retrieval.score",
+    "score_matrix": "clipsim.retrieval.score",
+    "score_edges": "clipsim.retrieval.score",
+    "nearest": "clipsim.retrieval.score",
 }
 
 __all__ = ["Profile", "ProfileError", "load_profile", *_HOMES]

@@ -10,16 +10,31 @@ import sys
 from importlib import import_module
 
 from clipsim.errors import is_bad_input, one_line
-from clipsim.memory import keep_freed_memory
+from clipsim.record import keep_freed_memory
 
 COMMANDS = {
-    "run": ("clipsim.runner", "execute the notebooks of a profile"),
-    "train": ("clipsim.train_command", "train the model of a profile"),
-    "encode": ("clipsim.encode_command", "encode a folder of pictures, or descriptions, once"),
-    "score": ("clipsim.score_command", "how alike pictures are, and which descriptions say so"),
-    "search": ("clipsim.search_command", "find pictures in a folder by a text or by a picture"),
-    "graph": ("clipsim.graph_command", "which pictures of a folder are alike, and their clusters"),
-    "fetch": ("clipsim.fetch", "download Flickr8k or Flickr30k from the Hugging Face hub"),
+    "run": ("clipsim.report.run", "execute the notebooks of a profile"),
+    "train": ("clipsim.commands.train_command", "train the model of a profile"),
+    "encode": (
+        "clipsim.commands.encode_command",
+        "encode a folder of pictures, or descriptions, once",
+    ),
+    "score": (
+        "clipsim.commands.score_command",
+        "how alike pictures are, and which descriptions say so",
+    ),
+    "search": (
+        "clipsim.commands.search_command",
+        "find pictures in a folder by a text or by a picture",
+    ),
+    "graph": (
+        "clipsim.commands.graph_command",
+        "which pictures of a folder are alike, and their clusters",
+    ),
+    "fetch": (
+        "clipsim.data.photographs.fetch",
+        "download Flickr8k or Flickr30k from the Hugging Face hub",
+    ),
 }
 
 

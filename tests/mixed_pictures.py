@@ -5,7 +5,7 @@ from PIL import Image
 
 import clipsim
 from clipsim.model.clip import DualEncoder
-from clipsim.pair_scoring import Describer
+from clipsim.retrieval.caption_index import Describer
 
 WORDS = ("dog", "cat", "red house", "blue car", "tall tree", "boat", "child", "old man", "hill")
 POOL = tuple(f"a {a} beside a {b}" for a in WORDS for b in WORDS if a != b)

@@ -6,7 +6,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from clipsim.config import Profile
+from clipsim.profile import Profile
 
 N_IMAGES = 30
 LISTS = {"train": "train", "val": "dev", "test": "test"}

@@ -6,8 +6,8 @@ import numpy as np
 
 from clipsim import load_profile
 from clipsim.data import load, load_pairs
-from clipsim.data.scenes import concept_table
-from clipsim.known_images import KnownImages, every_pair
+from clipsim.data.scenes.scenes import concept_table
+from clipsim.studies.similarity_graph.clusters import KnownImages, every_pair
 
 
 def scenes(n_train_scenes):

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from clipsim.data import LabelledPairs
-from clipsim.description_study import StudyPairs, model_scores
-from clipsim.pipeline import Retrieval
-from clipsim.resampled_pairs import ResampledPairs
+from clipsim.evaluation.resampling import ResampledPairs
+from clipsim.evaluation.steps import Retrieval
+from clipsim.studies.number_of_descriptions.description_study import StudyPairs, model_scores
 
 N_PAIRS = 200
 COUNTS = (1, 2, 5, 10, 40)

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from clipsim.paths import REPOSITORY
+from clipsim.profile import REPOSITORY
 
 METRICS_REFERENCE = REPOSITORY.parent / "shared" / "metrics_reference"
 

@@ -2,8 +2,10 @@
 
 import pytest
 
-from clipsim import config, load_profile, pipeline
+from clipsim import load_profile
+from clipsim import profile as config
 from clipsim.data import load, load_pairs
+from clipsim.evaluation import steps as pipeline
 
 
 def scored_scenes(folder, **settings):

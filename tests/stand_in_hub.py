@@ -18,8 +18,8 @@ import PIL.Image
 from datasets import Dataset, Features, Image, Value
 from huggingface_hub import constants
 
-from clipsim import fetch
 from clipsim.__main__ import main
+from clipsim.data.photographs import fetch
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TRAIN = "data/train-00000-of-00001-42a2661d12c73e48.parquet"

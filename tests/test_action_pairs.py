@@ -5,8 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from clipsim.action_pairs import GAITS, action_pairs, other_actions
-from clipsim.data.scenes import JITTER, concept_table
+from clipsim.data.scenes.scenes import JITTER, concept_table
+from clipsim.studies.beyond_the_training_data.action_pairs import (
+    GAITS,
+    action_pairs,
+    other_actions,
+)
 
 
 @pytest.fixture(scope="module", params=[GAITS, None], ids=["gaits", "others"])

@@ -6,9 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from clipsim import approximate
-from clipsim.approximate import ApproximateIndex
-from clipsim.inner_products import largest_products
+from clipsim.retrieval import search as approximate
+from clipsim.retrieval.search import ApproximateIndex, largest_products
 
 BOTH = """
 import torch
@@ -16,7 +15,7 @@ layer = torch.nn.Linear(256, 256)
 x = torch.randn(512, 256)
 layer(x).sum().backward()
 import numpy as np
-from clipsim.approximate import ApproximateIndex
+from clipsim.retrieval.search import ApproximateIndex
 vectors = layer(x).detach().numpy()
 index = ApproximateIndex.build(vectors, "IVF8,Flat", "nprobe=8")
 for _ in range(20):

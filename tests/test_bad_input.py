@@ -7,7 +7,7 @@ import sys
 import photograph_folders as folders
 import pytest
 
-from clipsim.config import load_profile
+from clipsim.profile import load_profile
 
 pytestmark = pytest.mark.notebooks
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reference import eq_4
 
-from clipsim.paths import REPOSITORY
+from clipsim.profile import REPOSITORY
 
 FOLDER = REPOSITORY / "benchmarks"
 PATHS = sorted(FOLDER.glob("*.json"))

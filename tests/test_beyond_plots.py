@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from clipsim import beyond_plots as plots
+from clipsim.studies.beyond_the_training_data import beyond_plots as plots
 
 
 @pytest.fixture(autouse=True)

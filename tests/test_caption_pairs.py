@@ -8,9 +8,9 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from clipsim.data import CaptionedImages, DataError
-from clipsim.data.caption_pairs import caption_pairs
-from clipsim.data.flickr import photographs
-from clipsim.paths import REPOSITORY
+from clipsim.data.pairs import caption_pairs
+from clipsim.data.photographs.flickr import photographs
+from clipsim.profile import REPOSITORY
 
 FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
 TOPICS = (
@@ -123,7 +123,7 @@ def test_fewer_pairs_than_wanted_stay_balanced():
 
 
 def test_more_images_than_are_compared(images, monkeypatch):
-    monkeypatch.setattr("clipsim.data.caption_pairs.COMPARED_AT_MOST", 90)
+    monkeypatch.setattr("clipsim.data.pairs.COMPARED_AT_MOST", 90)
     assert len(pairs_of(images)) == 80
 
 

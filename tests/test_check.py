@@ -5,11 +5,14 @@ import json
 
 import pytest
 
-from clipsim import ProfileError, check, config, load_profile, runner
+from clipsim import ProfileError, load_profile
+from clipsim import profile as config
 from clipsim.__main__ import main
-from clipsim.paths import REPOSITORY
-from clipsim.results import start_run
-from clipsim.tolerances import CHOSEN, Item, SeedSpread, agree, items, rule, varies
+from clipsim.profile import REPOSITORY
+from clipsim.record import start_run
+from clipsim.report import check
+from clipsim.report import run as runner
+from clipsim.report.tolerances import CHOSEN, Item, SeedSpread, agree, items, rule, varies
 
 STEMS = sorted(path.stem for path in (REPOSITORY / "results" / "demo").glob("*.json"))
 RECORDS = {

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from clipsim import load_profile
-from clipsim.checkpoints import checkpoint_profile, chosen_checkpoint, newest_checkpoint
 from clipsim.model.clip import CheckpointError, DualEncoder
+from clipsim.pictures.model import checkpoint_profile, chosen_checkpoint, newest_checkpoint
 
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    monkeypatch.setattr("clipsim.checkpoints.RUNS", tmp_path / "runs")
+    monkeypatch.setattr("clipsim.pictures.model.RUNS", tmp_path / "runs")
     return tmp_path / "runs"
 
 

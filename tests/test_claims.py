@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from clipsim.claims import CLAIMS, finding, verdict
+from clipsim.evaluation.claims import CLAIMS, finding, verdict
 
 
 @pytest.mark.parametrize(

@@ -9,28 +9,29 @@ from planted import planted_groups
 from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 
 from clipsim import load_profile
-from clipsim.cluster_study import (
-    MetricGraphs,
-    best_threshold_for_components,
-    best_thresholds,
-    component_agreement,
-    n_compared,
-    pair_agreement,
-    sweep,
-    together,
-)
-from clipsim.cluster_tables import (
+from clipsim.data import LabelledPairs, load, load_pairs
+from clipsim.data.pairs import AGREE, DISAGREE, TOP
+from clipsim.retrieval.caption_index import Retrieval
+from clipsim.studies.similarity_graph.clusters import (
     CLUSTERS,
     PAIRS,
     PAPER,
+    KnownImages,
+    MetricGraphs,
+    best_threshold_for_components,
+    best_thresholds,
     chosen_thresholds,
+    component_agreement,
+    every_pair,
     growth_rows,
+    known_images,
+    n_compared,
+    pair_agreement,
+    pictured,
     quality_rows,
+    sweep,
+    together,
 )
-from clipsim.data import LabelledPairs, load, load_pairs
-from clipsim.data.caption_pairs import AGREE, DISAGREE, TOP
-from clipsim.known_images import KnownImages, every_pair, known_images, pictured
-from clipsim.pair_scoring import Retrieval
 
 PROFILE = load_profile("smoke")
 

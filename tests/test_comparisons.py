@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from clipsim.comparisons import COMPARISONS, chosen_pair, comparison_class, typical_order
+from clipsim.evaluation.figures_1_to_4 import (
+    COMPARISONS,
+    chosen_pair,
+    comparison_class,
+    typical_order,
+)
 
 SIMILAR = np.array([1, 1, 0, 0, 0, 1, -1], dtype=np.int8)
 TESTED = np.array([True, True, True, True, True, False, False])

@@ -10,8 +10,8 @@ import nbformat
 import photograph_folders as folders
 import pytest
 
-from clipsim.compared_metrics import METRICS
-from clipsim.paths import REPOSITORY
+from clipsim.metrics.compared import METRICS
+from clipsim.profile import REPOSITORY
 
 TEXT = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(python|markdown)\n(?:# (\S+), ([^\n]+)\n)?(.*?)^```", TEXT, re.M | re.S)
@@ -19,13 +19,15 @@ NOTEBOOK = "15_colours"
 
 ENCODER_AND_METRIC = """
 import json
-from clipsim import config, load_profile
+from clipsim import load_profile
+from clipsim import profile as config
 from clipsim.data import load, load_pairs
-from clipsim.evaluation import accuracy_by_kind, table_1
-from clipsim.pipeline import load_scores, retrieve, score_all_metrics, train_or_load, trained_model
-from clipsim.plots import score_distributions, threshold_sweeps
-from clipsim.style import save_figure
-from clipsim.tables import write_table_1
+from clipsim.evaluation.table_1 import accuracy_by_kind, table_1
+from clipsim.evaluation.steps import load_scores, retrieve, score_all_metrics
+from clipsim.evaluation.steps import train_or_load, trained_model
+from clipsim.figures.charts import score_distributions, threshold_sweeps
+from clipsim.figures.style import save_figure
+from clipsim.figures.tables import write_table_1
 
 profile = load_profile("smoke", image_encoder="colours", epochs=1, n_pairs=8)
 images = load(profile)
@@ -50,7 +52,7 @@ DATA_SET = """
 import json, sys
 from clipsim import load_profile
 from clipsim.data import load, load_pairs
-from clipsim.data.pool import caption_pool
+from clipsim.data.pool import (caption_pool)
 
 root = {"data_root": sys.argv[1]}
 profile = load_profile("flickr8k", pairs="captions", n_pairs=10, n_descriptions=5, **root)

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from clocks import Ticking
 
-from clipsim.cost_breakdown import (
+from clipsim.data import LabelledPairs
+from clipsim.model.clip import DualEncoder
+from clipsim.retrieval.caption_index import Describer
+from clipsim.studies.cost_and_scale.cost_breakdown import (
     ANEW,
     ENCODE,
     FILED,
@@ -22,9 +25,6 @@ from clipsim.cost_breakdown import (
     retrieval_share,
     text_vectors,
 )
-from clipsim.data import LabelledPairs
-from clipsim.model.clip import DualEncoder
-from clipsim.pair_scoring import Describer
 
 CAPTIONS = [" ".join(["word"] * (i % 17 + 1)) + f" {i}" for i in range(1000)]
 

@@ -6,12 +6,31 @@ import numpy as np
 import pytest
 
 from clipsim import load_profile
-from clipsim.cost_breakdown import ANEW, ENCODE, FILED, FSIM, READ, SCORE, SEARCH, SSIM
-from clipsim.cost_captions import breakdown_caption, images_caption, pool_caption, savings_caption
-from clipsim.cost_findings import cost_findings, saving_rows, share_rows
-from clipsim.cost_plots import breakdown_chart, images_chart, pool_chart, savings_chart
-from clipsim.cost_study import ALL_PAIRS, EXACT, PAIR_BY_PAIR
-from clipsim.timing import saving
+from clipsim.studies.cost_and_scale.cost_breakdown import (
+    ANEW,
+    ENCODE,
+    FILED,
+    FSIM,
+    READ,
+    SCORE,
+    SEARCH,
+    SSIM,
+)
+from clipsim.studies.cost_and_scale.cost_captions import (
+    breakdown_caption,
+    images_caption,
+    pool_caption,
+    savings_caption,
+)
+from clipsim.studies.cost_and_scale.cost_findings import cost_findings, saving_rows, share_rows
+from clipsim.studies.cost_and_scale.cost_plots import (
+    breakdown_chart,
+    images_chart,
+    pool_chart,
+    savings_chart,
+)
+from clipsim.studies.cost_and_scale.cost_study import ALL_PAIRS, EXACT, PAIR_BY_PAIR
+from clipsim.studies.cost_and_scale.timing import saving
 
 OWN, ROUNDS = 200, 7
 

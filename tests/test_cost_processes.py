@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from clocks import Ticking
 
-from clipsim import cost_processes
-from clipsim.cost_processes import (
+from clipsim.model.clip import DualEncoder
+from clipsim.retrieval.caption_index import Describer
+from clipsim.studies.cost_and_scale import cost_processes
+from clipsim.studies.cost_and_scale.cost_processes import (
     ENCODE,
     ONE_THREAD,
     SEARCH,
@@ -19,8 +21,6 @@ from clipsim.cost_processes import (
     shared_work,
     worker_processes,
 )
-from clipsim.model.clip import DualEncoder
-from clipsim.pair_scoring import Describer
 
 CAPTIONS = [f"a caption with {i} in it" + " and more" * (i % 5) for i in range(90)]
 

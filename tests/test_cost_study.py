@@ -5,8 +5,10 @@ import pytest
 from clocks import Ticking
 
 from clipsim import load_profile
-from clipsim.approximate import ApproximateIndex
-from clipsim.cost_study import (
+from clipsim.retrieval.caption_index import CaptionIndex, Describer
+from clipsim.retrieval.score import caption_score
+from clipsim.retrieval.search import ApproximateIndex
+from clipsim.studies.cost_and_scale.cost_study import (
     ALL_PAIRS,
     EXACT,
     LISTS,
@@ -22,10 +24,7 @@ from clipsim.cost_study import (
     machine_limits,
     pool_rows,
 )
-from clipsim.pair_scoring import Describer
-from clipsim.retrieval import CaptionIndex
-from clipsim.scoring import caption_score
-from clipsim.timing import SIDE
+from clipsim.studies.cost_and_scale.timing import SIDE
 
 N_ROUNDS = 5
 

@@ -3,13 +3,13 @@
 import numpy as np
 from planted_descriptions import N_PAIRS, labelled_pairs, made
 
-from clipsim.description_agreement import (
+from clipsim.studies.number_of_descriptions.description_agreement import (
     agreement_by_count,
     agreement_differences,
     contrasts_by_count,
     pair_groups,
 )
-from clipsim.description_study import KernelScores, ModelScores
+from clipsim.studies.number_of_descriptions.description_study import KernelScores, ModelScores
 
 
 def crossed(effect_of_layout):

@@ -5,14 +5,14 @@ import pytest
 from planted_descriptions import COUNTS, N_PAIRS, made
 from sklearn.metrics import accuracy_score
 
-from clipsim.description_fit import (
+from clipsim.studies.number_of_descriptions.description_fit import (
     PAPER_THRESHOLD,
     fitted_counts,
     fixed_threshold_table,
     misfit,
     paper_clip_scores,
 )
-from clipsim.description_study import KernelScores, ModelScores
+from clipsim.studies.number_of_descriptions.description_study import KernelScores, ModelScores
 
 
 def scores_at(alike, different):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from clipsim.description_kernels import (
+from clipsim.retrieval.score import caption_score, score_matrix, score_pairs
+from clipsim.studies.number_of_descriptions.description_kernels import (
     pair_cosines,
     pair_scores,
     prefix_means,
@@ -11,7 +12,6 @@ from clipsim.description_kernels import (
     softmax_means,
     softmax_weights,
 )
-from clipsim.scoring import caption_score, score_matrix, score_pairs
 
 COUNTS = (1, 2, 5, 9, 20)
 

@@ -12,9 +12,13 @@ from planted_descriptions import (
     retrieval,
 )
 
-from clipsim.claims import NOT_SUPPORTED, UNDECIDED
-from clipsim.description_signs import seed_shares, sign_findings, sign_table
-from clipsim.description_study import model_scores
+from clipsim.evaluation.claims import NOT_SUPPORTED, UNDECIDED
+from clipsim.studies.number_of_descriptions.description_signs import (
+    seed_shares,
+    sign_findings,
+    sign_table,
+)
+from clipsim.studies.number_of_descriptions.description_study import model_scores
 
 
 def signs(content):

@@ -18,21 +18,21 @@ from planted_descriptions import (
 )
 from sklearn.metrics import roc_auc_score
 
-from clipsim.claims import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from clipsim.data import CaptionedImages, DataError, LabelledPairs
-from clipsim.description_differences import (
+from clipsim.evaluation.claims import NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from clipsim.retrieval.score import score_pairs
+from clipsim.studies.number_of_descriptions.description_differences import (
     auc_difference,
     count_differences,
     count_findings,
     kernel_table,
 )
-from clipsim.description_study import (
+from clipsim.studies.number_of_descriptions.description_study import (
     KernelScores,
     description_counts,
     model_scores,
     study_pairs,
 )
-from clipsim.scoring import score_pairs
 
 
 def verdicts(scored, pairs):

@@ -5,7 +5,7 @@ import pytest
 from planted_descriptions import COUNTS, FLAT, N_PAIRS, PROFILE, labelled_pairs, made, models
 from sklearn.metrics import roc_auc_score
 
-from clipsim.description_tables import (
+from clipsim.studies.number_of_descriptions.description_tables import (
     normalisation_gap,
     self_score_table,
     settings_table,

@@ -10,16 +10,15 @@ from scipy.stats import false_discovery_control
 from test_evaluation import joined, labelled_pairs
 
 import clipsim
-from clipsim.differences import (
+from clipsim.evaluation.differences import (
     bootstrap_p,
     clip_findings,
     holm,
     mcnemar_p,
     metric_differences,
 )
-from clipsim.evaluation import METRICS, evaluations
-from clipsim.seeds import seed_evaluations
-from clipsim.statistics import interval
+from clipsim.evaluation.resampling import interval
+from clipsim.evaluation.table_1 import METRICS, evaluations, seed_evaluations
 
 
 def test_holm_on_a_case_worked_by_hand():

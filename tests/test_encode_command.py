@@ -11,7 +11,7 @@ from own_pictures import noise_pictures, tiny_checkpoint
 
 from clipsim.__main__ import main
 from clipsim.model.clip import DualEncoder
-from clipsim.store import SHARDS, load_store
+from clipsim.retrieval.store import SHARDS, load_store
 
 
 @pytest.fixture(scope="module")

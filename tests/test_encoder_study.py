@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from clipsim import encoder_study
 from clipsim.data import load, load_pairs
-from clipsim.encoder_plots import encoder_chart, grades_chart, probe_chart
-from clipsim.language_probe import cosines, lexical_encoders, probe_rows
 from clipsim.model.clip import DualEncoder
 from clipsim.model.encoders import image_backbone
-from clipsim.sentence_quadruples import sentence_quadruples
+from clipsim.studies.encoders_and_language import encoder_study
+from clipsim.studies.encoders_and_language.encoder_plots import (
+    encoder_chart,
+    grades_chart,
+    probe_chart,
+)
+from clipsim.studies.encoders_and_language.language_probe import (
+    cosines,
+    lexical_encoders,
+    probe_rows,
+)
+from clipsim.studies.encoders_and_language.sentence_quadruples import sentence_quadruples
 
 
 @pytest.fixture
@@ -75,7 +83,7 @@ def test_the_comparison_keeps_every_test_pair(smoke, monkeypatch):
 
 def test_scores_of_both_sides_and_spaces(smoke, nowhere, tmp_path, monkeypatch):
     monkeypatch.setattr("clipsim.model.features.CACHE", tmp_path / "cache")
-    monkeypatch.setattr("clipsim.config.RUNS", tmp_path)
+    monkeypatch.setattr("clipsim.profile.RUNS", tmp_path)
     images = load(smoke)
     pairs = load_pairs(smoke, images)
     few, kept = encoder_study.study_data(smoke, images, pairs)

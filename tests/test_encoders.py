@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from clipsim.data.images import preprocessed
+from clipsim.data.pictures import preprocessed
 from clipsim.model import encoders, features
 from clipsim.model.clip import DualEncoder
 from clipsim.model.encoders import MissingWeightsError, image_backbone, text_backbone

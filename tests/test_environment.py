@@ -12,7 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from clipsim.paths import REPOSITORY
+from clipsim.profile import REPOSITORY
 
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # PyPI → conda-forge
 CONDA_ONLY = {"python", "pip"}

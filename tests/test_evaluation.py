@@ -7,14 +7,14 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 import clipsim
 from clipsim.data import LabelledPairs
-from clipsim.evaluation import (
+from clipsim.evaluation.resampling import bootstrap_weights
+from clipsim.evaluation.table_1 import (
     METRICS,
     accuracy_by_kind,
     best_threshold,
     held_out_thresholds,
     table_1,
 )
-from clipsim.resampled_pairs import bootstrap_weights
 
 
 def labelled_pairs(n, split, seed=0, n_images=None, similar=None):

@@ -12,8 +12,8 @@ import pytest
 import throwaway_notebooks
 from throwaway_notebooks import write_notebook
 
-from clipsim import notebooks
 from clipsim.errors import one_line
+from clipsim.report import notebooks
 
 SET_HANDLER = signal.signal  # `study` puts another in its place
 study = pytest.fixture(throwaway_notebooks.study)

@@ -10,8 +10,8 @@ import stand_in_hub
 from huggingface_hub import constants, file_download
 from stand_in_hub import COMMIT, NOT_NEEDED, TRAIN, asked_for, flickr8k, flickr30k
 
-from clipsim import config
-from clipsim.data.flickr import photographs
+from clipsim import profile as config
+from clipsim.data.photographs.flickr import photographs
 
 hub = pytest.fixture(stand_in_hub.served)
 fetched = pytest.fixture(stand_in_hub.fetch_command)

@@ -11,7 +11,7 @@ import stand_in_hub
 from huggingface_hub import constants
 from stand_in_hub import NOT_NEEDED, archive, asked_for, at, flickr8k, flickr30k
 
-from clipsim.data.flickr import photographs
+from clipsim.data.photographs.flickr import photographs
 
 hub = pytest.fixture(stand_in_hub.served)
 fetched = pytest.fixture(stand_in_hub.fetch_command)

@@ -7,8 +7,13 @@ from planted import PlantedModel
 from clipsim import load_profile
 from clipsim.data import CaptionedImages, load
 from clipsim.data.pool import caption_pool
-from clipsim.fine_grained import action_rows, dogs_by_posture, posture_pairs, posture_rows
-from clipsim.pair_scoring import Describer
+from clipsim.retrieval.caption_index import Describer
+from clipsim.studies.beyond_the_training_data.fine_grained import (
+    action_rows,
+    dogs_by_posture,
+    posture_pairs,
+    posture_rows,
+)
 
 SITTING = ("A dog sits.", "The dog is sitting on a sofa.", "A dog indoors.", "A pet.", "A puppy.")
 MOVING = ("A dog runs.", "A dog is jumping.", "Two dogs play.", "Grass.", "Dogs outside.")

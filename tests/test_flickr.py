@@ -4,7 +4,7 @@ import photograph_folders as folders
 import pytest
 
 from clipsim.data import load
-from clipsim.data.flickr import collection, folder_captions, photo_id, photographs
+from clipsim.data.photographs.flickr import collection, folder_captions, photo_id, photographs
 
 
 @pytest.fixture(autouse=True)

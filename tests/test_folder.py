@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from clipsim.data import DataError
-from clipsim.data.folder import picture_folder, picture_suffixes
-from clipsim.data.images import BadImageError
+from clipsim.data.photographs.layouts import picture_folder, picture_suffixes
+from clipsim.data.pictures import BadImageError
 
 
 def picture(path, colour="red"):

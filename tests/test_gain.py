@@ -5,11 +5,11 @@ import pytest
 from planted import PlantedModel, scenes
 from sklearn.metrics import roc_auc_score
 
-from clipsim.claims import verdict
 from clipsim.data.pool import caption_pool
-from clipsim.gain import NO_GAIN, gain_row, gain_rows
-from clipsim.generalisation import novelty_groups
-from clipsim.pair_scoring import Describer
+from clipsim.evaluation.claims import verdict
+from clipsim.retrieval.caption_index import Describer
+from clipsim.studies.beyond_the_training_data.gain import NO_GAIN, gain_row, gain_rows
+from clipsim.studies.beyond_the_training_data.generalisation import novelty_groups
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from planted import PlantedModel, scenes
 from sklearn.metrics import roc_auc_score
 
 from clipsim.data.pool import caption_pool
-from clipsim.generalisation import (
+from clipsim.studies.beyond_the_training_data.generalisation import (
     cross_domain,
     domain_rows,
     familiarity_finding,

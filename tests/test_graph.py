@@ -8,7 +8,7 @@ import pytest
 from reference import components_by_search, random_edges
 from sklearn.metrics import normalized_mutual_info_score
 
-from clipsim.graph import (
+from clipsim.retrieval.graph import (
     cluster_quality,
     community_labels,
     component_labels,

@@ -5,13 +5,24 @@ import numpy as np
 import pytest
 from planted import planted_groups
 
-from clipsim import graph_plots
-from clipsim.cluster_study import MetricGraphs, best_thresholds, sweep
-from clipsim.cluster_tables import PAIRS, chosen_thresholds, quality_rows
-from clipsim.config import load_profile
-from clipsim.graph import similarity_graph
-from clipsim.graph_sheets import dendrogram_sheet, graph_sheet, grid_places, letters
-from clipsim.hierarchy import Hierarchy
+from clipsim.profile import load_profile
+from clipsim.retrieval.graph import similarity_graph
+from clipsim.studies.similarity_graph import drawings as graph_plots
+from clipsim.studies.similarity_graph.clusters import (
+    PAIRS,
+    Hierarchy,
+    MetricGraphs,
+    best_thresholds,
+    chosen_thresholds,
+    quality_rows,
+    sweep,
+)
+from clipsim.studies.similarity_graph.drawings import (
+    dendrogram_sheet,
+    graph_sheet,
+    grid_places,
+    letters,
+)
 
 
 @pytest.fixture(autouse=True)

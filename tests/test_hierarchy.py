@@ -6,8 +6,8 @@ from reference import components_by_search, random_edges
 from scipy.cluster.hierarchy import fcluster, is_valid_linkage, linkage
 from scipy.spatial.distance import squareform
 
-from clipsim.graph import component_labels, similarity_graph
-from clipsim.hierarchy import Hierarchy
+from clipsim.retrieval.graph import component_labels, similarity_graph
+from clipsim.studies.similarity_graph.clusters import Hierarchy
 
 
 def partition(labels):

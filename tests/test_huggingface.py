@@ -5,8 +5,8 @@ import pytest
 from datasets import Dataset, Features, Image, Value
 
 from clipsim.data import DataError
-from clipsim.data.flickr import photographs
-from clipsim.data.huggingface import is_hub_id
+from clipsim.data.photographs.flickr import photographs
+from clipsim.data.photographs.huggingface import is_hub_id
 
 
 def dataset(folder, **columns):

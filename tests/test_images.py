@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from clipsim.data import BadImageError, images
-from clipsim.data.images import preprocessed, read_picture
+from clipsim.data import BadImageError
+from clipsim.data import pictures as images
+from clipsim.data.pictures import preprocessed, read_picture
 
 RNG_SEED = 5
 

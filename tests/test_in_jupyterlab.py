@@ -12,8 +12,8 @@ import pytest
 from lab import NO_CHROMIUM, PATIENCE_S, chromium, running_browser, running_lab
 from playwright.sync_api import TimeoutError as NotInTime
 
-from clipsim.notebooks import notebook_paths
-from clipsim.paths import NOTEBOOKS, RUNS
+from clipsim.profile import NOTEBOOKS, RUNS
+from clipsim.report.notebooks import notebook_paths
 
 OVERVIEW, FIGURES, OWN = "00_overview", "06_figures_1_to_4", "14_your_images"
 SCREENSHOTS = RUNS / "browser"

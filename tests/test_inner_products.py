@@ -8,13 +8,13 @@ import faiss
 import numpy as np
 import pytest
 
-from clipsim import inner_products
-from clipsim.inner_products import largest_products, pair_products, products_at_least
+from clipsim.retrieval import search as inner_products
+from clipsim.retrieval.search import largest_products, pair_products, products_at_least
 
 MEMORY = """
 import re, sys
 import numpy as np
-from clipsim import inner_products
+from clipsim.retrieval import search as inner_products
 
 def peak_mib():
     return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1024

@@ -9,9 +9,9 @@ import photograph_folders as folders
 import pytest
 
 from clipsim.data import DataError, load_pairs
-from clipsim.data.flickr import photographs
-from clipsim.data.judgments import expert_ratings, human_pairs
-from clipsim.paths import REPOSITORY
+from clipsim.data.photographs.flickr import photographs
+from clipsim.data.photographs.judgments import expert_ratings, human_pairs
+from clipsim.profile import REPOSITORY
 
 FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
 A, B, C, D, *REST = folders.names()

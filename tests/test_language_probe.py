@@ -5,8 +5,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from clipsim.encoder_findings import TESTED, example_table, structure_findings, structure_sentence
-from clipsim.language_probe import (
+from clipsim.model.clip import DualEncoder
+from clipsim.studies.encoders_and_language.encoder_findings import (
+    TESTED,
+    example_table,
+    structure_findings,
+    structure_sentence,
+)
+from clipsim.studies.encoders_and_language.language_probe import (
     CONDITIONS,
     MAIN,
     ONE_SLOT,
@@ -21,8 +27,7 @@ from clipsim.language_probe import (
     trained_spaces,
     untrained_spaces,
 )
-from clipsim.model.clip import DualEncoder
-from clipsim.sentence_quadruples import sentence_quadruples
+from clipsim.studies.encoders_and_language.sentence_quadruples import sentence_quadruples
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import photograph_folders as folders
 import pytest
 
 from clipsim.data import DataError
-from clipsim.data.flickr import photographs
-from clipsim.data.layouts import seeded_split
-from clipsim.paths import REPOSITORY
+from clipsim.data.photographs.flickr import photographs
+from clipsim.data.photographs.layouts import seeded_split
+from clipsim.profile import REPOSITORY
 
 FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
 

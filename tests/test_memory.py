@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from clipsim.memory import VARIABLES, keep_freed_memory
-from clipsim.paths import REPOSITORY
+from clipsim.profile import REPOSITORY
+from clipsim.record import VARIABLES, keep_freed_memory
 
 FAULTS = """
 import ctypes, resource, sys
-from clipsim.memory import keep_freed_memory
+from clipsim.record import keep_freed_memory
 
 if sys.argv[1] == "kept":
     keep_freed_memory()

@@ -6,8 +6,8 @@ import re
 import nbformat
 import pytest
 
-from clipsim.notebooks import parameters
-from clipsim.paths import NOTEBOOKS
+from clipsim.profile import NOTEBOOKS
+from clipsim.report.notebooks import parameters
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 MOST_LINES = 15

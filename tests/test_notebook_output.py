@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clipsim.alt_text import LONGEST, alt_text
-from clipsim.notebook_output import sharp_png, table_html
+from clipsim.figures.style import LONGEST, alt_text, sharp_png, table_html
 
 
 @pytest.fixture(autouse=True)

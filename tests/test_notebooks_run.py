@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from page_elements import broken_links, elements, loaded
 
-from clipsim.paths import NOTEBOOKS, REPOSITORY
-from clipsim.still_widgets import WIDGET
+from clipsim.profile import NOTEBOOKS, REPOSITORY
+from clipsim.report.notebooks import WIDGET
 
 STEMS = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
 METRICS = {"ssim", "fsim", "clip_score", "image_cosine"}

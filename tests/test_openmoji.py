@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from clipsim.data.captioned import DataError
-from clipsim.data.openmoji import background, draw_scene, glyph, openmoji_scenes, scene_pairs
-from clipsim.data.scenes import BANDS, KINDS, concept_table, training_scene
+from clipsim.data.captioned_images import DataError
+from clipsim.data.scenes.openmoji import (
+    background,
+    draw_scene,
+    glyph,
+    openmoji_scenes,
+    scene_pairs,
+)
+from clipsim.data.scenes.scenes import BANDS, KINDS, concept_table, training_scene
 
 PROFILE = SimpleNamespace(seed=0, n_train_scenes=40, n_pairs=40)
 

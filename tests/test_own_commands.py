@@ -12,11 +12,11 @@ import pytest
 from mixed_pictures import BROKEN, GOOD, POOL, described_checkpoint, mixed_pictures
 from reference import eq_4
 
-from clipsim import store
 from clipsim.__main__ import main
-from clipsim.data.images import preprocessed, read_picture
-from clipsim.model import encoding
+from clipsim.data.pictures import preprocessed, read_picture
+from clipsim.model import features as encoding
 from clipsim.model.clip import DualEncoder
+from clipsim.retrieval import store
 
 
 @pytest.fixture(scope="module")

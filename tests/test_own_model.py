@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from clipsim import config, load_profile, pipeline
+from clipsim import load_profile
+from clipsim import profile as config
 from clipsim.data import DataError, load
 from clipsim.data.pool import caption_pool
+from clipsim.evaluation import steps as pipeline
 from clipsim.model.clip import DualEncoder
-from clipsim.own_model import held_out_threshold, own_describer
-from clipsim.pair_scoring import CAPTIONS
-from clipsim.results import StaleError
+from clipsim.pictures.model import held_out_threshold, own_describer
+from clipsim.record import StaleError
+from clipsim.retrieval.caption_index import CAPTIONS
 
 
 @pytest.fixture(scope="module", params=["joint", "text"])
@@ -33,7 +35,7 @@ def trained(request, tmp_path_factory):
 @pytest.fixture
 def copy(trained, tmp_path, monkeypatch):
     """A copy of the checkpoint that a test may change, and a cache of its own."""
-    monkeypatch.setattr("clipsim.own_model.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("clipsim.pictures.model.CACHE", tmp_path / "cache")
     return shutil.copytree(trained[3], tmp_path / "checkpoint")
 
 

@@ -10,12 +10,11 @@ from mixed_pictures import BROKEN, GOOD, described_checkpoint, mixed_pictures
 from PIL import Image
 from reference import eq_4
 
-from clipsim import own_pictures
 from clipsim.data import DataError, load
-from clipsim.explorer import explorer
-from clipsim.graph import community_labels, component_labels
-from clipsim.own_model import own_describer
-from clipsim.own_sheets import COLUMNS, cluster_sheet, neighbour_sheet, search_sheet
+from clipsim.pictures import index as own_pictures
+from clipsim.pictures.model import own_describer
+from clipsim.pictures.sheets import COLUMNS, cluster_sheet, explorer, neighbour_sheet, search_sheet
+from clipsim.retrieval.graph import community_labels, component_labels
 
 SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
 

@@ -6,8 +6,8 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 
-from clipsim.own_sheets import Strip, strip_sheet
-from clipsim.style import use_style
+from clipsim.figures.style import use_style
+from clipsim.pictures.sheets import Strip, strip_sheet
 
 
 def test_saved_twice_it_neither_moves_nor_warns():

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clipsim import config, load_profile
+from clipsim import load_profile
+from clipsim import profile as config
 from clipsim.data import load, load_pairs
 from clipsim.data.pool import caption_pool
+from clipsim.evaluation.steps import description_scores, retrieval_of
 from clipsim.metrics import fsim, ssim
 from clipsim.model.clip import DualEncoder
-from clipsim.pair_scoring import Describer, pixel_scores, scores_of_models
-from clipsim.pipeline import description_scores, retrieval_of
-from clipsim.scoring import caption_score
+from clipsim.retrieval.caption_index import Describer, pixel_scores, scores_of_models
+from clipsim.retrieval.score import caption_score
 
 
 @pytest.fixture(scope="module", params=["joint", "text"])

@@ -5,14 +5,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from clipsim.data import LabelledPairs
-from clipsim.encoder_findings import (
+from clipsim.evaluation.figures_1_to_4 import sampled_score
+from clipsim.studies.encoders_and_language.encoder_findings import (
     difference_rows,
     difference_sentence,
     encoder_findings,
     encoder_rows,
     sampled_by_source,
 )
-from clipsim.paired_scores import sampled_score
 
 
 def made_pairs(n, split, source, shared=False):

@@ -7,7 +7,7 @@ import pytest
 
 from clipsim.data import BadImageError
 from clipsim.data import pictures as module
-from clipsim.data.flickr import photographs
+from clipsim.data.photographs.flickr import photographs
 from clipsim.data.pictures import checked
 
 

@@ -7,9 +7,9 @@ import pytest
 from reference import eq_4
 from scored_scenes import scored_scenes
 
-from clipsim import pipeline
+from clipsim.evaluation import steps as pipeline
 from clipsim.model.trainer import Trainer
-from clipsim.results import StaleError
+from clipsim.record import StaleError
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import photograph_folders as folders
 import pytest
 
 from clipsim.data import DataError
-from clipsim.data.flickr import photographs
+from clipsim.data.photographs.flickr import photographs
 from clipsim.data.pool import caption_pool
 
 

@@ -8,15 +8,15 @@ from planted import PlantedModel, scenes
 
 from clipsim.data import CaptionedImages, DataError, LabelledPairs
 from clipsim.data.pool import caption_pool
-from clipsim.pair_scoring import Describer
-from clipsim.pool_study import (
+from clipsim.retrieval.caption_index import Describer
+from clipsim.retrieval.score import caption_score
+from clipsim.studies.beyond_the_training_data.pool_study import (
     SHARES,
     PoolStudy,
     fitting_descriptions,
     pool_rows,
     restricted_scores,
 )
-from clipsim.scoring import caption_score
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import json
 import re
 
-from clipsim.notebooks import notebook_paths, outline
-from clipsim.paths import NOTEBOOKS, REPOSITORY
-from clipsim.reproduction import conditions, expected_numbers
-from clipsim.tables import paper_and_run, seed_sentence, table_1_markdown
-from clipsim.verdicts import claims_markdown
+from clipsim.evaluation.claims import claims_markdown
+from clipsim.figures.tables import paper_and_run, seed_sentence, table_1_markdown
+from clipsim.profile import NOTEBOOKS, REPOSITORY
+from clipsim.report.notebooks import notebook_paths, outline
+from clipsim.report.reproduction import conditions, expected_numbers
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 

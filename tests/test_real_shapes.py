@@ -10,7 +10,7 @@ from clipsim import load_profile
 from clipsim.data import load
 from clipsim.model.examples import batch_loader
 from clipsim.model.trainer import Trainer
-from clipsim.paths import REPOSITORY
+from clipsim.profile import REPOSITORY
 
 PHOTOGRAPHS = REPOSITORY.parent / "shared" / "flickr8k"
 MOST_STEPS = 60

@@ -5,13 +5,16 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from clipsim import load_profile, pipeline, recipes, training_plots
-from clipsim.config import Profile
+from clipsim import load_profile
+from clipsim.evaluation import steps as pipeline
+from clipsim.figures import charts as training_plots
+from clipsim.profile import Profile
+from clipsim.studies import training_recipes as recipes
 
 
 @pytest.fixture
 def study(smoke, coloured, tmp_path, monkeypatch):
-    monkeypatch.setattr("clipsim.config.RUNS", tmp_path)
+    monkeypatch.setattr("clipsim.profile.RUNS", tmp_path)
     quick = {name: recipes.PROJECTIONS[name] for name in ("ours", "ours, batch 5")}
     monkeypatch.setattr(recipes, "PROJECTIONS", quick)
     monkeypatch.setattr(recipes, "N_TRAIN", 16)

@@ -10,10 +10,10 @@ import pytest
 from page_elements import broken_links, elements, loaded
 from PIL import Image
 
-from clipsim.claims import finding
-from clipsim.config import Profile
-from clipsim.report import write_report
-from clipsim.still_widgets import WIDGET
+from clipsim.evaluation.claims import finding
+from clipsim.profile import Profile
+from clipsim.report.notebooks import WIDGET
+from clipsim.report.pages import write_report
 
 FIRST, LAST = "03_caption_retrieval", "05_threshold_sweeps"
 FORMULA = r"""With $\hat u_i$ the vectors of a picture,

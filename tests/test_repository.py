@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from clipsim.paths import REPOSITORY
+from clipsim.profile import REPOSITORY
 
 MAX_BYTES = 2 * 2**20
 

@@ -9,7 +9,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from clipsim import load_profile
 from clipsim.data import LabelledPairs
-from clipsim.resampled_pairs import ResampledPairs, bootstrap_weights, finding_of, measured
+from clipsim.evaluation.resampling import ResampledPairs, bootstrap_weights, finding_of, measured
 
 PROFILE = load_profile("smoke", n_bootstrap=40)
 

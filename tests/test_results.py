@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import clipsim
-from clipsim.config import Profile
-from clipsim.results import (
+from clipsim.profile import Profile
+from clipsim.record import (
     StaleError,
     atomic_path,
     load_arrays,

@@ -14,7 +14,7 @@ import torch
 
 from clipsim.model import state as states
 from clipsim.model.clip import CheckpointError
-from clipsim.model.interruption import TrainingInterrupted
+from clipsim.model.state import TrainingInterrupted
 from clipsim.model.trainer import Trainer
 from clipsim.model.training import resumable, train
 
@@ -30,7 +30,7 @@ torch.set_num_threads(1)
 import clipsim
 from clipsim.model import clip, features, trainer
 from clipsim.model.clip import DualEncoder
-from clipsim.model.training import resumable, train
+from clipsim.model.training import (resumable, train)
 from coloured import coloured_pictures
 
 work = Path(sys.argv[2])

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from clipsim.results import StaleError
-from clipsim.retrieval import CaptionIndex, retrieval_recall
+from clipsim.model.validation import retrieval_recall
+from clipsim.record import StaleError
+from clipsim.retrieval.caption_index import CaptionIndex
 
 
 def unit(rng, *shape):

@@ -10,10 +10,13 @@ import pytest
 import throwaway_notebooks
 from throwaway_notebooks import PARAMETERS_CELL, write_notebook
 
-from clipsim import ProfileError, config, load_profile, notebooks, runner
+from clipsim import ProfileError, load_profile
+from clipsim import profile as config
 from clipsim.__main__ import main
-from clipsim.config import read_overrides
 from clipsim.errors import BAD_INPUT, is_bad_input, one_line
+from clipsim.profile import read_overrides
+from clipsim.report import notebooks
+from clipsim.report import run as runner
 
 study = pytest.fixture(throwaway_notebooks.study)
 

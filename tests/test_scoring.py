@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from reference import eq_4
 
-from clipsim import inner_products, scoring
-from clipsim.scoring import (
+from clipsim.retrieval import score as scoring
+from clipsim.retrieval import search as inner_products
+from clipsim.retrieval.score import (
     caption_score,
     description_sums,
     nearest,

@@ -6,14 +6,14 @@ from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_sco
 from test_differences import study
 
 import clipsim
-from clipsim import config, pipeline
+from clipsim import profile as config
 from clipsim.data import load, load_pairs
-from clipsim.difference_plots import differences_chart, seed_spread_chart
-from clipsim.differences import metric_differences
-from clipsim.evaluation import METRICS
-from clipsim.seeds import scores_of_seeds, seed_evaluations, seed_spread
-from clipsim.tables import differences_table, of_source, p_text, seed_sentence
-from clipsim.thresholds import best_threshold
+from clipsim.evaluation import steps as pipeline
+from clipsim.evaluation.differences import metric_differences
+from clipsim.evaluation.table_1 import METRICS, scores_of_seeds, seed_evaluations, seed_spread
+from clipsim.evaluation.thresholds import best_threshold
+from clipsim.figures.charts import differences_chart, seed_spread_chart
+from clipsim.figures.tables import differences_table, of_source, p_text, seed_sentence
 
 
 def test_the_first_seed_is_the_profiles_own_model(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from clipsim.sentence_quadruples import (
+from clipsim.studies.encoders_and_language.sentence_quadruples import (
     SLOTS,
     sentence_quadruples,
     structures,

@@ -12,9 +12,9 @@ from scipy.stats import norm
 from scored_scenes import scored_scenes
 from test_evaluation import labelled_pairs
 
-from clipsim import statistics
-from clipsim.evaluation import METRICS, evaluations
-from clipsim.thresholds import best_threshold, held_out_thresholds
+from clipsim.evaluation import resampling as statistics
+from clipsim.evaluation.table_1 import METRICS, evaluations
+from clipsim.evaluation.thresholds import best_threshold, held_out_thresholds
 
 # One shuffle is judged by the 99.9 % interval. The means of many leave room for a stricter one,
 # which none of these tests meets by chance when scores change in the last digits.

@@ -10,7 +10,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from clipsim import statistics
+from clipsim.evaluation import resampling as statistics
 
 RANKING = {
     "auc": (statistics.auc, roc_auc_score),

@@ -8,14 +8,15 @@ import pytest
 from own_pictures import noise_pictures, tiny_checkpoint
 from PIL import Image
 
-from clipsim import store
-from clipsim.data import DataError, images
-from clipsim.data.folder import picture_folder
-from clipsim.data.images import preprocessed, read_picture
-from clipsim.model import encoding
-from clipsim.model.interruption import EncodingInterrupted
-from clipsim.results import StaleError
-from clipsim.store import encode, load_store
+from clipsim.data import DataError
+from clipsim.data import pictures as images
+from clipsim.data.photographs.layouts import picture_folder
+from clipsim.data.pictures import preprocessed, read_picture
+from clipsim.model import features as encoding
+from clipsim.model.state import EncodingInterrupted
+from clipsim.record import StaleError
+from clipsim.retrieval import store
+from clipsim.retrieval.store import encode, load_store
 
 
 @pytest.fixture(scope="module")

@@ -10,21 +10,22 @@ import pytest
 import torch
 from own_pictures import noise_pictures, tiny_checkpoint
 
-from clipsim import store
-from clipsim.data.folder import picture_folder
+from clipsim.data.photographs.layouts import picture_folder
 from clipsim.model.clip import DualEncoder
-from clipsim.store import encode, load_store
+from clipsim.retrieval import store
+from clipsim.retrieval.store import encode, load_store
 
 N_PICTURES, SHARD = 42, 8
 # Encodes; kills itself in the middle of writing its n-th file; notes each picture it has encoded.
 PROCESS = f"""
 import os, signal, sys
 from pathlib import Path
-from clipsim import results, store
-from clipsim.data.folder import picture_folder
-from clipsim.model import encoding
+from clipsim import record as results
+from clipsim.retrieval import store
+from clipsim.data.photographs.layouts import picture_folder
+from clipsim.model import features as encoding
 from clipsim.model.clip import DualEncoder
-from clipsim.model.processes import study_accelerator
+from clipsim.model.state import study_accelerator
 
 photos, folder, checkpoint, log, kill_at = sys.argv[1:]
 store.PICTURES_PER_SHARD = {SHARD}

@@ -6,10 +6,17 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from clipsim import load_profile, tables
-from clipsim.config import Profile
-from clipsim.style import IDENTITY, save_figure
-from clipsim.tables import caption, paper_and_run, recall_table, table_1_markdown, write_table_1
+from clipsim import load_profile
+from clipsim.figures import tables
+from clipsim.figures.style import IDENTITY, save_figure
+from clipsim.figures.tables import (
+    caption,
+    paper_and_run,
+    recall_table,
+    table_1_markdown,
+    write_table_1,
+)
+from clipsim.profile import Profile
 
 ROW = {
     "metric": "ssim",

@@ -7,8 +7,8 @@ from torch.nn.functional import linear
 
 import clipsim
 from clipsim.model.clip import DualEncoder
+from clipsim.model.encoders import OneDnnLinear
 from clipsim.model.features import encoded_texts, equal_lengths
-from clipsim.model.linear import OneDnnLinear
 
 OPENINGS = ("a dog", "two small children in red coats", "the old man with a long white beard")
 ENDINGS = ("", " runs", " is sitting on a bench, reading", " jumps over a “fence” of wood", " ü")

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from test_evaluation import joined, labelled_pairs
 
 from clipsim import load_profile
-from clipsim.thresholds import (
+from clipsim.evaluation.thresholds import (
     best_threshold,
     held_out_decisions,
     held_out_thresholds,

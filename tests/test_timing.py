@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from clocks import Worked
 
-from clipsim.timing import median_interval, saving, timed_rounds, timing_row
+from clipsim.studies.cost_and_scale.timing import median_interval, saving, timed_rounds, timing_row
 
 
 def test_every_round_is_timed_but_the_first():

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from test_loss import free_port
 
-from clipsim import load_profile, train_command
+from clipsim import load_profile
 from clipsim.__main__ import main
+from clipsim.commands import train_command
 from clipsim.model.estimate import training_estimate
 from clipsim.model.state import state_paths
 
@@ -125,7 +126,7 @@ import torch
 torch.set_num_threads(1)
 import clipsim
 from clipsim.model import features, training
-from clipsim.model.interruption import TrainingInterrupted
+from clipsim.model.state import TrainingInterrupted
 from clipsim.model.trainer import Trainer
 from coloured import coloured_pictures
 

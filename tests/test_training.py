@@ -9,7 +9,7 @@ import torch
 
 from clipsim.model.clip import CheckpointError, DualEncoder
 from clipsim.model.examples import batch_loader, epoch_examples, step_examples
-from clipsim.model.processes import TrainingError
+from clipsim.model.state import TrainingError
 from clipsim.model.trainer import Trainer, learning_rate_factor
 from clipsim.model.training import train
 

@@ -8,8 +8,12 @@ import pytest
 
 from clipsim import load_profile
 from clipsim.data import load
-from clipsim.data.scenes import concept_table
-from clipsim.training_like import layout_distance, photograph_pairs, training_scene_pairs
+from clipsim.data.scenes.scenes import concept_table
+from clipsim.studies.beyond_the_training_data.training_like import (
+    layout_distance,
+    photograph_pairs,
+    training_scene_pairs,
+)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from clipsim import config, load_profile
+from clipsim import load_profile
+from clipsim import profile as config
 from clipsim.data import load, load_pairs
 from clipsim.data.pool import caption_pool
-from clipsim.training_variants import (
+from clipsim.studies.beyond_the_training_data.training_variants import (
     fewer_images,
     fewer_validation_images,
     noisy_captions,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from clipsim import variants
 from clipsim.metrics import ssim
 from clipsim.metrics.definitions import PACKAGE
+from clipsim.studies import which_ssim_and_fsim as variants
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from clipsim.results import StaleError
-from clipsim.vector_file import read_vectors, vector_record, write_vectors
+from clipsim.record import StaleError
+from clipsim.retrieval.store import read_vectors, vector_record, write_vectors
 
 MADE_BY = {"checkpoint": "a" * 64, "encoder": "minilm"}
 NAMES = ["a dog", "двоє", "“quoted”, with\ttabs", os.fsdecode(b"caf\xe9.jpg")]

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clipsim import verdicts
-from clipsim.claims import CLAIMS, finding
-from clipsim.results import StaleError
+from clipsim.evaluation import claims as verdicts
+from clipsim.evaluation.claims import CLAIMS, finding
+from clipsim.record import StaleError
 
 STEMS = ("05_threshold_sweeps", "08_number_of_descriptions")
 
@@ -16,7 +16,7 @@ STEMS = ("05_threshold_sweeps", "08_number_of_descriptions")
 @pytest.fixture
 def study(smoke, tmp_path, monkeypatch):
     """Two notebooks with recorded findings, of which one claim has two that disagree."""
-    monkeypatch.setattr("clipsim.config.RUNS", tmp_path)
+    monkeypatch.setattr("clipsim.profile.RUNS", tmp_path)
     monkeypatch.setattr(verdicts, "NOTEBOOKS", tmp_path)
     profile = replace(smoke, seed=77)  # with an override: below runs
     more = {"n_pairs": 40, "n_seeds": 2, "interval": "pairs resampled"}

@@ -1,6 +1,6 @@
 """Durations and sizes as people read them."""
 
-from clipsim.wording import duration, gibibytes
+from clipsim.record import duration, gibibytes
 
 
 def test_durations():

@@ -9,10 +9,7 @@ import pytest
 from reference import eq_4
 from test_evaluation import labelled_pairs
 
-from clipsim.evaluation import METRICS
-from clipsim.pipeline import Retrieval
-from clipsim.worst_case_plots import worst_case_sheet
-from clipsim.worst_cases import (
+from clipsim.evaluation.figures_1_to_4 import (
     FALSE_ALARM,
     MISS,
     case_record,
@@ -20,6 +17,9 @@ from clipsim.worst_cases import (
     errors_by_confidence,
     matched_descriptions,
 )
+from clipsim.evaluation.steps import Retrieval
+from clipsim.evaluation.table_1 import METRICS
+from clipsim.figures.sheets import worst_case_sheet
 
 SIMILAR = np.array([0, 0, 0, 1, 1, 1, 0, -1], dtype=np.int8)
 SCORES = np.array([0.9, 0.6, 0.2, 0.1, 0.4, 0.8, 0.95, 0.99])

@@ -4,7 +4,8 @@ import signal
 
 import nbformat
 
-from clipsim import config, runner
+from clipsim import profile as config
+from clipsim.report import run as runner
 
 PARAMETERS_CELL = 'profile = "smoke"\noverrides = {}'
 

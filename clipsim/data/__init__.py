@@ -1,7 +1,7 @@
 """Data sets as `CaptionedImages`, evaluation pairs as `LabelledPairs`."""
 
-from clipsim.data.captioned import CaptionedImages, DataError, LabelledPairs
-from clipsim.data.images import BadImageError
+from clipsim.data.captioned_images import CaptionedImages, DataError, LabelledPairs
+from clipsim.data.pictures import BadImageError
 
 __all__ = [
     "BadImageError",
@@ -32,10 +32,10 @@ def load(profile):
         A picture that cannot be read, unless the profile skips those.
     """
     if profile.dataset == "openmoji":
-        from clipsim.data.openmoji import openmoji_scenes
+        from clipsim.data.scenes.openmoji import openmoji_scenes
 
         return openmoji_scenes(profile)
-    from clipsim.data.flickr import photographs
+    from clipsim.data.photographs.flickr import photographs
     from clipsim.data.pictures import checked
 
     return checked(photographs(profile), profile.on_bad_image)
@@ -61,13 +61,13 @@ def load_pairs(profile, images=None):
     """
     images = load(profile) if images is None else images
     if profile.pairs == "scenes":
-        from clipsim.data.openmoji import scene_pairs
+        from clipsim.data.scenes.openmoji import scene_pairs
 
         return scene_pairs(profile, images)
     if profile.pairs == "captions":
-        from clipsim.data.caption_pairs import caption_pairs
+        from clipsim.data.pairs import caption_pairs
 
         return caption_pairs(images, profile)
-    from clipsim.data.judgments import human_pairs
+    from clipsim.data.photographs.judgments import human_pairs
 
     return human_pairs(images, profile.data_root, profile.max_bad_rows)

@@ -1,4 +1,7 @@
-"""Images as the metrics accept them: checked, as float tensors in [0, 1]."""
+"""Two small formulas that SSIM and FSIM share.
+
+Images as the metrics accept them: checked, as float tensors in [0, 1].
+"""
 
 import numpy as np
 import torch
@@ -118,3 +121,18 @@ def luma(images):
 def rounded(images):
     """Pixels in [0, 1] rounded to 8 bits, still in [0, 1]."""
     return (images * 255).round() / 255
+
+
+def similarity(x, y, constant):
+    """(2xy + C) / (x² + y² + C), the comparison of both papers, point by point.
+
+    Evaluated as u / (u + (x − y)²) with u = 2xy + C: exactly 1 where x = y, exactly symmetric.
+    """
+    numerator = torch.addcmul(x.new_full((), constant), x, y, value=2)
+    difference = x - y
+    return numerator / torch.addcmul(numerator, difference, difference)
+
+
+def magnitude(x, y):
+    """√(x² + y²) with gradient 0 at (0, 0), where that of the square root is infinite."""
+    return torch.complex(x, y).abs()

@@ -1,4 +1,4 @@
-r"""Structural similarity, SSIM.
+"""Structural similarity, SSIM.
 
 Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli: *Image Quality Assessment: From Error
 Visibility to Structural Similarity*, IEEE Trans. Image Processing 13(4), 2004 (Wang 2004).
@@ -11,8 +11,7 @@ import torch.nn.functional as F
 
 from clipsim.metrics.all_pairs import score_matrix
 from clipsim.metrics.definitions import definition
-from clipsim.metrics.images import image_pair, luma, rounded
-from clipsim.metrics.pointwise import similarity
+from clipsim.metrics.images import image_pair, luma, rounded, similarity
 
 MID_GREY = 0.5  # subtracted before squaring: variances keep more digits, in float32 above all
 STRIP = 12  # outputs per small matrix product of `window_mean`; the fastest of 8 … 54 tried

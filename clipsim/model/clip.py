@@ -15,11 +15,11 @@ from torch import nn
 from torch.nn.functional import normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from clipsim.config import Profile
 from clipsim.errors import BadInput
 from clipsim.model.encoders import image_backbone, text_backbone
 from clipsim.model.features import image_features, text_features
-from clipsim.results import atomic_path
+from clipsim.profile import Profile
+from clipsim.record import atomic_path
 
 # The settings that decide what the weights of a checkpoint mean.
 ARCHITECTURE = (
@@ -140,7 +140,7 @@ class DualEncoder(nn.Module):
         Parameters
         ----------
         images : CaptionedImages, or array of uint8, shape (M, 3, 224, 224)
-            Preprocessed as `clipsim.data.images.preprocessed` does.
+            Preprocessed as `clipsim.data.pictures.preprocessed` does.
 
         Returns
         -------
@@ -288,3 +288,11 @@ def _head(profile, width):
     if profile.head == "linear":
         return nn.Linear(width, profile.embedding_dim)
     return ResidualHead(width, profile.embedding_dim, profile.dropout)
+
+
+def is_whole(record):
+    """Whether the training behind a checkpoint's record ran to its end.
+
+    Every best epoch is saved with the history so far; the whole one also has epoch 0.
+    """
+    return len(record["history"]) == record["profile"]["epochs"] + 1

@@ -12,11 +12,10 @@ import torch
 
 from clipsim.model.examples import batch_loader, epoch_examples
 from clipsim.model.features import encoded_texts, image_features, stored_features
-from clipsim.model.processes import TrainingError
+from clipsim.model.state import TrainingError
 from clipsim.model.trainer import Trainer
 from clipsim.model.validation import Validation
-from clipsim.results import device_name
-from clipsim.wording import duration, gibibytes
+from clipsim.record import device_name, duration, gibibytes
 
 SAMPLE = 32  # images that are encoded to be timed
 N_WARM, LEAST_TIMED, MOST_TIMED = 2, 3, 200

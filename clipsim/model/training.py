@@ -8,8 +8,7 @@ that was killed and resumed ends as one that was not, to the bit.
 
 from clipsim.model.clip import DualEncoder
 from clipsim.model.estimate import training_estimate
-from clipsim.model.interruption import stop_requests
-from clipsim.model.state import clear_states, read_state, state_paths
+from clipsim.model.state import clear_states, read_state, state_paths, stop_requests
 from clipsim.model.trainer import Trainer
 
 

@@ -4,7 +4,52 @@ import numpy as np
 from accelerate.utils import gather_object
 
 from clipsim.model.features import image_features, text_features
-from clipsim.retrieval import retrieval_recall
+
+
+def retrieval_recall(image_vectors, text_vectors, owner, texts, ks=(1, 5, 10)):
+    """Recall@k in both directions, as a fraction.
+
+    Parameters
+    ----------
+    image_vectors : array of float32, shape (M, d)
+    text_vectors : array of float32, shape (C, d)
+        Unit vectors of the captions of all M images.
+    owner : array of int, shape (C,)
+        The image that each caption belongs to.
+    texts : sequence of str, length C
+        A caption equal to one of the image's own is as right as its own.
+    ks : tuple of int
+
+    Returns
+    -------
+    dict
+        "image_to_text" and "text_to_image", each {"R@1": …}; "pool_size" (C), "n_images" (M).
+        An image is found where at least one of its captions is among its k best (as
+        Karpathy & Fei-Fei 2015), a caption where its image is.
+    """
+    owner = np.asarray(owner)
+    _, text_id = np.unique(np.asarray(texts, dtype=str), return_inverse=True)
+    n_images = len(image_vectors)
+    own = np.zeros((n_images, text_id.max() + 1), dtype=bool)
+    own[owner, text_id] = True
+    own = own[:, text_id]  # (M, C): the caption's text is one of the image's
+    similarity = image_vectors @ text_vectors.T
+    best_own = np.where(own, similarity, -np.inf).max(axis=1)
+    image_rank = (similarity > best_own[:, None]).sum(axis=1)
+    matching = np.where(own, similarity, -np.inf).max(axis=0)
+    text_rank = (similarity > matching[None, :]).sum(axis=0)
+    return {
+        "image_to_text": {f"R@{k}": float((image_rank < k).mean()) for k in ks},
+        "text_to_image": {f"R@{k}": float((text_rank < k).mean()) for k in ks},
+        "pool_size": len(owner),
+        "n_images": n_images,
+    }
+
+
+def mean_recall(recall):
+    """Mean of the six numbers of `retrieval_recall`: what selects the best epoch."""
+    directions = ("image_to_text", "text_to_image")
+    return float(np.mean([value for name in directions for value in recall[name].values()]))
 
 
 class Validation:

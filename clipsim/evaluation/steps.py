@@ -1,0 +1,240 @@
+"""The steps that the notebooks share, and what one hands to the next.
+
+02 trains → checkpoint; 03 retrieves → retrieval; 04 scores → pair scores. Each is read back
+only for the same profile, data and weights, else the reader is told which notebook to run.
+
+Whether a model likes the captions that people like.
+"""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kendalltau
+
+from clipsim.data.photographs.judgments import expert_ratings
+from clipsim.data.pool import caption_pool
+from clipsim.evaluation.resampling import interval
+from clipsim.metrics.compared import METRICS
+from clipsim.model.clip import DualEncoder, checkpoint_record, is_whole
+from clipsim.model.training import resumable, train
+from clipsim.record import StaleError, load_arrays, save_arrays
+from clipsim.retrieval.caption_index import Describer, Retrieval, description_scores, pixel_scores
+
+
+def caption_agreement(similarities, ratings, groups, n_bootstrap, seed):
+    """Kendall's τ_c between a model's similarities of image and caption and people's ratings.
+
+    Parameters
+    ----------
+    similarities : array of float, shape (R,)
+    ratings : array of int, shape (R, 3)
+        The three ratings of a row stand as three observations, as in CLIPScore (Hessel et al.
+        2021).
+    groups : array of str, shape (R,)
+        The image of each row: what the interval resamples.
+    n_bootstrap, seed : int
+
+    Returns
+    -------
+    dict
+        `tau_c`, `tau_c_ci95`, `n_ratings`.
+    """
+    x, y = np.repeat(similarities, ratings.shape[1]), ratings.ravel()
+    _, group = np.unique(np.repeat(groups, ratings.shape[1]), return_inverse=True)
+    n_groups = group.max() + 1
+    rng = np.random.default_rng(seed)
+    resampled = []
+    for drawn in rng.integers(n_groups, size=(n_bootstrap, n_groups)):
+        index = np.repeat(np.arange(len(x)), np.bincount(drawn, minlength=n_groups)[group])
+        resampled.append(_tau_c(x[index], y[index]))
+    return {"tau_c": _tau_c(x, y), "tau_c_ci95": interval(resampled), "n_ratings": len(x)}
+
+
+def _tau_c(x, y):
+    return float(kendalltau(x, y, variant="c").statistic)
+
+
+def train_or_load(profile, images, folder=None):
+    """The profile's model: from its checkpoint if it is whole and fits, else trained.
+
+    An interrupted training of these settings and data goes on where it stopped.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    folder : Path, optional
+        Of the checkpoint; by default that of notebook 02.
+    """
+    is_main, folder = folder is None, folder or checkpoint_folder(profile)
+    reason = checkpoint_fault(profile, images, folder)
+    if not reason:
+        return DualEncoder.load(folder, profile)
+    if is_main:
+        print(f"training now ({reason})")
+    state = resumable(profile, images, folder)
+    return train(profile, images, folder, resume=state, announce=is_main)
+
+
+def trained_model(profile, images):
+    """The model that notebook 02 trained on these data.
+
+    Raises
+    ------
+    StaleError
+        If there is none, its training was interrupted, or other data or settings made it.
+    """
+    folder = checkpoint_folder(profile)
+    reason = checkpoint_fault(profile, images, folder)
+    if reason:
+        raise StaleError(f"{reason}: run notebook 02_clip_training first")
+    return DualEncoder.load(folder, profile)
+
+
+def checkpoint_folder(profile):
+    """Where notebook 02 and the command `train` leave the profile's model."""
+    return profile.work_dir / "checkpoint"
+
+
+def checkpoint_fault(profile, images, folder):
+    """Why the checkpoint in a folder is not the whole model of this profile; "" if it is."""
+    if not (folder / "checkpoint.json").is_file():
+        return "no trained model yet"
+    record = checkpoint_record(folder)
+    if record.get("data") != images.fingerprint:
+        return "the model there is from other data"
+    if record["profile"] != profile.settings:
+        return "the model there is from other settings"
+    if not is_whole(record):
+        return "the training there was interrupted"
+    return ""
+
+
+def models_of_seeds(profile, images):
+    """Models trained on the same data from `n_seeds` seeds; the profile's own model first.
+
+    The seed decides the initial projections, the order of the examples, their captions and
+    dropout; data, splits and pairs stay those of the profile.
+
+    Yields
+    ------
+    DualEncoder
+        Trained when it is asked for, and kept beside the profile's checkpoint.
+    """
+    yield train_or_load(profile, images)
+    for seed in range(profile.seed + 1, profile.seed + profile.n_seeds):
+        folder = profile.work_dir / "seeds" / str(seed)
+        yield train_or_load(replace(profile, seed=seed), images, folder)
+
+
+def retrieve(profile, model, images):
+    """Retrieve N descriptions for every validation and test image, and keep them.
+
+    The encoded pool stays beside the checkpoint: for any pictures described by the same model.
+    """
+    describer = Describer.of(profile, model, caption_pool(profile, images))
+    describer.save(checkpoint_folder(profile))
+    retrieval = describer.retrieval(images, _evaluated(images))
+    save_arrays(
+        profile.work_dir / "retrieval.npz", _fingerprint(profile, images), **vars(retrieval)
+    )
+    return retrieval
+
+
+def retrieval_of(profile, model, images, pool):
+    """The N descriptions that a model picks from a pool for the validation and test images.
+
+    Parameters
+    ----------
+    profile : Profile
+        `n_descriptions` and `vector_space`.
+    model : DualEncoder
+    images : CaptionedImages
+    pool : sequence of str
+        See `clipsim.data.pool.caption_pool`.
+
+    Returns
+    -------
+    Retrieval
+    """
+    return Describer.of(profile, model, pool).retrieval(images, _evaluated(images))
+
+
+def load_retrieval(profile, images):
+    """What `retrieve` kept; `StaleError` if it is missing or from other data or weights."""
+    fingerprint = _fingerprint(profile, images)
+    path = profile.work_dir / "retrieval.npz"
+    return Retrieval(**load_arrays(path, fingerprint, "03_caption_retrieval"))
+
+
+def judge_captions(profile, model, images):
+    """Whether the model likes the captions that experts like (Kendall's τ_c).
+
+    Returns
+    -------
+    dict
+        As `caption_agreement`, with the counts of rows; empty unless `pairs: human`.
+    """
+    if profile.pairs != "human":
+        return {}
+    ratings = expert_ratings(images, profile.data_root, profile.max_bad_rows)
+    row = {image_id: i for i, image_id in enumerate(images.image_ids)}
+    of_rating = [row[image_id] for image_id in ratings.image_ids]
+    rated = sorted(set(of_rating))
+    vectors = dict(zip(rated, model.encode_images(images.subset(rated)), strict=True))
+    image_vectors = np.stack([vectors[i] for i in of_rating])
+    similarities = (image_vectors * model.encode_texts(ratings.captions)).sum(axis=1)
+    groups = np.array(ratings.image_ids)
+    agreement = caption_agreement(
+        similarities, ratings.scores, groups, profile.n_bootstrap, profile.seed
+    )
+    return agreement | {"rows": ratings.details}
+
+
+def score_all_metrics(profile, images, pairs, retrieval):
+    """Score the pairs with every metric of the study, and keep the scores.
+
+    Returns
+    -------
+    dict of str to array of float32, shape (P,)
+        By `Metric.key`.
+    """
+    scores = description_scores(profile, retrieval, pairs)
+    scores |= pixel_scores(images, pairs, ("canonical", "package"))
+    save_arrays(
+        profile.work_dir / "pair_scores.npz", _fingerprint(profile, images),
+        id_a=pairs.id_a, id_b=pairs.id_b, **scores,
+    )  # fmt: skip
+    return scores
+
+
+def load_scores(profile, images, pairs):
+    """What `score_all_metrics` kept for these very pairs, else `StaleError`."""
+    path = profile.work_dir / "pair_scores.npz"
+    made_by = "04_similarity_scoring"
+    scores = load_arrays(path, _fingerprint(profile, images), made_by)
+    id_a, id_b = scores.pop("id_a"), scores.pop("id_b")
+    if not (np.array_equal(id_a, pairs.id_a) and np.array_equal(id_b, pairs.id_b)):
+        raise StaleError(f"the scores are of other pairs: run notebook {made_by} again")
+    if scores.keys() != {metric.key for metric in METRICS}:
+        raise StaleError(f"the scores are by other metrics: run notebook {made_by} again")
+    return scores
+
+
+def score_table(pairs, scores):
+    """Pairs and their scores as a table, one row per pair."""
+    names = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
+    return pd.DataFrame({name: getattr(pairs, name) for name in names} | dict(scores))
+
+
+def _evaluated(images):
+    return [images.image_ids[i] for split in ("val", "test") for i in images.indices(split)]
+
+
+def _fingerprint(profile, images):
+    weights = checkpoint_record(checkpoint_folder(profile))["sha256"]
+    pool = "\n".join(caption_pool(profile, images))
+    content = f"{images.fingerprint} {weights} {profile.hash} {pool}"
+    return hashlib.sha256(content.encode()).hexdigest()

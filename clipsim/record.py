@@ -1,0 +1,252 @@
+"""Numbers as people read them.
+
+Memory and threads as encoders need them, for a process that no script has prepared.
+
+`scripts/environment.sh` sets the same variables. glibc reads its own only when a process starts:
+this process is told by a call, those that it starts by the environment.
+
+Results with provenance, and the arrays that one notebook hands to the next.
+
+Everything is written to a temporary name and moved when whole, so that a reader never meets
+half a file and an interrupted run loses nothing that was there before.
+"""
+
+import ctypes
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from clipsim.errors import BadInput
+from clipsim.profile import REPOSITORY, Profile, load_profile, relative
+
+# Threads that wait sleep, and freed memory is kept for the next tensor: half of an encoder's time
+# goes into getting it again otherwise. Results are the same to the bit.
+VARIABLES = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+}
+MMAP_MAX, TRIM_THRESHOLD = -4, -1  # as <malloc.h> names them
+
+
+def keep_freed_memory():
+    """Set what the environment does not.
+
+    Called before torch is imported it also lets this process's threads sleep; later it only
+    keeps memory, and does both for the processes that this one starts.
+    """
+    allocator = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's alone
+    parameters = {"MALLOC_MMAP_MAX_": MMAP_MAX, "MALLOC_TRIM_THRESHOLD_": TRIM_THRESHOLD}
+    for name, value in VARIABLES.items():
+        if name in os.environ:
+            continue
+        os.environ[name] = value
+        if allocator is not None and name in parameters:
+            allocator(parameters[name], int(value))
+
+
+VERSIONED = ("torch", "torchvision", "timm", "transformers", "numpy", "scikit-learn", "pillow")
+
+
+class StaleError(BadInput, RuntimeError):
+    """What an earlier notebook should have left is missing or belongs to something else."""
+
+
+@contextmanager
+def atomic_path(path):
+    """A temporary path beside `path` that replaces it when the block ends without error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # mkstemp makes it private
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One notebook's run: its profile, its name, and when it started."""
+
+    profile: Profile
+    notebook: str
+    started: float
+
+    def write_results(self, data, results):
+        """Write `results/<profile>/<notebook>.json` with its provenance.
+
+        Parameters
+        ----------
+        data : dict
+            What the numbers were computed on (counts, fingerprint).
+        results : dict
+            The numbers. Floats are rounded to six significant digits.
+        """
+        import torch  # here, so that commands which only write files start at once
+
+        record = {
+            "profile": self.profile.name,
+            "profile_hash": self.profile.hash,
+            "seed": self.profile.seed,
+            "git_commit": _git_commit(),
+            "versions": {"python": platform.python_version()}
+            | {package: version(package) for package in VERSIONED},
+            "device": device_name(),
+            "threads": torch.get_num_threads(),
+            "runtime_s": round(time.monotonic() - self.started, 1),
+            "data": _plain(data),
+            "results": _plain(results),
+        }
+        path = self.profile.results_dir / f"{self.notebook}.json"
+        with atomic_path(path) as temporary:
+            text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+        print(f"results: {relative(path)}")
+
+
+def start_run(notebook, profile, overrides=None):
+    """Start the run of a notebook: load its profile, note the time.
+
+    Parameters
+    ----------
+    notebook : str
+        The notebook's stem, which names its results.
+    profile : str or Path
+    overrides : dict, optional
+
+    Returns
+    -------
+    Run
+    """
+    keep_freed_memory()  # in JupyterLab, which no script of ours has started
+    loaded = load_profile(profile, **(overrides or {}))
+    return Run(loaded, notebook, time.monotonic())
+
+
+def read_results(profile, notebook):
+    """The `results` that a notebook wrote for this very profile; see `read_record`."""
+    return read_record(profile, notebook)["results"]
+
+
+def read_record(profile, notebook):
+    """All that a notebook wrote for this very profile: its `results`, `data` and provenance.
+
+    Raises
+    ------
+    StaleError
+        If the file is missing or another profile hash made it.
+    """
+    path = profile.results_dir / f"{notebook}.json"
+    if not path.is_file():
+        raise StaleError(f"{relative(path)} is missing: run notebook {notebook} first")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record["profile_hash"] != profile.hash:
+        raise StaleError(f"{relative(path)} is from other settings: run notebook {notebook} again")
+    return record
+
+
+def save_arrays(path, fingerprint, **arrays):
+    """Write named arrays for a later notebook, with what they were computed from.
+
+    Parameters
+    ----------
+    path : Path
+        A `.npz` file.
+    fingerprint : str
+        Identifies the data and the model behind the arrays.
+    **arrays : array
+    """
+    with atomic_path(path) as temporary:
+        np.savez(temporary, fingerprint=np.array(fingerprint), **arrays)
+
+
+def load_arrays(path, fingerprint, made_by):
+    """Read what `save_arrays` wrote.
+
+    Raises
+    ------
+    StaleError
+        If the file is missing or its fingerprint is another; says which notebook to run.
+    """
+    if not path.is_file():
+        raise StaleError(f"{relative(path)} is missing: run notebook {made_by} first")
+    with np.load(path, allow_pickle=False) as stored:
+        if str(stored["fingerprint"]) != fingerprint:
+            raise StaleError(f"{relative(path)} is from other data: run notebook {made_by} again")
+        return {name: stored[name] for name in stored.files if name != "fingerprint"}
+
+
+def _git_commit():
+    """The commit of the code, "+changes" if the working tree departs from it, "" without git."""
+    command = ["git", "-C", str(REPOSITORY)]
+    try:
+        commit = subprocess.run(
+            [*command, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        code = ["clipsim", "notebooks", "profiles", "requirements.lock"]
+        changed = subprocess.run(
+            [*command, "status", "--porcelain", "--", *code],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit + ("+changes" if changed else "")
+
+
+def device_name():
+    """The GPU, else the kind of CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"cpu ({platform.machine()})"
+
+
+def _plain(value):
+    """`value` in JSON's types, floats rounded to six significant digits, NaN as None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
+    return value
+
+
+def duration(seconds):
+    """Seconds in words: "41 s", "3 min 20 s", "2 h 5 min"."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def time_taken(seconds):
+    """Seconds in words, short ones too: "0.16 ms", "132 ms", "4.1 s", "3 min 20 s"."""
+    if seconds >= 60:
+        return duration(seconds)
+    number, unit = (seconds, "s") if seconds >= 1 else (1e3 * seconds, "ms")
+    return f"{number:.{max(0, 1 - int(np.floor(np.log10(number))))}f} {unit}"
+
+
+def gibibytes(n_bytes):
+    """Bytes in words: "0.02 GiB", "1.6 GiB", "80 GiB"."""
+    size = n_bytes / 2**30
+    return f"{size:.{2 if size < 1 else 1 if size < 10 else 0}f} GiB"

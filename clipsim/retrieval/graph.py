@@ -1,0 +1,214 @@
+"""The similarity graph: images, joined where their score reaches a threshold, and its clusters.
+
+Knows scores and names, no model. A graph is one threshold's; what every threshold would give is
+`clipsim.studies.similarity_graph.clusters`.
+"""
+
+import csv
+import re
+
+import networkx as nx
+import numpy as np
+from sklearn.metrics import (
+    adjusted_mutual_info_score,
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+)
+
+from clipsim.record import atomic_path
+
+# What XML 1.0 cannot hold, and carriage returns, which every reader turns into line feeds.
+NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def joined(blocks):
+    """The edges of a stream as two arrays.
+
+    Parameters
+    ----------
+    blocks : iterable of (array of int, shape (E, 2); array of float, shape (E,))
+        Pairs and their scores, as `clipsim.retrieval.score.score_edges` yields them.
+
+    Returns
+    -------
+    pairs : array of int64, shape (E, 2)
+    scores : array of float32, shape (E,)
+    """
+    blocks = list(blocks)
+    pairs = [np.empty((0, 2), dtype=np.int64), *(pairs for pairs, _ in blocks)]
+    scores = [np.empty(0, dtype=np.float32), *(scores for _, scores in blocks)]
+    return np.concatenate(pairs), np.concatenate(scores)
+
+
+def checked_edges(n_images, pairs, scores):
+    """Pairs as int64, shape (E, 2), and scores, shape (E,), that can be edges of a graph.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a position is not among 0 … n_images - 1, an image is paired with
+        itself, or a score is not a finite number.
+    """
+    pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    scores = np.asarray(scores)
+    if scores.shape != (len(pairs),):
+        raise ValueError(f"scores: expected one for each of {len(pairs)} pairs: {scores.shape}")
+    if len(pairs) and not (pairs.min() >= 0 and pairs.max() < n_images):
+        raise ValueError(
+            f"pairs: expected positions from 0 to {n_images - 1}, "
+            f"found {pairs.min()} to {pairs.max()}"
+        )
+    if (pairs[:, 0] == pairs[:, 1]).any():
+        raise ValueError("pairs: an image is paired with itself")
+    if not np.isfinite(scores).all():
+        raise ValueError(f"scores: {(~np.isfinite(scores)).sum()} are not finite numbers")
+    return pairs, scores
+
+
+def similarity_graph(names, pairs, scores, **attributes):
+    """The graph of some images and the pairs that are related.
+
+    Parameters
+    ----------
+    names : sequence of str, length M
+        Any text; need not differ.
+    pairs : array of int, shape (E, 2)
+        Positions of the two images of each edge.
+    scores : array of float, shape (E,)
+        Higher is more alike.
+    **attributes : sequence, length M
+        More about each image: text, numbers or truth values.
+
+    Returns
+    -------
+    networkx.Graph
+        Nodes 0 … M-1 with `name` and the other attributes, edges with `score`.
+
+    Raises
+    ------
+    ValueError
+        As `checked_edges`; also if an attribute has not one value per image.
+    """
+    pairs, scores = checked_edges(len(names), pairs, scores)
+    graph = nx.Graph()
+    graph.add_nodes_from(range(len(names)))
+    for key, values in {"name": names, **attributes}.items():
+        values = np.asarray(values).tolist() if isinstance(values, np.ndarray) else list(values)
+        if len(values) != len(names):
+            raise ValueError(f"{key}: expected {len(names)} values, got {len(values)}")
+        nx.set_node_attributes(graph, dict(enumerate(values)), key)
+    edges = zip(*pairs.T.tolist(), scores.tolist(), strict=True)
+    graph.add_weighted_edges_from(edges, weight="score")
+    return graph
+
+
+def component_labels(graph):
+    """The connected component of each image: int64, shape (M,).
+
+    The largest component is 0; of equal ones, that with the first image comes first.
+    """
+    return _labels(graph, nx.connected_components(graph))
+
+
+def community_labels(graph, seed):
+    """The community of each image by Louvain's method, edges weighing their score.
+
+    V. D. Blondel et al.: *Fast unfolding of communities in large networks*, J. Stat. Mech. 2008.
+    Edges of no positive score join nothing: modularity knows no negative weights.
+
+    Parameters
+    ----------
+    graph : networkx.Graph
+        Of `similarity_graph`.
+    seed : int
+        Of the order in which images are visited; the same seed, the same communities.
+
+    Returns
+    -------
+    array of int64, shape (M,)
+        Ordered as those of `component_labels`. No community spans two components.
+    """
+    positive = nx.Graph()
+    positive.add_nodes_from(range(len(graph)))
+    edges = (edge for edge in graph.edges(data="score") if edge[2] > 0)
+    positive.add_weighted_edges_from(edges, weight="score")
+    found = nx.community.louvain_communities(positive, weight="score", seed=seed)
+    return _labels(graph, found)
+
+
+def cluster_quality(labels, truth):
+    """How well clusters agree with known classes.
+
+    Parameters
+    ----------
+    labels, truth : array of int or str, shape (M,)
+
+    Returns
+    -------
+    dict
+        `adjusted_rand` and `adjusted_mutual_information`, 1 for the same partition and 0 on
+        average for clusters at random. `normalised_mutual_information` is *not* corrected for
+        chance: many small clusters alone make it high, whatever is in them.
+    """
+    return {
+        "adjusted_rand": float(adjusted_rand_score(truth, labels)),
+        "adjusted_mutual_information": float(adjusted_mutual_info_score(truth, labels)),
+        "normalised_mutual_information": float(normalized_mutual_info_score(truth, labels)),
+    }
+
+
+def write_graphml(graph, path):
+    r"""Write a similarity graph as GraphML, whole or not at all.
+
+    Characters in text that XML cannot hold are written as Python writes them, `\x01`.
+
+    Parameters
+    ----------
+    graph : networkx.Graph
+    path : str or Path
+    """
+    written = graph.copy()
+    for _, attributes in written.nodes(data=True):
+        for key, value in attributes.items():
+            if isinstance(value, str):
+                attributes[key] = NOT_IN_XML.sub(_escaped, value)
+    with atomic_path(path) as temporary:
+        nx.write_graphml(written, temporary)
+
+
+def write_edges(graph, path):
+    """Write the edges of a similarity graph as CSV, best first, whole or not at all.
+
+    Columns: `a`, `b` (positions), `name_a`, `name_b`, `score` (all its digits). An image without
+    an edge is not in it. UTF-8; what cannot be encoded, such as the raw bytes of some file names,
+    is written as Python writes it.
+
+    Parameters
+    ----------
+    graph : networkx.Graph
+    path : str or Path
+    """
+    names = graph.nodes(data="name")
+    edges = sorted(
+        ((min(a, b), max(a, b), score) for a, b, score in graph.edges(data="score")),
+        key=lambda edge: (-edge[2], *edge[:2]),
+    )
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["a", "b", "name_a", "name_b", "score"])
+        writer.writerows([a, b, names[a], names[b], score] for a, b, score in edges)
+
+
+def _labels(graph, groups):
+    """Numbers of disjoint groups of the nodes 0 … M-1, the largest first."""
+    labels = np.empty(len(graph), dtype=np.int64)
+    for number, group in enumerate(sorted(groups, key=lambda group: (-len(group), min(group)))):
+        labels[list(group)] = number
+    return labels
+
+
+def _escaped(match):
+    return match[0].encode("unicode_escape").decode()
