@@ -38,10 +38,8 @@ from encoding_contestants import (
 from inputs import photographs_or_scenes
 from rows import OURS_BY_PEER, row, write
 
-from clipsim.evaluation.steps import checkpoint_folder, train_or_load
-from clipsim.model.clip import DualEncoder
-from clipsim.model.features import encoded_texts, image_features
-from clipsim.model.validation import mean_recall, retrieval_recall
+from clipsim.evaluation import checkpoint_folder, train_or_load
+from clipsim.model import DualEncoder, encoded_texts, image_features, mean_recall, retrieval_recall
 from clipsim.record import VARIABLES
 
 ROUNDS = 3

@@ -16,13 +16,18 @@ import torch
 from torch.nn.functional import normalize
 
 import clipsim
-from clipsim.data.photographs.layouts import picture_folder
-from clipsim.model.clip import DualEncoder
-from clipsim.model.encoders import image_backbone, text_backbone
-from clipsim.model.features import IMAGE_BATCH, encoded_texts, image_features
-from clipsim.model.state import study_accelerator
+from clipsim.data import picture_folder
+from clipsim.model import (
+    IMAGE_BATCH,
+    DualEncoder,
+    encoded_texts,
+    image_backbone,
+    image_features,
+    study_accelerator,
+    text_backbone,
+)
 from clipsim.record import VARIABLES
-from clipsim.retrieval.store import encode
+from clipsim.retrieval import encode
 
 CAPTIONS = "captions.txt"
 N_PADDED = 128  # captions; padded to 256 tokens they are slow

@@ -3,9 +3,8 @@
 import numpy as np
 
 import clipsim
-from clipsim.data import load
-from clipsim.data.pool import caption_pool
-from clipsim.evaluation.steps import train_or_load
+from clipsim.data import caption_pool, load
+from clipsim.evaluation import train_or_load
 from clipsim.profile import REPOSITORY
 
 PHOTOGRAPHS = REPOSITORY.parent / "shared" / "flickr8k"

@@ -16,7 +16,7 @@ import torch
 from inputs import demo_vectors
 from rows import OURS_BY_PEER, row, write
 
-from clipsim.retrieval.search import largest_products
+from clipsim.retrieval import largest_products
 from clipsim.studies.cost_and_scale.sampled_pool import pool_of
 from clipsim.studies.cost_and_scale.timing import timed_rounds
 

@@ -23,8 +23,7 @@ import numpy as np
 import torch
 from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
 
-from clipsim.retrieval.score import description_sums, score_edges, score_matrix
-from clipsim.retrieval.search import pair_products
+from clipsim.retrieval import description_sums, pair_products, score_edges, score_matrix
 from clipsim.studies.cost_and_scale.timing import timed_rounds
 
 M, N, D = 5_000, 10, 256

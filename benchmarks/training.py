@@ -21,10 +21,7 @@ import torch
 from inputs import photographs_or_scenes
 from rows import OURS_BY_PEER, row, write
 
-from clipsim.model.clip import DualEncoder
-from clipsim.model.examples import batch_loader
-from clipsim.model.features import IMAGE_BATCH
-from clipsim.model.trainer import Trainer, contrastive_loss
+from clipsim.model import IMAGE_BATCH, DualEncoder, Trainer, batch_loader, contrastive_loss
 
 ROUNDS = 3
 STEPS_PER_ROUND = 4

@@ -8,14 +8,11 @@ all of them must see both folders. Interrupted, it goes on where it was when it 
 from pathlib import Path
 
 from clipsim.commands.picture_options import say_broken
-from clipsim.data import DataError
-from clipsim.data.photographs.layouts import picture_folder
-from clipsim.data.pool import file_pool
-from clipsim.model.clip import DualEncoder
-from clipsim.model.state import study_accelerator
-from clipsim.pictures.model import add_checkpoint_argument, checkpoint_profile, chosen_checkpoint
+from clipsim.data import DataError, file_pool, picture_folder
+from clipsim.model import DualEncoder, study_accelerator
+from clipsim.pictures import add_checkpoint_argument, checkpoint_profile, chosen_checkpoint
 from clipsim.profile import relative
-from clipsim.retrieval.store import encode
+from clipsim.retrieval import encode
 
 
 def add_arguments(parser):

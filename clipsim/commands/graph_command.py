@@ -4,8 +4,8 @@ from pathlib import Path
 
 import clipsim.commands.picture_options as options
 from clipsim.data import DataError
-from clipsim.pictures.index import clusters, described, encoded_folder, picture_graph
-from clipsim.retrieval.graph import community_labels, component_labels, write_edges, write_graphml
+from clipsim.pictures import clusters, described, encoded_folder, picture_graph
+from clipsim.retrieval import community_labels, component_labels, write_edges, write_graphml
 
 WRITERS = {".graphml": write_graphml, ".csv": write_edges}
 NAMED = 5  # pictures of a cluster

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 
-from clipsim.pictures.model import (
+from clipsim.pictures import (
     Threshold,
     add_checkpoint_argument,
     chosen_checkpoint,

@@ -6,13 +6,7 @@ import numpy as np
 
 import clipsim.commands.picture_options as options
 from clipsim.data import BadImageError, DataError
-from clipsim.pictures.index import (
-    deciding_pairs,
-    described,
-    descriptions,
-    encoded_files,
-    whole_path,
-)
+from clipsim.pictures import deciding_pairs, described, descriptions, encoded_files, whole_path
 
 SHOWN = 5  # descriptions of a picture, and pairs of descriptions
 SHOWN_OF_MANY = 1  # pairs of descriptions of each of many pairs of pictures

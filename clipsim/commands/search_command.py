@@ -4,7 +4,7 @@ from pathlib import Path
 
 import clipsim.commands.picture_options as options
 from clipsim.data import BadImageError, DataError
-from clipsim.pictures.index import (
+from clipsim.pictures import (
     best_for_text,
     deciding_pairs,
     described,

@@ -10,12 +10,10 @@ from pathlib import Path
 from accelerate import PartialState
 
 from clipsim.data import load
-from clipsim.evaluation.steps import checkpoint_fault, checkpoint_folder
-from clipsim.model.estimate import training_estimate
-from clipsim.model.state import TrainingError, state_paths
-from clipsim.model.training import resumable, train
+from clipsim.evaluation import checkpoint_fault, checkpoint_folder
+from clipsim.model import TrainingError, resumable, state_paths, train, training_estimate
 from clipsim.profile import load_profile, relative
-from clipsim.report.run import add_profile_arguments, profile_arguments
+from clipsim.report import add_profile_arguments, profile_arguments
 
 NEWEST = Path("newest")
 

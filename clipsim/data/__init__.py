@@ -1,16 +1,27 @@
 """Data sets as `CaptionedImages`, evaluation pairs as `LabelledPairs`."""
 
-from clipsim.data.captioned_images import CaptionedImages, DataError, LabelledPairs
-from clipsim.data.pictures import BadImageError
+import lazy_loader as lazy
 
-__all__ = [
-    "BadImageError",
-    "CaptionedImages",
-    "DataError",
-    "LabelledPairs",
-    "load",
-    "load_pairs",
-]
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submod_attrs={
+        "captioned_images": ["CaptionedImages", "DataError", "LabelledPairs"],
+        "pairs": ["AGREE", "TOP", "caption_pairs"],
+        "photographs.judgments": ["expert_ratings"],
+        "photographs.layouts": ["picture_folder"],
+        "pictures": [
+            "BadImageError", "CROPPED", "PictureFile", "Pictures", "RESIZED", "preprocessed",
+            "read_picture",
+        ],
+        "pool": ["caption_pool", "file_pool"],
+        "scenes.captions": [
+            "ALONE", "Mention", "SETTINGS", "STRUCTURES", "scene_captions", "with_article",
+        ],
+        "scenes.openmoji": ["draw_scene"],
+        "scenes.scenes": ["KINDS", "concept_table", "graded_similarity", "scene_pair"],
+    },
+)  # fmt: skip
+__all__ += ["load", "load_pairs"]
 
 
 def load(profile):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import binomtest, kendalltau
 
-from clipsim.data.captioned_images import LabelledPairs
+from clipsim.data import LabelledPairs
 from clipsim.evaluation.claims import finding
 
 LEVEL = 0.95

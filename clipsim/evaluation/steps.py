@@ -13,14 +13,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from clipsim.data.photographs.judgments import expert_ratings
-from clipsim.data.pool import caption_pool
+from clipsim.data import caption_pool, expert_ratings
 from clipsim.evaluation.resampling import interval
 from clipsim.metrics.compared import METRICS
-from clipsim.model.clip import DualEncoder, checkpoint_record, is_whole
-from clipsim.model.training import resumable, train
+from clipsim.model import DualEncoder, checkpoint_record, is_whole, resumable, train
 from clipsim.record import StaleError, load_arrays, save_arrays
-from clipsim.retrieval.caption_index import Describer, Retrieval, description_scores, pixel_scores
+from clipsim.retrieval import Describer, Retrieval, description_scores, pixel_scores
 
 
 def caption_agreement(similarities, ratings, groups, n_bootstrap, seed):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm.auto import tqdm
 
-from clipsim.data.pool import caption_pool
+from clipsim.data import caption_pool
 from clipsim.evaluation.resampling import DECISION, ResampledPairs, measured
 from clipsim.evaluation.steps import description_scores, models_of_seeds, retrieval_of
 from clipsim.evaluation.thresholds import (

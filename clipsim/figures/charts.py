@@ -11,8 +11,7 @@ import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from clipsim.evaluation.claims import NOT_SUPPORTED, SUPPORTED, UNDECIDED
-from clipsim.evaluation.table_1 import METRICS, sweep
+from clipsim.evaluation import METRICS, NOT_SUPPORTED, SUPPORTED, UNDECIDED, sweep
 from clipsim.figures.style import COLUMN_IN, IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
 from clipsim.figures.tables import p_text
 

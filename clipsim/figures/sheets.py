@@ -9,8 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation.figures_1_to_4 import ERRORS, FALSE_ALARM
-from clipsim.evaluation.table_1 import METRICS
+from clipsim.evaluation import ERRORS, FALSE_ALARM, METRICS
 from clipsim.figures.style import IDENTITY, PAGE_IN, marker_style
 
 FRAME = "#777777"

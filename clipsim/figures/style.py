@@ -14,6 +14,7 @@ So it is in JupyterLab and in the executed copies alike; outside of IPython noth
 """
 
 import html
+import io
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -21,9 +22,10 @@ import numpy as np
 import pandas as pd
 from IPython import get_ipython
 from IPython.core.pylabtools import retina_figure
-from IPython.display import display
+from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from PIL import Image
 
 from clipsim.metrics.compared import METRIC_LABELS, METRICS
 from clipsim.profile import relative
@@ -232,10 +234,34 @@ def marker_style(key):
     return {"marker": identity["marker"], "color": identity["color"], "markerfacecolor": face}
 
 
-def save_figure(figure, profile, name, numbers):
-    """Save a figure as PNG (300 dpi) and PDF, its numbers as CSV beside it; in a notebook show it.
+def show(run, name, figure, numbers, caption):
+    """Save a figure with its numbers and, in a notebook, show it above its caption.
 
-    What the cell displays next, such as the caption, stands below the figure.
+    A study's functions return `figure, numbers, caption`, so that a notebook has one line:
+    `show(run, "n_sweep", *room.n_sweep(...))`.
+
+    Parameters
+    ----------
+    run : Run
+        From `clipsim.record.start_run`; its profile says where the files go.
+    name : str
+        Stem of the files; see `save_figure`.
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        What the figure shows.
+    caption : str
+        Markdown, computed from the numbers.
+    """
+    save_figure(figure, run.profile, name, numbers)
+    if get_ipython() is not None:
+        display(Markdown(f"*{caption}*"))
+
+
+def save_figure(figure, profile, name, numbers):
+    """Save a figure as PNG and PDF, its numbers as CSV beside it; in a notebook show it.
+
+    The PNG has 200 dpi and a palette of 256 colours. The PDF of the paper's figures stands beside
+    it; the others are left with the run.
 
     Parameters
     ----------
@@ -248,12 +274,16 @@ def save_figure(figure, profile, name, numbers):
         What the figure shows.
     """
     folder = profile.figures_dir
-    # Fixed metadata, so that equal figures are equal files.
-    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
-        with atomic_path(folder / f"{name}{suffix}") as temporary:
-            figure.savefig(temporary, metadata=metadata)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    palette = Image.open(drawn).convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=0)
+    with atomic_path(folder / f"{name}.png") as temporary:
+        palette.save(temporary, optimize=True)
+    vectors = folder if name.startswith("figure_") else profile.run_dir / "figures"
+    with atomic_path(vectors / f"{name}.pdf") as temporary:
+        figure.savefig(temporary, metadata={"CreationDate": None})  # equal figures, equal files
     save_table(numbers, folder / f"{name}.csv")
-    print(f"figure: {relative(folder / name)}.png, .pdf, .csv")
+    print(f"figure: {relative(folder / name)}.png, .csv; {relative(vectors / name)}.pdf")
     show_figure(figure)
 
 

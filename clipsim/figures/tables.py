@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from clipsim.evaluation.table_1 import METRICS
+from clipsim.evaluation import METRICS
 from clipsim.figures.style import save_table
 from clipsim.record import atomic_path
 

@@ -6,7 +6,8 @@ A metric is one entry of `METRICS`: scores, thresholds, Table 1 and figures go t
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from clipsim.metrics import fsim_matrix, ssim_matrix
+from clipsim.metrics.fsim import fsim_matrix
+from clipsim.metrics.ssim import ssim_matrix
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
-from clipsim.data.pictures import CROPPED, BadImageError, preprocessed
+from clipsim.data import CROPPED, BadImageError, preprocessed
 from clipsim.model.encoders import OneDnnLinear
 from clipsim.profile import CACHE
 from clipsim.record import atomic_path

@@ -11,15 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from clipsim.data import load
-from clipsim.data.captioned_images import CaptionedImages, DataError
-from clipsim.data.photographs.layouts import picture_folder
-from clipsim.data.pictures import PictureFile, Pictures
-from clipsim.model.features import encoded_texts
+from clipsim.data import CaptionedImages, DataError, PictureFile, Pictures, load, picture_folder
+from clipsim.model import encoded_texts
 from clipsim.profile import CACHE
-from clipsim.retrieval.graph import joined, similarity_graph
-from clipsim.retrieval.search import largest_products, products_at_least
-from clipsim.retrieval.store import Encoded, encode
+from clipsim.retrieval import (
+    Encoded,
+    encode,
+    joined,
+    largest_products,
+    products_at_least,
+    similarity_graph,
+)
 
 EXAMPLES = 120  # images
 MOST_EDGES = 2_000_000  # of a graph with its clusters in 2 GiB of memory

@@ -14,13 +14,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from clipsim.data import DataError, load
-from clipsim.data.pool import caption_pool, file_pool
-from clipsim.model.clip import CheckpointError, DualEncoder, checkpoint_record, is_whole
+from clipsim.data import DataError, caption_pool, file_pool, load
+from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, is_whole
 from clipsim.profile import CACHE, RUNS, Profile, relative
 from clipsim.record import StaleError, read_record
-from clipsim.retrieval.caption_index import CaptionIndex, Describer
-from clipsim.retrieval.store import load_store
+from clipsim.retrieval import CaptionIndex, Describer, load_store
 
 PHOTOGRAPHS, DRAWINGS = "flickr8k", "demo"
 HOW_TO_TRAIN = (

@@ -19,8 +19,7 @@ from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from PIL import Image
 
 from clipsim.data import DataError
-from clipsim.figures.sheets import wrapped
-from clipsim.figures.style import OTHER, PAGE_IN, SIMILAR
+from clipsim.figures import OTHER, PAGE_IN, SIMILAR, wrapped
 from clipsim.pictures.index import (
     best_for_text,
     clusters,
@@ -28,7 +27,7 @@ from clipsim.pictures.index import (
     most_alike,
     picture_graph,
 )
-from clipsim.retrieval.graph import community_labels, component_labels
+from clipsim.retrieval import community_labels, component_labels
 
 COLUMNS = 6
 MARGIN_IN, GAP_IN, TITLE_IN, LINE_IN = 0.05, 0.08, 0.24, 0.095

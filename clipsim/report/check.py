@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from clipsim.figures.style import save_table
+from clipsim.figures import save_table
 from clipsim.profile import RUNS, ProfileError, load_profile, relative
 from clipsim.report.tolerances import (
     LEFT_OUT,

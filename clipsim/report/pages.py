@@ -28,7 +28,7 @@ from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from PIL import Image
 
-from clipsim.evaluation.claims import CLAIMS, claim_verdicts, verdict_words
+from clipsim.evaluation import CLAIMS, claim_verdicts, verdict_words
 from clipsim.record import duration
 from clipsim.report.notebooks import outline, still_outputs
 

@@ -1,6 +1,6 @@
 """What it takes to reproduce the committed numbers exactly, and how near is near enough."""
 
-from clipsim.figures.tables import LABELS
+from clipsim.figures import LABELS
 from clipsim.record import VERSIONED
 from clipsim.report.tolerances import SeedSpread, items, rule
 

@@ -27,7 +27,7 @@ import re
 import statistics
 from dataclasses import dataclass
 
-from clipsim.evaluation.claims import UNDECIDED, verdict
+from clipsim.evaluation import UNDECIDED, verdict
 from clipsim.metrics.compared import METRICS
 
 ROUNDING = 1e-4

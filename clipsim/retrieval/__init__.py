@@ -1,0 +1,23 @@
+"""Descriptions retrieved for images (Eq. 3), the score of two images (Eq. 4), search."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submod_attrs={
+        "caption_index": [
+            "CaptionIndex", "Describer", "Retrieval", "description_scores", "pixel_scores",
+            "scores_of_models",
+        ],
+        "graph": [
+            "checked_edges", "cluster_quality", "community_labels", "component_labels", "joined",
+            "similarity_graph", "write_edges", "write_graphml",
+        ],
+        "score": [
+            "NORMALISATIONS", "caption_score", "description_sums", "score_edges", "score_matrix",
+            "score_pairs",
+        ],
+        "search": ["ApproximateIndex", "largest_products", "pair_products", "products_at_least"],
+        "store": ["Encoded", "encode", "load_store"],
+    },
+)  # fmt: skip

@@ -29,10 +29,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
-from clipsim.data.captioned_images import CaptionedImages, DataError
-from clipsim.data.pictures import CROPPED, RESIZED
-from clipsim.model.features import Item, caption_vectors, picture_vectors
-from clipsim.model.state import EncodingInterrupted, stop_requests, study_accelerator
+from clipsim.data import CROPPED, RESIZED, CaptionedImages, DataError
+from clipsim.model import (
+    EncodingInterrupted,
+    Item,
+    caption_vectors,
+    picture_vectors,
+    stop_requests,
+    study_accelerator,
+)
 from clipsim.profile import relative
 from clipsim.record import StaleError, atomic_path
 

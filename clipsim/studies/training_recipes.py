@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from clipsim.evaluation.steps import train_or_load
+from clipsim.evaluation import train_or_load
 from clipsim.record import StaleError, read_results
 
 STEM = "02_recipes"

@@ -12,10 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation.figures_1_to_4 import COMPARISONS
-from clipsim.evaluation.resampling import auc
-from clipsim.evaluation.table_1 import METRICS
-from clipsim.figures.style import IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
+from clipsim.evaluation import COMPARISONS, METRICS, auc
+from clipsim.figures import IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
 from clipsim.metrics import fsim_matrix, ladder, ssim_matrix
 from clipsim.metrics.definitions import PACKAGE, SSIMDefinition
 

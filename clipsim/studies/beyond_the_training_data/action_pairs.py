@@ -7,10 +7,16 @@ from itertools import combinations, count, product
 
 import numpy as np
 
-from clipsim.data.captioned_images import CaptionedImages, LabelledPairs
-from clipsim.data.scenes.captions import scene_captions
-from clipsim.data.scenes.openmoji import draw_scene
-from clipsim.data.scenes.scenes import KINDS, concept_table, graded_similarity, scene_pair
+from clipsim.data import (
+    KINDS,
+    CaptionedImages,
+    LabelledPairs,
+    concept_table,
+    draw_scene,
+    graded_similarity,
+    scene_captions,
+    scene_pair,
+)
 
 GAITS = ("running", "walking", "standing")
 OTHER_SEED = 1000  # added to the seed, so that no layout is that of a validation pair

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation.table_1 import METRICS
-from clipsim.figures.style import COLUMN_IN, IDENTITY, OTHER, PAGE_IN, marker_style
+from clipsim.evaluation import METRICS
+from clipsim.figures import COLUMN_IN, IDENTITY, OTHER, PAGE_IN, marker_style
 
 LABEL = {metric.key: metric.label for metric in METRICS}
 CHANCE = {"color": "#bbbbbb", "linewidth": 0.8, "zorder": 0}

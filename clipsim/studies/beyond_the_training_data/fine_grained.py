@@ -5,10 +5,9 @@ from itertools import combinations, product
 
 import numpy as np
 
-from clipsim.data.captioned_images import LabelledPairs
-from clipsim.evaluation.claims import finding
-from clipsim.evaluation.resampling import ResampledPairs, finding_of
-from clipsim.retrieval.caption_index import pixel_scores, scores_of_models
+from clipsim.data import LabelledPairs
+from clipsim.evaluation import ResampledPairs, finding, finding_of
+from clipsim.retrieval import pixel_scores, scores_of_models
 from clipsim.studies.beyond_the_training_data.action_pairs import (
     GAITS,
     action_pairs,

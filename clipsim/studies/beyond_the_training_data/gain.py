@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from clipsim.evaluation.resampling import ResampledPairs, finding_of, measured
-from clipsim.retrieval.caption_index import pixel_scores, scores_of_models
+from clipsim.evaluation import ResampledPairs, finding_of, measured
+from clipsim.retrieval import pixel_scores, scores_of_models
 from clipsim.studies.beyond_the_training_data.generalisation import ARTWORK, CONCEPT, FAMILIAR
 from clipsim.studies.beyond_the_training_data.training_like import (
     photograph_pairs,

@@ -2,14 +2,17 @@
 
 import numpy as np
 
-from clipsim.data import load, load_pairs
-from clipsim.data.pool import caption_pool
-from clipsim.evaluation.resampling import ResampledPairs, finding_of, measured
-from clipsim.evaluation.steps import train_or_load
-from clipsim.evaluation.table_1 import METRICS
-from clipsim.evaluation.thresholds import held_out_decisions
+from clipsim.data import caption_pool, load, load_pairs
+from clipsim.evaluation import (
+    METRICS,
+    ResampledPairs,
+    finding_of,
+    held_out_decisions,
+    measured,
+    train_or_load,
+)
 from clipsim.profile import load_profile
-from clipsim.retrieval.caption_index import Describer
+from clipsim.retrieval import Describer
 
 FAMILIAR, ARTWORK, CONCEPT = "familiar", "unseen artwork", "unseen concept"
 

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from clipsim.data.captioned_images import DataError, LabelledPairs
-from clipsim.evaluation.resampling import ResampledPairs, finding_of, measured
-from clipsim.evaluation.thresholds import held_out_decisions
-from clipsim.retrieval.score import description_sums
+from clipsim.data import DataError, LabelledPairs
+from clipsim.evaluation import ResampledPairs, finding_of, held_out_decisions, measured
+from clipsim.retrieval import description_sums
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 LEVELS = (*(f"{share:.0%}" for share in SHARES), "as many others")

@@ -6,9 +6,7 @@ from itertools import cycle, permutations
 
 import numpy as np
 
-from clipsim.data.captioned_images import LabelledPairs
-from clipsim.data.pairs import caption_pairs
-from clipsim.data.scenes.scenes import concept_table, graded_similarity
+from clipsim.data import LabelledPairs, caption_pairs, concept_table, graded_similarity
 
 FEWEST_EACH = 5
 

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from clipsim.evaluation.resampling import ResampledPairs, measured
-from clipsim.evaluation.steps import train_or_load
-from clipsim.model.validation import mean_recall, retrieval_recall
-from clipsim.retrieval.caption_index import Describer
+from clipsim.evaluation import ResampledPairs, measured, train_or_load
+from clipsim.model import mean_recall, retrieval_recall
+from clipsim.retrieval import Describer
 
 EPOCHS = 5  # at most, with all the images
 SELECTING = 4  # every fourth validation image selects the epoch: enough, and quick

@@ -12,16 +12,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from clipsim.data.pictures import preprocessed, read_picture
+from clipsim.data import preprocessed, read_picture
 from clipsim.metrics import fsim, ssim
-from clipsim.model.features import (
-    TOKENS_PER_BATCH,
-    encoded_texts,
-    equal_lengths,
-    pixel_features,
-)
-from clipsim.retrieval.caption_index import Describer
-from clipsim.retrieval.score import caption_score
+from clipsim.model import TOKENS_PER_BATCH, encoded_texts, equal_lengths, pixel_features
+from clipsim.retrieval import Describer, caption_score
 from clipsim.studies.cost_and_scale.timing import median_interval, timed_rounds
 
 ROUNDS = 11

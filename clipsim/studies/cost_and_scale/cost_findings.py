@@ -6,7 +6,7 @@ should be cheaper may take longer.
 
 import numpy as np
 
-from clipsim.evaluation.claims import finding
+from clipsim.evaluation import finding
 from clipsim.studies.cost_and_scale import cost_breakdown, cost_processes
 from clipsim.studies.cost_and_scale.cost_breakdown import ANEW, FILED, WAYS, retrieval_share
 from clipsim.studies.cost_and_scale.cost_study import EXACT, RECALL

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from clipsim.model.clip import DualEncoder
-from clipsim.retrieval.caption_index import Describer
+from clipsim.model import DualEncoder
+from clipsim.retrieval import Describer
 from clipsim.studies.cost_and_scale.cost_breakdown import caption_samples, text_vectors
 from clipsim.studies.cost_and_scale.timing import saving, timed_rounds, timing_row
 

@@ -11,8 +11,7 @@ import time
 import numpy as np
 import torch
 
-from clipsim.retrieval.score import score_matrix
-from clipsim.retrieval.search import ApproximateIndex, largest_products
+from clipsim.retrieval import ApproximateIndex, largest_products, score_matrix
 from clipsim.studies.cost_and_scale.sampled_pool import pool_of, pool_sizes
 from clipsim.studies.cost_and_scale.timing import (
     flop_per_s,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from clipsim.retrieval.search import largest_products
+from clipsim.retrieval import largest_products
 
 LARGEST = 100_000
 NEIGHBOURS = 10

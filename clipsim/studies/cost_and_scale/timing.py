@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch.nn.functional import linear
 
-from clipsim.evaluation.resampling import interval
-from clipsim.model.encoders import OneDnnLinear
+from clipsim.evaluation import interval
+from clipsim.model import OneDnnLinear
 
 SIDE = 1536  # of the matrices whose product gives the limit of arithmetic
 

@@ -5,8 +5,7 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation.claims import NOT_SUPPORTED, SUPPORTED, finding
-from clipsim.evaluation.figures_1_to_4 import sampled_score
+from clipsim.evaluation import NOT_SUPPORTED, SUPPORTED, finding, sampled_score
 from clipsim.studies.encoders_and_language.language_probe import CONDITIONS, INTERVAL, OWN, TRAINED
 
 TESTED = tuple(product((OWN, TRAINED), CONDITIONS))

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from clipsim.figures.style import IDENTITY, PAGE_IN, SIMILAR, marker_style
+from clipsim.figures import IDENTITY, PAGE_IN, SIMILAR, marker_style
 from clipsim.studies.encoders_and_language.sentence_quadruples import SLOTS
 
 DARK, SEED = "#222222", "#999999"

@@ -14,15 +14,10 @@ import numpy as np
 import torch
 import torchvision
 
-from clipsim.data.pool import caption_pool
-from clipsim.evaluation.steps import description_scores, retrieval_of, train_or_load
-from clipsim.model.encoders import (
-    IMAGE_BACKBONES,
-    TEXT_BACKBONES,
-    image_backbone,
-    text_backbone,
-)
-from clipsim.retrieval.score import score_pairs
+from clipsim.data import caption_pool
+from clipsim.evaluation import description_scores, retrieval_of, train_or_load
+from clipsim.model import IMAGE_BACKBONES, TEXT_BACKBONES, image_backbone, text_backbone
+from clipsim.retrieval import score_pairs
 
 # What a comparison costs: a minute for two random backbones and twelve trainings on two cores.
 N_TRAIN, N_VAL_PAIRS, N_SEEDS, BATCH, EPOCHS = 500, 100, 3, 64, 20

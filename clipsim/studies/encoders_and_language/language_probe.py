@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
-from clipsim.evaluation.resampling import exact_interval, interval
-from clipsim.model.clip import DualEncoder
+from clipsim.evaluation import exact_interval, interval
+from clipsim.model import DualEncoder
 from clipsim.studies.encoders_and_language.encoder_study import (
     PAPER,
     has_local_weights,

@@ -15,8 +15,7 @@ from itertools import permutations
 import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from clipsim.data.scenes.captions import ALONE, SETTINGS, STRUCTURES, Mention, with_article
-from clipsim.data.scenes.scenes import concept_table
+from clipsim.data import ALONE, SETTINGS, STRUCTURES, Mention, concept_table, with_article
 
 SLOTS = ("who", "doing", "beside", "where")
 LEFT_OUT = "focus"  # names one thing only, so that it cannot say the same as the others

@@ -6,7 +6,7 @@ AUC asks for similar above other pairs; Spearman's ρ also for the order within 
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation.resampling import auc, measured, rank_correlation
+from clipsim.evaluation import auc, measured, rank_correlation
 
 LAYOUTS = ("same layout", "other layout")
 

@@ -7,8 +7,7 @@ images) with the models and the chosen settings held fixed. Each seed's own valu
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation.claims import finding
-from clipsim.evaluation.resampling import measured
+from clipsim.evaluation import finding, measured
 
 
 def auc_difference(pairs, first, second):

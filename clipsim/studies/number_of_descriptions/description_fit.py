@@ -7,10 +7,15 @@ fixed. The paper fixes 0.5, and its Figures 1–4 print four scores.
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation.figures_1_to_4 import COMPARISONS
-from clipsim.evaluation.resampling import DECISION, ResampledPairs, interval
-from clipsim.evaluation.table_1 import METRICS, decision_statistics
-from clipsim.retrieval.score import NORMALISATIONS
+from clipsim.evaluation import (
+    COMPARISONS,
+    DECISION,
+    METRICS,
+    ResampledPairs,
+    decision_statistics,
+    interval,
+)
+from clipsim.retrieval import NORMALISATIONS
 from clipsim.studies.number_of_descriptions.description_tables import interval_columns
 
 PAPER_THRESHOLD = next(m.paper_threshold for m in METRICS if m.key == "clip_score")

@@ -4,9 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation.figures_1_to_4 import COMPARISONS
-from clipsim.evaluation.table_1 import METRICS
-from clipsim.figures.style import IDENTITY, OTHER, PAGE_IN, SIMILAR
+from clipsim.evaluation import COMPARISONS, METRICS
+from clipsim.figures import IDENTITY, OTHER, PAGE_IN, SIMILAR
 from clipsim.studies.number_of_descriptions.description_fit import PAPER_THRESHOLD
 
 SPACE_STYLE = {

@@ -7,8 +7,7 @@ pairs agree with it; without any it stays undecided.
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation.claims import finding
-from clipsim.evaluation.resampling import exact_interval
+from clipsim.evaluation import exact_interval, finding
 
 
 def sign_table(model, pairs):

@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clipsim.data.captioned_images import DataError, LabelledPairs
-from clipsim.data.pairs import caption_pairs
-from clipsim.evaluation.resampling import ResampledPairs, auc
-from clipsim.evaluation.steps import models_of_seeds, retrieval_of
+from clipsim.data import DataError, LabelledPairs, caption_pairs
+from clipsim.evaluation import ResampledPairs, auc, models_of_seeds, retrieval_of
 from clipsim.studies.number_of_descriptions.description_kernels import (
     pair_cosines,
     pair_scores,

@@ -3,9 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation.resampling import DECISION, measured
-from clipsim.evaluation.table_1 import decision_statistics
-from clipsim.evaluation.thresholds import held_out_thresholds
+from clipsim.evaluation import DECISION, decision_statistics, held_out_thresholds, measured
 from clipsim.studies.number_of_descriptions.description_kernels import self_scores
 
 STATISTICS = ("auc", "spearman", *DECISION)

@@ -29,18 +29,17 @@ from scipy.cluster.hierarchy import cophenet
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from clipsim.data.pairs import AGREE, TOP, caption_pairs
-from clipsim.data.scenes.scenes import concept_table
-from clipsim.evaluation.resampling import interval
+from clipsim.data import AGREE, TOP, caption_pairs, concept_table
+from clipsim.evaluation import interval
 from clipsim.metrics import ssim_matrix
-from clipsim.retrieval.graph import (
+from clipsim.retrieval import (
     checked_edges,
     cluster_quality,
     community_labels,
     component_labels,
+    score_matrix,
     similarity_graph,
 )
-from clipsim.retrieval.score import score_matrix
 
 
 @dataclass(frozen=True, eq=False)

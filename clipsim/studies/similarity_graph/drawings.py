@@ -16,10 +16,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
-from clipsim.evaluation.table_1 import METRICS
-from clipsim.figures.sheets import FRAME
-from clipsim.figures.style import IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
-from clipsim.retrieval.graph import community_labels
+from clipsim.evaluation import METRICS
+from clipsim.figures import FRAME, IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
+from clipsim.retrieval import community_labels
 from clipsim.studies.similarity_graph.clusters import CLUSTERS, PAIRS, PAPER
 
 LABEL = {metric.key: metric.label for metric in METRICS}
