@@ -1,11 +1,7 @@
 """Executing one notebook: its kernel, its failures, what is kept, and Ctrl-C."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 
 import nbformat
 import pytest
@@ -15,7 +11,6 @@ from throwaway_notebooks import write_notebook
 from clipsim.errors import one_line
 from clipsim.report import notebooks
 
-SET_HANDLER = signal.signal  # `study` puts another in its place
 study = pytest.fixture(throwaway_notebooks.study)
 
 
@@ -102,35 +97,3 @@ class TestExecution:
             self.execute(study, path)
         assert caught.value.error == "DeadKernelError"
         assert not caught.value.is_bad_input
-
-    def test_interruption_leaves_nothing_behind(self, study):
-        started = study / "started"
-        write_notebook(
-            study / "notebooks" / "03_second.ipynb",
-            "import os, pathlib, time\n"
-            f"pathlib.Path({str(started)!r}).write_text(str(os.getpid()))\n"
-            "time.sleep(60)",
-        )
-        code = (
-            "import sys; from pathlib import Path; from clipsim import config, runner;"
-            "runner.NOTEBOOKS, config.RUNS = Path('notebooks').resolve(), Path('runs').resolve();"
-            "from clipsim.__main__ import main;"
-            "sys.exit(main(['run', '--profile', 'mine.yaml', '--from', '03']))"
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True,
-            # What a shell starts in the background ignores Ctrl-C, and so would this.
-            preexec_fn=lambda: SET_HANDLER(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while not (started.is_file() and started.read_text()):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=90)
-        assert process.returncode == 130, err
-        assert err.splitlines()[0] == "interrupted in 03_second"
-        assert len(err.splitlines()) == 2
-        assert not list(study.glob("runs/*/notebooks/*"))
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(started.read_text()), 0)

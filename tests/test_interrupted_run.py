@@ -40,10 +40,12 @@ def test_ctrl_c_saves_the_training_under_way(tmp_path):
         os.killpg(run.pid, signal.SIGINT)
         said, _ = run.communicate(timeout=PATIENCE_S)
         state = read_state(state_paths(folder)[-1])
+        left = list(profile.run_dir.glob("notebooks/*"))
     finally:
         run.kill()
         shutil.rmtree(profile.run_dir, ignore_errors=True)
     assert run.returncode == 130
     assert "interrupted in 02_clip_training" in said
     assert "continue with: " in said
+    assert left == []
     assert state["sums"]["loss"] > 0  # of an epoch under way: at an epoch's end it is 0

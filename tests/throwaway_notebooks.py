@@ -31,3 +31,19 @@ def study(tmp_path, monkeypatch):
     monkeypatch.delenv(runner.SHELL_COMMAND, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def repository(folder, monkeypatch, stems):
+    """A folder that stands for the repository, with a profile `mine`; no notebook is executed."""
+    (folder / "profiles").mkdir()
+    (folder / "profiles" / "mine.yaml").write_text("dataset: openmoji\npairs: scenes\n")
+    (folder / "notebooks").mkdir()
+    for stem in stems:
+        write_notebook(folder / "notebooks" / f"{stem}.ipynb")
+    monkeypatch.setattr(runner, "NOTEBOOKS", folder / "notebooks")
+    monkeypatch.setattr(config, "REPOSITORY", folder)
+    monkeypatch.setattr(config, "PROFILES", folder / "profiles")
+    monkeypatch.setattr(config, "RUNS", folder / "runs")
+    monkeypatch.setattr("clipsim.report.check.RUNS", folder / "runs")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.chdir(folder)

@@ -1,10 +1,16 @@
-"""Notebooks executed, compared with the committed results, and rendered."""
+"""The study as a whole: notebooks executed, compared with the committed results, and rendered.
+
+`run_notebooks` is the command `run`; `write_report` makes the pages; no notebook imports these.
+"""
 
 import lazy_loader as lazy
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "run": ["add_profile_arguments", "profile_arguments"],
+        "check": ["expected_numbers"],
+        "notebooks": ["notebook_paths", "outline"],
+        "pages": ["write_report"],
+        "run": ["checked_profile", "run_notebooks"],
     },
 )  # fmt: skip

@@ -1,53 +1,83 @@
-"""`run --check`: the notebooks run again, and what they find is compared with what is committed.
+"""`run --check`: the notebooks run again below runs/check, and compared with what is committed.
 
-The run writes below runs/check alone. Where notebook 02 is among those that run, it trains again:
-no checkpoint, retrieval or score of an earlier run is read. How closely a value must agree, and
-why, `clipsim.report.tolerances` says.
+One rule. Compared are the numbers of a short list, those that README gives (`headlines`), and
+every number that no training decides: the data of each notebook, and all of `UNTRAINED`. Counts
+and texts must be equal, numbers agree within `ROUNDING`. On a GPU, or with other versions, the
+training may be another one, as another seed would give: the losses tell, and a headline that it
+decides may then be off by `DEVIATIONS` standard deviations over the committed training seeds.
 """
 
 import json
-import re
+import math
 import shutil
-from collections import Counter
 from dataclasses import replace
 
 import pandas as pd
 
-from clipsim.figures import save_table
+from clipsim.figures import LABELS, save_table
 from clipsim.profile import RUNS, ProfileError, load_profile, relative
-from clipsim.report.tolerances import (
-    LEFT_OUT,
-    SAME_TRAINING,
-    Item,
-    SeedSpread,
-    agree,
-    items,
-    rule,
-    same_training,
-)
 
-TRAINING, SEEDS = "02_clip_training", "05_threshold_sweeps"
-FOLDER = "check"
-MISSING = "missing"
-HEADLINES = re.compile(
-    r"03_\S+ results\.recall\.\S*@|05_\S+ results\.table1\S*\.(?:threshold|accuracy|auc)$"
-    r"|(?<!13_verdicts) results\.findings\S*\.(?:estimate|verdict)$"
-)
-FAILURES_SHOWN = 30
-LABEL_LENGTH = 24
-COLUMNS = ["file", "key", "of", "committed", "rerun", "difference", "tolerance", "rule", "ok"]
+DATA, TRAINING, RETRIEVAL, TABLE_1 = (
+    "01_data_preparation", "02_clip_training", "03_caption_retrieval", "05_threshold_sweeps",
+)  # fmt: skip
+UNTRAINED = (DATA, "07_which_ssim_and_fsim")
+ROUNDING = 1e-4  # relative where the value is above 1
+DEVIATIONS = 3
+
+
+def headlines(records):
+    """The numbers that README gives, each with its deviation over the training seeds.
+
+    Parameters
+    ----------
+    records : dict of str to dict
+        Results files by notebook.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        By what it is, the number and the standard deviation; 0 where no training decides it, NaN
+        where the seeds' are not recorded. Empty without notebooks 03 and 05.
+    """
+    found = {}
+    if RETRIEVAL in records:
+        recall = records[RETRIEVAL]["results"]["recall"]
+        for direction in ("image_to_text", "text_to_image"):
+            label = f"R@1, {direction.replace('_', ' ')}"
+            found[label] = recall[direction]["R@1"], math.nan
+    if TABLE_1 in records:
+        results = records[TABLE_1]["results"]
+        deviations = {
+            (row["metric"], row.get("source"), row["statistic"]): row["sd"] or 0.0
+            for row in results["seeds"]
+        }
+        for row in results["table1"]:
+            if row["threshold_from"] == "paper" or row["variant"] == "package":
+                continue
+            metric = LABELS[row["metric"], row["variant"]]
+            who = f" ({row['source']})" if row.get("source") else ""
+            for name in ("accuracy", "auc", "threshold"):
+                sd = deviations.get((metric.key, row.get("source"), name), 0.0)
+                label = f"{metric.label}{who}: {name.replace('auc', 'AUC')}"
+                found[label] = row[name], sd
+    return found
+
+
+def expected_numbers(records):
+    """The headlines and how far a rerun's may be off, as a Markdown table for README."""
+    lines = ["| number | expected | the same training | another training |", "|---|---|---|---|"]
+    for label, (value, sd) in headlines(records).items():
+        another = _tolerance(value, sd, is_same=False)
+        words = "not compared" if math.isnan(another) else f"± {another:.4f}"
+        same = _tolerance(value, sd, is_same=True)
+        lines.append(f"| {label} | {value:.4f} | ± {same:.4f} | {words} |")
+    return "\n".join(lines)
 
 
 def prepared(profile, overrides, stems):
     """Make ready for a checked run: nothing that an earlier one left can pass for its own.
 
-    Parameters
-    ----------
-    profile : str
-    overrides : dict
-        As every notebook takes them.
-    stems : list of str
-        The notebooks that are going to run.
+    Where notebook 02 is among those that run, it trains again.
 
     Returns
     -------
@@ -64,11 +94,11 @@ def prepared(profile, overrides, stems):
         changed = [key for key in overrides if key == "output_root" or key in asked.settings]
         what = " ".join(f"-p {key}=…" for key in changed) or f"--profile {profile}"
         raise ProfileError(f"--check compares with the committed results: leave out {what}")
-    for stem in (TRAINING, SEEDS):
+    for stem in (TRAINING, TABLE_1):
         path = asked.results_dir / f"{stem}.json"
         if not path.is_file():
             raise ProfileError(f"--check has nothing to compare with: {relative(path)} is missing")
-    overrides = overrides | {"output_root": str(RUNS / FOLDER)}
+    overrides = overrides | {"output_root": str(RUNS / "check")}
     run = load_profile(profile, **overrides)
     if TRAINING in stems:
         shutil.rmtree(run.run_dir / "work", ignore_errors=True)
@@ -77,115 +107,94 @@ def prepared(profile, overrides, stems):
     return overrides
 
 
-def report(run, stems):
-    """Compare what a checked run wrote with what is committed, and print it.
-
-    Parameters
-    ----------
-    run : Profile
-        With the `output_root` of `prepared`.
-    stems : list of str
-        The notebooks that ran.
-
-    Returns
-    -------
-    bool
-        Whether all values agree.
-    """
+def agrees(run, stems):
+    """Whether all that a checked run wrote agrees with what is committed; prints what does not."""
     kept = replace(run, output_root=None)
-    training = [_record(profile, TRAINING) for profile in (kept, run)]
-    is_same = None not in training and same_training(*(one["results"] for one in training))
-    spread = SeedSpread.of(_record(kept, SEEDS)["results"])
-    table = comparison(
-        {stem: _record(kept, stem) for stem in stems},
-        {stem: _record(run, stem) for stem in stems},
-        is_same,
-        spread,
-    )
+    committed, rerun = (_records(profile, stems) for profile in (kept, run))
+    training = [_records(profile, [TRAINING]).get(TRAINING) for profile in (kept, run)]
+    is_same = None not in training and _same_training(*training)
+    table = comparison(committed, rerun, is_same)
     path = run.run_dir / "check.csv"
     save_table(table, path)
-    _print(table, training[0], is_same)
-    print(f"\nevery value  {relative(path)}")
+    made = training[0]
+    print(f"\nChecked against commit {made['git_commit'][:10]}, {made['threads']} threads.")
+    print(f"The training is {'the committed one, loss by loss' if is_same else 'another one'}.")
+    shown = table[table.number.str.contains(": |R@1") | ~table.ok]
+    print("\n" + shown.to_string(index=False, na_rep="–", float_format="{:.6g}".format))
+    print(f"\n{len(table):,} values compared: {(~table.ok).sum()} failed.")
+    print(f"every value  {relative(path)}")
     return bool(table.ok.all())
 
 
-def comparison(committed, rerun, is_same_training, spread):
-    """Every value of the committed results beside the rerun's.
+def comparison(committed, rerun, is_same):
+    """What is compared of the committed results beside the rerun's.
 
     Parameters
     ----------
-    committed, rerun : dict of str to dict or None
-        By notebook what its results file holds; None without one.
-    is_same_training : bool
-        See `clipsim.report.tolerances.same_training`.
-    spread : SeedSpread
+    committed, rerun : dict of str to dict
+        Results files by notebook.
+    is_same : bool
+        Whether both are of one training.
 
     Returns
     -------
     pandas.DataFrame
-        A row per value: `file`, `key`, `of` (what its record is about), `committed`, `rerun`,
-        `difference`, `tolerance`, `rule`, `ok`.
+        Columns number, committed, rerun, tolerance, ok; a missing notebook or number fails.
     """
+    sides = []
+    for records in (committed, rerun):
+        values = headlines(records)
+        for stem, record in records.items():
+            values |= {k: (v, 0.0) for k, v in _values(record["data"], f"{stem} data")}
+            if stem in UNTRAINED:
+                values |= {k: (v, 0.0) for k, v in _values(record["results"], f"{stem} results")}
+        sides.append(values | {f"{stem} is there": (True, 0.0) for stem in records})
     rows = []
-    for stem in committed:
-        sides = [_items(one[stem], stem) for one in (committed, rerun)]
-        for where in dict.fromkeys([*sides[0], *sides[1]]):
-            item, other = (side.get(where, Item(where, MISSING, {})) for side in sides)
-            which, tolerance = rule(item, is_same_training, spread)
-            numbers = [isinstance(one.value, int | float) for one in (item, other)]
-            rows.append(
-                {
-                    "file": stem,
-                    "key": where.partition(" ")[2],
-                    "of": _label(item.record or other.record),
-                    "committed": item.value,
-                    "rerun": other.value,
-                    "difference": other.value - item.value if all(numbers) else None,
-                    "tolerance": tolerance,
-                    "rule": which,
-                    "ok": agree(item, other, is_same_training, spread),
-                }
-            )
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"ok": bool})
+    for number in dict.fromkeys([*sides[0], *sides[1]]):
+        (value, sd), (other, _) = (side.get(number, ("missing", 0.0)) for side in sides)
+        tolerance = _tolerance(value, sd, is_same) if isinstance(value, float) else None
+        if tolerance is None or not isinstance(other, int | float):
+            ok = value == other
+        else:
+            ok = math.isnan(tolerance) or abs(value - other) <= tolerance
+        rows.append((number, value, other, tolerance, ok))
+    columns = ["number", "committed", "rerun", "tolerance", "ok"]
+    return pd.DataFrame(rows, columns=columns).astype({"ok": bool})
 
 
-def _record(profile, stem):
-    path = profile.results_dir / f"{stem}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+def _records(profile, stems):
+    paths = {stem: profile.results_dir / f"{stem}.json" for stem in stems}
+    return {
+        stem: json.loads(path.read_text(encoding="utf-8"))
+        for stem, path in paths.items()
+        if path.is_file()
+    }
 
 
-def _items(record, stem):
-    if record is None:
-        return {}
-    return {item.where: item for item in items(record, stem)}
+def _same_training(committed, rerun):
+    """Whether two results of notebook 02 are of one training: every loss equal to rounding."""
+    losses = [
+        [epoch["loss"] for epoch in one["results"]["history"][1:]] for one in (committed, rerun)
+    ]
+    return len(losses[0]) == len(losses[1]) and all(
+        math.isclose(*pair, rel_tol=ROUNDING) for pair in zip(*losses, strict=True)
+    )
 
 
-def _label(record):
-    """What a record is about: the first of its texts, where they are short."""
-    texts = [value for value in record.values() if isinstance(value, str)]
-    return " ".join(text for text in texts[:3] if 0 < len(text) <= LABEL_LENGTH)
+def _tolerance(value, sd, is_same):
+    """How far a rerun's number may be off; NaN where it is not known."""
+    rounding = ROUNDING * max(1.0, abs(value))
+    if is_same or math.isnan(sd):
+        return rounding if is_same else math.nan
+    return max(rounding, DEVIATIONS * sd)
 
 
-def _print(table, committed, is_same):
-    made = committed["git_commit"][:10], committed["threads"], committed["device"]
-    print("\nChecked against the results of commit {}, {} threads, {}.".format(*made))
-    if is_same:
-        print("The training is the committed one, loss by loss: numbers must agree to rounding.")
-    else:
-        print("The training is another one than the committed: what it decides may differ by the")
-        print("spread over seeds (clipsim/tolerances.py), everything else to rounding.")
-    is_headline = (table.file + " " + table.key).str.contains(HEADLINES)
-    failed, others = table[~table.ok], table[~table.ok & ~is_headline]
-    parts = pd.concat([table[is_headline], others.head(FAILURES_SHOWN)])
-    parts = parts.assign(file=parts.file.str[:2], key=parts.key.str.removeprefix("results."))
-    print("\n" + parts.to_string(index=False, na_rep="–", float_format="{:.6g}".format))
-    if len(others) > FAILURES_SHOWN:
-        print(f"… and {len(others) - FAILURES_SHOWN:,} more that fail")
-    counts = Counter(table.rule)
-    left_out, chosen = counts.pop(LEFT_OUT, 0), counts.pop(SAME_TRAINING, 0)
-    by_rule = ", ".join(f"{n:,} {name}" for name, n in counts.items())
-    print(f"\n{counts.total():,} values compared ({by_rule}): {len(failed):,} failed.")
-    if chosen:
-        print(f"{chosen:,} not compared, since another training chooses others, such as pairs.")
-    varying = ", ".join(sorted(set(table[table.rule == LEFT_OUT].key)))
-    print(f"{left_out:,} left out, since they differ by nature: {varying}.")
+def _values(value, key):
+    """Every plain value within a value, by where it stands."""
+    if isinstance(value, dict | list):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        yield f"{key} length", len(value)
+        for name, item in inner:
+            yield from _values(item, f"{key}.{name}")
+    elif not key.endswith("_s"):  # seconds differ by nature
+        yield key, value

@@ -1,17 +1,21 @@
-"""The command `run`: execute the notebooks of a profile, in order, and show Table 1."""
+"""Execute the notebooks of a profile in order, and show Table 1: the command `run`."""
 
 import os
 import shlex
 import signal
 import sys
-import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
+
+from humanize import precisedelta
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from clipsim.errors import one_line
 from clipsim.profile import NOTEBOOKS, load_profile, read_overrides
-from clipsim.record import duration
 from clipsim.report.notebooks import (
+    NotebookError,
     NotebookFailure,
     code_cells,
     execute,
@@ -24,191 +28,145 @@ from clipsim.report.notebooks import (
 SHELL_COMMAND = "CLIPSIM_COMMAND"  # set by run_all.sh: how the user called it
 
 
-def add_profile_arguments(parser):
-    """Add `--profile` and `-p`, the same for every command that takes a profile."""
-    parser.add_argument(
-        "--profile",
-        default="demo",
-        metavar="NAME",
-        help="name of a file in profiles/, or the path of a YAML file (default: demo)",
-    )
-    parser.add_argument(
-        "-p",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace one value of the profile; may be repeated",
-    )
+def checked_profile(name, overrides):
+    """The two values that every notebook takes, from a command line.
 
+    Parameters
+    ----------
+    name : str
+        Of a file under `profiles/`, or the path of a YAML file.
+    overrides : list of str
+        Each `key=value`; relative paths start at the current folder.
 
-def profile_arguments(args):
-    """The two values that every notebook takes: profile (name or whole path) and overrides.
+    Returns
+    -------
+    (str, dict)
+        Name or whole path, and the overrides as `load_profile` takes them.
 
     Raises
     ------
     ProfileError
         If they do not make a valid profile; one line says why.
     """
-    profile = args.profile
-    if Path(profile).suffix in (".yaml", ".yml"):
-        profile = os.path.abspath(Path(profile).expanduser())
-    overrides = read_overrides(args.overrides, Path.cwd())
-    load_profile(profile, **overrides)
-    return profile, overrides
+    if Path(name).suffix in (".yaml", ".yml"):
+        name = os.path.abspath(Path(name).expanduser())
+    values = read_overrides(overrides, Path.cwd())
+    load_profile(name, **values)
+    return name, values
 
 
-def add_arguments(parser):
-    """Add the options of `run` to an argument parser."""
-    parser.prog = _command()
-    add_profile_arguments(parser)
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--from", dest="first", metavar="NN", help="start at this notebook, such as 03"
-    )
-    which.add_argument(
-        "--only",
-        action="append",
-        metavar="NN",
-        help="run this notebook alone; may be repeated, or 05,06",
-    )
-    which.add_argument("--list", action="store_true", help="list the notebooks and stop")
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="run below runs/check and compare with the committed results, within tolerances",
-    )
+def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=False, check=False):
+    """Execute the chosen notebooks of a profile.
 
-
-def run(args):
-    """Execute the chosen notebooks.
+    Parameters
+    ----------
+    profile, overrides : str, sequence of str
+        As `checked_profile`.
+    first : str, optional
+        The number of the notebook to start at.
+    only : sequence of str
+        Numbers of the notebooks to run, each item one or several with commas.
+    list_only : bool
+        Print the notebooks with their questions and do nothing else.
+    check : bool
+        Run below runs/check, and compare with the committed results (`clipsim.report.check`).
 
     Returns
     -------
     int
-        0 when all succeed; 2 for bad input; 1 for a failure, or a result that `--check` refuses.
+        0 when all succeed; 2 for bad input; 1 for a failure, or a result that the check refuses;
+        130 when interrupted.
+
+    Raises
+    ------
+    ProfileError, NotebookError
+        Bad input that is found before anything runs.
     """
     paths = notebook_paths(NOTEBOOKS)
-    if args.list:
+    if list_only:
         for path in paths:
             title, question = outline(path)
             print(f"{path.stem[:2]}  {title}" + (f"\n    {question}" if question else ""))
         return 0
-    chosen = _chosen(paths, args)
-    profile, overrides = profile_arguments(args)
+    if first and only:
+        raise NotebookError("--from and --only exclude each other")
+    chosen = _chosen(paths, first, only)
+    name, values = checked_profile(profile, overrides)
     for path in chosen:
         parameters(path)
     stems = [path.stem for path in chosen]
-    if args.check:
-        from clipsim import check  # here, since it imports much
+    if check:
+        from clipsim.report.check import agrees, prepared  # here, since it imports much
 
-        overrides = check.prepared(profile, overrides, stems)
-    settings = load_profile(profile, **overrides)
+        values = prepared(name, values, stems)
+    settings = load_profile(name, **values)
     folder = settings.run_dir / "notebooks"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the kernel, too
     began = time.time()
     for position, path in enumerate(chosen):
         label = f"[{position + 1}/{len(chosen)}] {path.stem}"
+        rest = [left.stem[:2] for left in chosen[position:]]
         try:
-            with Progress(label, code_cells(path)) as progress:
-                execute(path, folder, {"profile": profile, "overrides": overrides}, progress.step)
+            with _progress(label, code_cells(path)) as step:
+                execute(path, folder, {"profile": name, "overrides": values}, step)
         except NotebookFailure as failure:
-            return _report(failure, args, chosen[position:])
+            if failure.is_bad_input:
+                _say(f"{failure.stem}: {one_line(failure.message)}")
+                return 2
+            kept = [f"kept: {_from_here(failure.kept)}"] if failure.kept else []
+            _say(failure, *kept, _continuation(profile, overrides, only, check, rest))
+            return 1
         except KeyboardInterrupt:
-            _say(f"interrupted in {path.stem}", _continuation(args, chosen[position:]))
+            again = _continuation(profile, overrides, only, check, rest)
+            _say(f"interrupted in {path.stem}", again)
             return 130
-    if args.check:
-        return 0 if check.report(settings, stems) else 1
+    if check:
+        return 0 if agrees(settings, stems) else 1
     _show_outcome(settings, folder, began)
     return 0
 
 
-class Progress:
-    """One line per notebook on stdout; where stderr is a terminal also cells and seconds, live.
-
-    Parameters
-    ----------
-    label : str
-        What the line starts with.
-    n_cells : int
-        How many cells there are to count.
-    """
-
-    def __init__(self, label, n_cells):
-        self.label, self.n_cells, self.cell = label, n_cells, 0
-        self.began = time.monotonic()
-        self._ended = threading.Event()
-        self._live = threading.Thread(target=self._draw, daemon=True)
-
-    def step(self):
-        """Count one more cell."""
-        self.cell += 1
-
-    def __enter__(self):
-        if sys.stderr.isatty():
-            self._live.start()
-        else:
-            print(f"{self.label} … ", end="", flush=True)
-        return self
-
-    def __exit__(self, kind, error, trace):
-        took = duration(time.monotonic() - self.began)
-        if kind is not None:
-            took = f"stopped after {took}"
-        if self._live.is_alive():
-            self._ended.set()
-            self._live.join()
-            print(f"{self.label} … {took}", flush=True)
-        else:
-            print(took, flush=True)
-
-    def _draw(self):
-        ended = False
-        while not ended:
-            took = duration(time.monotonic() - self.began)
-            line = f"{self.label} … cell {self.cell}/{self.n_cells}, {took}"
-            sys.stderr.write(f"\r{line}\x1b[K")
-            sys.stderr.flush()
-            ended = self._ended.wait(0.5)
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+@contextmanager
+def _progress(label, n_cells):
+    """A line per notebook on stdout; where stderr is a terminal also cells and time, live."""
+    console, began, took = Console(stderr=True), time.monotonic(), "stopped after "
+    if not console.is_terminal:
+        print(f"{label} … ", end="", flush=True)
+    columns = TextColumn("{task.description} … cell"), MofNCompleteColumn(), TimeElapsedColumn()
+    try:
+        with Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as bar:
+            task = bar.add_task(label, total=n_cells)
+            yield lambda: bar.advance(task)
+        took = ""
+    finally:
+        took += precisedelta(round(time.monotonic() - began))
+        print(f"{label} … {took}" if console.is_terminal else took, flush=True)
 
 
-def _chosen(paths, args):
-    if args.only:
-        numbers = [number for item in args.only for number in item.split(",") if number.strip()]
-        positions = {numbered(paths, number) for number in numbers}
-        return [paths[position] for position in sorted(positions)]
-    return paths[numbered(paths, args.first) :] if args.first else paths
-
-
-def _report(failure, args, rest):
-    if failure.is_bad_input:
-        _say(f"{failure.stem}: {one_line(failure.message)}")
-        return 2
-    kept = [f"kept: {_from_here(failure.kept)}"] if failure.kept else []
-    _say(failure, *kept, _continuation(args, rest))
-    return 1
+def _chosen(paths, first, only):
+    if only:
+        numbers = [number for item in only for number in item.split(",") if number.strip()]
+        return [paths[position] for position in sorted({numbered(paths, n) for n in numbers})]
+    return paths[numbered(paths, first) :] if first else paths
 
 
 def _say(*lines):
     print(*lines, sep="\n", file=sys.stderr)
 
 
-def _command():
+def _continuation(profile, overrides, only, check, rest):
+    """The command that goes on with the notebooks of these numbers."""
     shell = os.environ.get(SHELL_COMMAND)
-    return shlex.quote(shell) if shell else "python -m clipsim run"
-
-
-def _continuation(args, rest):
-    words = ["--profile", args.profile]
-    for item in args.overrides:
+    words = ["--profile", profile]
+    for item in overrides:
         words += ["-p", item]
-    words += ["--check"] if args.check else []
-    numbers = [path.stem[:2] for path in rest]
-    words += ["--only", ",".join(numbers)] if args.only else ["--from", numbers[0]]
-    alone = " (compares these alone)" if args.check else ""
-    return f"continue with: {_command()} {shlex.join(words)}{alone}"
+    words += ["--check"] if check else []
+    words += ["--only", ",".join(rest)] if only else ["--from", rest[0]]
+    command = shlex.quote(shell) if shell else "clipsim run"
+    alone = " (compares these alone)" if check else ""
+    return f"continue with: {command} {shlex.join(words)}{alone}"
 
 
 def _from_here(path):
@@ -218,9 +176,7 @@ def _from_here(path):
 
 
 def _show_outcome(settings, folder, began):
-    from clipsim.report.pages import (
-        write_report,  # here, so that --list and bad input answer at once
-    )
+    from clipsim.report.pages import write_report  # here: a list and bad input answer at once
 
     table = settings.figures_dir / "table_1.md"
     if table.is_file():

@@ -1,0 +1,91 @@
+"""Profiles and their overrides: typed, validated, and refused in one line."""
+
+import re
+
+import pytest
+
+from clipsim import ProfileError, load_profile
+from clipsim.profile import read_overrides
+
+
+class TestOverrides:
+    @pytest.mark.parametrize(
+        ("item", "value"),
+        [
+            ("merge=false", False),
+            ("seed=7", 7),
+            ("learning_rate=1", 1),
+            ("learning_rate=1e-5", 1e-5),
+            ("learning_rate=.5", 0.5),
+            ("weight_decay=5.E+1", 50.0),
+            ("max_images=null", None),
+            ("max_images=", None),
+            ("mixed_precision=no", "no"),
+            ("text_encoder=null", None),
+            ("image_encoder=12", "12"),
+            ("on_bad_image = skip", "skip"),
+        ],
+    )
+    def test_typed_by_the_key(self, item, value):
+        (typed,) = read_overrides([item]).values()
+        assert typed == value
+        assert type(typed) is type(value)
+
+    def test_floats_take_integers(self):
+        assert load_profile("smoke", **read_overrides(["learning_rate=1"])).learning_rate == 1
+
+    @pytest.mark.parametrize("key", ["data_root", "pool_file", "output_root"])
+    def test_paths_start_at_the_callers_folder(self, key, tmp_path):
+        assert read_overrides([f"{key}=../my data: #1"], tmp_path / "here") == {
+            key: str(tmp_path / "my data: #1")
+        }
+        assert read_overrides([f"{key}=/whole"], tmp_path) == {key: "/whole"}
+        assert read_overrides([f"{key}=null"], tmp_path) == {key: None}
+
+    def test_a_data_set_on_the_hub_is_no_path_unless_it_is_a_folder(self, tmp_path):
+        item = "data_root=owner/name-1.0"
+        assert read_overrides([item], tmp_path) == {"data_root": "owner/name-1.0"}
+        (tmp_path / "owner" / "name-1.0").mkdir(parents=True)
+        assert read_overrides([item], tmp_path) == {"data_root": str(tmp_path / item[10:])}
+
+    @pytest.mark.parametrize("item", ["seed", "=3", ""])
+    def test_not_key_value(self, item):
+        with pytest.raises(ProfileError, match="expected key=value"):
+            read_overrides([item])
+
+    def test_not_yaml(self):
+        with pytest.raises(ProfileError, match=r"seed=\[1: the value is not YAML"):
+            read_overrides(["seed=[1"])
+
+    def test_profiles_read_numbers_and_words_alike(self, tmp_path):
+        path = tmp_path / "a.yaml"
+        path.write_text(
+            "dataset: openmoji\npairs: scenes\nlearning_rate: 1e-5\nmixed_precision: no\n"
+        )
+        profile = load_profile(path)
+        assert (profile.learning_rate, profile.mixed_precision) == (1e-5, "no")
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("sed=1", "unknown key 'sed'; did you mean 'seed'?"),
+        ("name_or_path=1", "unknown key 'name_or_path'"),
+        ("seed=one", "seed='one'"),
+        ("seed=1.5", "seed=1.5"),
+        ("merge=1", "merge=1"),
+        ("merge=no", "merge='no'"),
+        ("normalisation=median", "normalisation='median'"),
+        ("learning_rate=-1", "learning_rate=-1"),
+    ],
+)
+def test_what_cannot_be_used_is_named_in_one_line(item, message):
+    with pytest.raises(ProfileError, match=re.escape(message)) as caught:
+        load_profile("smoke", **read_overrides([item]))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.yaml"])
+def test_an_unknown_profile(name):
+    with pytest.raises(ProfileError, match="profile 'nowhere' not found"):
+        load_profile(name)
