@@ -1,11 +1,8 @@
 """The report: every executed notebook as a page, and an index of them, for any browser.
 
-Nothing of it is loaded from elsewhere, so that the folder can be opened as it lies, or mailed.
-
-An executed notebook as HTML that needs nothing beside itself: no network, no script.
-
-Formulas become MathML, which browsers draw themselves; figures become WebP inside the page;
-code is folded away; what names another notebook of the report is a link to it.
+Nothing of it is loaded from elsewhere, so that the folder can be opened as it lies, or mailed:
+formulas become MathML, which browsers draw themselves; figures become WebP inside the page. Code
+is folded away; a link to another notebook leads to its page.
 """
 
 import base64
@@ -23,20 +20,19 @@ from pathlib import Path
 import jinja2
 import nbformat
 import pandas as pd
+from humanize import precisedelta
 from latex2mathml.converter import convert
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from PIL import Image
 
 from clipsim.evaluation import CLAIMS, claim_verdicts, verdict_words
-from clipsim.record import duration
 from clipsim.report.notebooks import outline, still_outputs
 
 CHART_COLOURS = 8192  # at most, smoothed edges included
 QUALITY = 80  # of other pictures, out of 100
 INTERVAL = re.compile(r" \[([^\s,\]]+), (?=[^\s,\]]+\])")  # stays on one line
 WIDE = '<div class="wide" role="group" aria-label="Table" tabindex="0">{}</div>\n'
-MENTION = re.compile(r"\b(?:\d\d_\w+|[Nn]otebook \d\d)\b")
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ def page_cells(notebook, stems):
             cells.append(Cell(prose=markdown(cell.source)))
         elif cell.cell_type == "code" and cell.source.strip():
             outputs = [seen for output in cell.outputs for seen in still_outputs(output, notebook)]
-            shown = tuple(_shown_outputs(outputs, markdown, stems))
+            shown = tuple(_shown_outputs(outputs, markdown))
             code = highlighted(cell.source)
             if cells and cells[-1].code and not cells[-1].outputs:
                 code = cells.pop().code + code  # one fold for cells that show nothing between
@@ -110,7 +106,7 @@ def data_uri(figure, width=None):
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def _shown_outputs(outputs, markdown, stems):
+def _shown_outputs(outputs, markdown):
     """Figures with their captions, and everything else as HTML."""
     waiting = list(outputs)
     while waiting:
@@ -124,7 +120,7 @@ def _shown_outputs(outputs, markdown, stems):
             size = [known.get(side, 0) for side in ("width", "height")]
             yield Figure(png, *size, known.get("alt", ""), caption)
         elif "text/html" in data:
-            yield WIDE.format(_linked_cells(data["text/html"], stems))
+            yield WIDE.format(data["text/html"])
         elif "text/markdown" in data:
             yield INTERVAL.sub("\u00a0[\\1,\u00a0", markdown(data["text/markdown"]))
         elif text := output.get("text") or data.get("text/plain"):
@@ -134,23 +130,6 @@ def _shown_outputs(outputs, markdown, stems):
 def _is_caption(output):
     text = output.get("data", {}).get("text/markdown", "")
     return text.startswith("*") and not text.startswith(("**", "* "))
-
-
-def _linked_cells(html, stems):
-    """A table with links in the cells that hold the name of a notebook and nothing else."""
-    return re.sub(r"(?<=>)\d\d_\w+(?=</td>)", lambda name: _linked(name[0], stems), html)
-
-
-def _linked(text, stems):
-    """Text (HTML) in which the notebooks of the report are links."""
-
-    pages = {stem[:2]: stem for stem in stems} | {stem: stem for stem in stems}
-
-    def link(mention):
-        page = pages.get(mention[0].split()[-1])
-        return f'<a href="{page}.html">{mention[0]}</a>' if page else mention[0]
-
-    return MENTION.sub(link, text)
 
 
 class _Renderer(IPythonRenderer):
@@ -165,12 +144,8 @@ class _Renderer(IPythonRenderer):
         name = "-".join(re.findall(r"\w+", plain))
         return f'<h{level} id="{name}">{text}</h{level}>\n'
 
-    def text(self, text):
-        return _linked(super().text(text), self.stems)
-
     def link(self, text, url, title=None):
         stem = url.removesuffix(".ipynb")
-        text = re.sub(r"</?a\b[^>]*>", "", text)
         if stem == url:
             return super().link(text, url, title)
         return f'<a href="{escape(stem)}.html">{text}</a>' if stem in self.stems else text
@@ -268,7 +243,7 @@ def _page(path, profile, stems):
         cells=cells,
         figure=next((output for output in outputs if isinstance(output, Figure)), None),
         verdicts=_verdicts(path.stem, record.get("results", {}).get("findings", [])),
-        runtime=duration(timing.duration),
+        runtime=precisedelta(round(timing.duration)),
         started=f"{started:%Y-%m-%d %H:%M}",
         provenance=_provenance(record),
     )
