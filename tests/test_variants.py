@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clipsim.metrics import ssim
-from clipsim.metrics.definitions import PACKAGE
+from clipsim.metrics import PACKAGE
 from clipsim.studies import which_ssim_and_fsim as variants
 
 

@@ -15,7 +15,7 @@ from scipy.stats import kendalltau
 
 from clipsim.data import caption_pool, expert_ratings
 from clipsim.evaluation.resampling import interval
-from clipsim.metrics.compared import METRICS
+from clipsim.metrics import METRICS
 from clipsim.model import DualEncoder, checkpoint_record, is_whole, resumable, train
 from clipsim.record import StaleError, load_arrays, save_arrays
 from clipsim.retrieval import Describer, Retrieval, description_scores, pixel_scores

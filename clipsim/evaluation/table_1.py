@@ -19,7 +19,7 @@ from clipsim.evaluation.thresholds import (
     right_decisions,
     sweep,  # noqa: F401
 )
-from clipsim.metrics.compared import METRICS, Metric
+from clipsim.metrics import METRICS, Metric
 
 
 @dataclass(frozen=True)

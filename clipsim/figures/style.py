@@ -27,7 +27,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from clipsim.metrics.compared import METRIC_LABELS, METRICS
+from clipsim.metrics import METRIC_LABELS, METRICS
 from clipsim.profile import relative
 from clipsim.record import atomic_path
 

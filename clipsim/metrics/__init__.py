@@ -1,17 +1,15 @@
-"""SSIM and FSIM: as the papers define them, as the study's paper must have computed them."""
+"""SSIM and FSIM: of a pair, of all pairs; as their papers define them, as the study's must have.
 
-from clipsim.metrics.definitions import FSIMDefinition, SSIMDefinition, ladder
+`METRICS` lists everything that the study compares, the CLIP score among them.
+"""
+
+from clipsim.metrics.compared import METRIC_LABELS, METRICS, Metric
+from clipsim.metrics.definitions import PACKAGE, FSIMDefinition, SSIMDefinition, ladder
 from clipsim.metrics.fsim import fsim, fsim_matrix
 from clipsim.metrics.images import luma
 from clipsim.metrics.ssim import ssim, ssim_matrix
 
 __all__ = [
-    "FSIMDefinition",
-    "SSIMDefinition",
-    "fsim",
-    "fsim_matrix",
-    "ladder",
-    "luma",
-    "ssim",
-    "ssim_matrix",
-]
+    "METRICS", "METRIC_LABELS", "PACKAGE", "FSIMDefinition", "Metric", "SSIMDefinition", "fsim",
+    "fsim_matrix", "ladder", "luma", "ssim", "ssim_matrix",
+]  # fmt: skip

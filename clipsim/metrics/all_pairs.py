@@ -3,8 +3,7 @@
 What a metric needs of one image is computed once and kept as a row of numbers. Rows that
 together exceed a budget go to an unnamed temporary file (in the folder that `tempfile` uses)
 and come back as two tiles at a time, so that memory is bounded whatever M is. In memory the
-pairs go by tiles, too, small enough for a processor's cache. On a CPU a few are combined at
-once, so that their pixels stay in the cache; on an accelerator many.
+pairs go by tiles, too, small enough for a processor's cache, and a few are combined at once.
 """
 
 import itertools
@@ -15,53 +14,26 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from clipsim.metrics.images import check_stack, dtype_name, pixels
+from clipsim.metrics.images import check_images, dtype_name, pixels
 
 GIB = 2**30
 CACHED_TILE = 16  # images per tile in memory; two tiles of SSIM maps at 224 px take 18 MiB
-CACHED_BYTES = 640 * 2**10  # of one map to combine at once on a CPU: 3 grey pictures of 224 px
-ON_DEVICE = 64  # pairs to combine at once on an accelerator
+CACHED_BYTES = 640 * 2**10  # of one map to combine at once: 3 grey pictures of 224 px
 
 
-def score_matrix(images, maps, combine, *, pairs, dtype, progress, memory_gib, min_side):
-    """Scores of all pairs of images, or of those given.
+def score_matrix(images, maps, combine, min_side, pairs, dtype, progress, memory_gib):
+    """Scores of all pairs of images, or of those given, as `ssim_matrix` and `fsim_matrix` say.
 
-    Parameters
-    ----------
-    images : torch.Tensor or numpy.ndarray, shape (M, 3, H, W)
-        Float32 or float64 in [0, 1], or uint8; read a few at a time, so a numpy memory map
-        may be larger than memory.
-    maps : callable
-        (B, 3, H, W) pixels in [0, 1] -> tuple of tensors (B, ...), all of one dtype.
-    combine : callable
-        Two such tuples of the same leading shape (...) -> scores (...); symmetric, 1 for equals.
-    pairs : array of int, shape (P, 2), or None
-        Indices into `images`; None for all pairs.
-    dtype : float32, float64 or None
-        As in `image_pair`.
-    progress : bool
-        Show a progress bar.
-    memory_gib : float
-        Budget for the maps of all images; beyond it they go to a temporary file.
-    min_side : int
-        As in `image_pair`.
-
-    Returns
-    -------
-    numpy.ndarray, shape (M, M) or (P,)
-        Float32 or float64, as computed. The matrix is symmetric with a diagonal of ones.
-
-    Raises
-    ------
-    ValueError
-        For unusable images or pairs, naming the argument.
+    `maps` gives what the metric needs of images (B, 3, H, W): a tuple of tensors (B, ...) of one
+    dtype. `combine` makes scores (...) of two such tuples; symmetric, 1 for equals.
     """
-    check_stack(images, "images", (4,), "(M, 3, H, W)", min_side)
+    check_images(images, "images", "(M, 3, H, W)", min_side)
     if not memory_gib > 0:
         raise ValueError(f"memory_gib: expected a positive number, got {memory_gib!r}")
     n_images = len(images)
     index = _checked_pairs(pairs, n_images)
-    with torch.no_grad(), _Rows(n_images, memory_gib * GIB) as rows:
+    with torch.no_grad(), tempfile.TemporaryFile(prefix="clipsim-maps-") as file:
+        rows = _Rows(n_images, memory_gib * GIB, file)
         _fill(rows, images, maps, dtype, progress)
         scores = _pair_scores(rows, index, combine, progress)
     if pairs is not None:
@@ -75,7 +47,7 @@ def score_matrix(images, maps, combine, *, pairs, dtype, progress, memory_gib, m
 def _checked_pairs(pairs, n_images):
     if pairs is None:
         return np.stack(np.triu_indices(n_images, k=1), axis=1)
-    index = np.asarray(pairs.cpu() if isinstance(pairs, torch.Tensor) else pairs)
+    index = np.asarray(pairs)
     if index.size == 0:
         index = index.astype(int).reshape(0, 2)
     if index.ndim != 2 or index.shape[1] != 2 or index.dtype.kind not in "iu":
@@ -93,26 +65,20 @@ def _checked_pairs(pairs, n_images):
 def _fill(rows, images, maps, dtype, progress):
     """Compute the maps of all images and write them into `rows`.
 
-    On a CPU each thread takes an image of its own: the work on one is too small to share out.
+    Each thread takes an image of its own: the work on one is too small to share out.
     """
-    step = 1 if _on_cpu(images) else 16
     threads = torch.get_num_threads()
 
-    def maps_from(start):
-        block = pixels(images[start : start + step], f"images[{start}:{start + step}]", dtype)
+    def maps_of(i):
         with torch.no_grad():  # a setting of the thread
-            return maps(block)
+            return maps(pixels(images[i : i + 1], f"images[{i}:{i + 1}]", dtype))
 
-    starts = range(0, len(images), step)
     torch.set_num_threads(1)
     try:
-        with (
-            ThreadPoolExecutor(threads if step == 1 else 1) as pool,
-            _bar("maps", "image", len(images), progress) as bar,
-        ):
-            for start, block in zip(starts, pool.map(maps_from, starts), strict=True):
-                rows.write(start, block)
-                bar.update(len(block[0]))
+        with ThreadPoolExecutor(threads) as pool:
+            found = pool.map(maps_of, range(len(images)))
+            for i, image_maps in enumerate(_bar(found, "maps", "image", len(images), progress)):
+                rows.write(i, image_maps)
     finally:
         torch.set_num_threads(threads)
 
@@ -120,18 +86,17 @@ def _fill(rows, images, maps, dtype, progress):
 def _pair_scores(rows, index, combine, progress):
     """`combine` for each pair of `index`, tile by tile, in the order of `index`."""
     scores = np.empty(len(index), dtype=dtype_name(rows))
-    with _bar("pairs", "pair", len(index), progress) as bar:
+    with _bar(None, "pairs", "pair", len(index), progress) as bar:
         for members, left, right, local in rows.tiles(index):
-            chunks = _runs(local, rows.at_once) if _on_cpu(rows) else _blocks(local, ON_DEVICE)
-            for chunk, first, second in chunks:
+            for chunk, first, second in _runs(local, rows.at_once):
                 score = combine([m[first] for m in left], [m[second] for m in right])
-                scores[members[chunk]] = score.cpu().numpy()
+                scores[members[chunk]] = score.numpy()
                 bar.update(len(score))
     return scores
 
 
-def _bar(what, unit, total, progress):
-    return tqdm(total=total, desc=what, unit=unit, leave=False, disable=not progress)
+def _bar(items, what, unit, total, progress):
+    return tqdm(items, what, total, unit=unit, leave=False, disable=not progress)
 
 
 def _runs(local, longest):
@@ -144,71 +109,46 @@ def _runs(local, longest):
             yield slice(low, high), slice(i, i + 1), slice(j, j + high - low)
 
 
-def _blocks(local, size):
-    """Any `size` pairs: index arrays, which gather."""
-    for low in range(0, len(local), size):
-        chunk = slice(low, low + size)
-        first, second = torch.from_numpy(local[chunk].T)
-        yield chunk, first, second
-
-
-def _on_cpu(holder):
-    return torch.device(getattr(holder, "device", "cpu")).type == "cpu"
-
-
 class _Rows:
     """One row of numbers per image, in memory or in a temporary file, read back as maps."""
 
-    def __init__(self, n_images, budget_bytes):
-        self.n_images = n_images
-        self.budget_bytes = budget_bytes
-        self.file = None
+    def __init__(self, n_images, budget_bytes, file):
+        self.n_images, self.budget_bytes, self.file = n_images, budget_bytes, file
         self.table = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.file is not None:
-            self.file.close()
 
     def _open(self, maps):
         """Lay out the rows after the first maps and decide where they live."""
         self.shapes = [m.shape[1:] for m in maps]
-        self.dtype, self.device = maps[0].dtype, maps[0].device
+        self.dtype = maps[0].dtype
         self.at_once = max(1, CACHED_BYTES // (self.shapes[0].numel() * self.dtype.itemsize))
         self.width = sum(shape.numel() for shape in self.shapes)
         self.row_bytes = self.width * self.dtype.itemsize
         if self.n_images * self.row_bytes <= self.budget_bytes:
             self.tile = CACHED_TILE
-            self.table = torch.empty(
-                self.n_images, self.width, dtype=self.dtype, device=self.device
-            )
+            self.table = torch.empty(self.n_images, self.width, dtype=self.dtype)
         else:
             self.tile = max(1, int(self.budget_bytes // (2 * self.row_bytes)))
-            self.file = tempfile.TemporaryFile(prefix="clipsim-maps-")  # noqa: SIM115, __exit__ closes
 
-    def write(self, start, maps):
-        """Append the maps of the images from `start` on."""
-        if start == 0:
+    def write(self, i, maps):
+        """Append the maps (1, ...) of image `i`."""
+        if i == 0:
             self._open(maps)
-        block = torch.cat([m.flatten(1) for m in maps], dim=1)
-        if self.file is None:
-            self.table[start : start + len(block)] = block
+        row = torch.cat([m.flatten() for m in maps])
+        if self.table is None:
+            row.numpy().tofile(self.file)
         else:
-            block.cpu().numpy().tofile(self.file)
+            self.table[i] = row
 
     def read(self, tile):
         """The maps of one tile of images."""
         start = tile * self.tile
         count = min(self.tile, self.n_images - start)
-        if self.file is None:
-            table = self.table[start : start + count]
-        else:
-            buffer = np.empty((count, self.width), dtype=dtype_name(self))
+        if self.table is None:
+            table = torch.empty(count, self.width, dtype=self.dtype)
             self.file.seek(start * self.row_bytes)
-            self.file.readinto(buffer)
-            table = torch.from_numpy(buffer).to(self.device)
+            self.file.readinto(table.numpy())
+        else:
+            table = self.table[start : start + count]
         columns = table.split([shape.numel() for shape in self.shapes], dim=1)
         return [c.unflatten(1, shape) for c, shape in zip(columns, self.shapes, strict=True)]
 

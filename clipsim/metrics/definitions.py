@@ -71,9 +71,6 @@ class FSIMDefinition:
         Average blocks of F×F pixels, F = max(1, round(min(H, W) / 256)).
     colour : {"luma", "rgb"}
         Compare Y of YIQ, or each of R, G, B and average.
-    chroma_power : {"real", "absolute"}
-        Where S_I S_Q < 0, the real part of its complex power (the authors' code), or the
-        power of its absolute value (piq).
     scales, orientations : int
         Size of the log-Gabor bank.
     min_wavelength, multiplier : float
@@ -107,7 +104,6 @@ class FSIMDefinition:
     eight_bit: bool = False
     downsample: bool = True
     colour: Literal["luma", "rgb"] = "luma"
-    chroma_power: Literal["real", "absolute"] = "real"
     scales: Annotated[int, Field(ge=2)] = 4
     orientations: Annotated[int, Field(ge=1)] = 4
     min_wavelength: Annotated[float, Field(ge=2)] = 6.0
@@ -183,9 +179,7 @@ def definition(metric, variant):
     """The definition that `variant` names, or `variant` itself if it is one of `metric`'s."""
     if isinstance(variant, type(CANONICAL[metric])):
         return variant
-    if variant == "canonical":
-        return CANONICAL[metric]
-    if variant == "package":
-        return PACKAGE[metric]
-    expected = f"'canonical', 'package' or {type(CANONICAL[metric]).__name__}"
-    raise ValueError(f"variant: expected {expected}, got {variant!r}")
+    if variant not in ("canonical", "package"):
+        expected = f"'canonical', 'package' or {type(CANONICAL[metric]).__name__}"
+        raise ValueError(f"variant: expected {expected}, got {variant!r}")
+    return CANONICAL[metric] if variant == "canonical" else PACKAGE[metric]

@@ -1,19 +1,9 @@
 """Feature similarity, FSIM and FSIMc.
 
 L. Zhang, L. Zhang, X. Mou, D. Zhang: *FSIM: A Feature Similarity Index for Image Quality
-Assessment*, IEEE Trans. Image Processing 20(8), 2011 (Zhang 2011).
-
-Phase congruency: where the Fourier components of an image are in phase.
-
-P. Kovesi: *Image Features from Phase Congruency*, Videre 1(3), 1999, in the two forms that the
-variants of FSIM use. With the complex responses e_so of log-Gabor filters of scales s and
-orientations o, amplitudes A_so = |e_so| and unit mean direction d_o = Σ_s e_so / |Σ_s e_so|,
-
-.. math:: E_o = \\sum_s \\left( \\Re(\bar d_o e_{so}) - |\\Im(\bar d_o e_{so})| \right), \\quad
-          E_o^+ = W_o \\max(E_o - T_o, 0)
-
-    pooled (Zhang et al. 2011, Eq. 3; canonical)   PC = Σ_o E_o⁺ / Σ_o Σ_s A_so,  W_o = 1
-    per orientation (package)                      PC = Σ_o (E_o⁺ / Σ_s A_so)
+Assessment*, IEEE Trans. Image Processing 20(8), 2011 (Zhang 2011). Phase congruency, where the
+Fourier components of an image are in phase: P. Kovesi: *Image Features from Phase Congruency*,
+Videre 1(3), 1999.
 """
 
 import functools
@@ -24,8 +14,12 @@ import torch.nn.functional as F
 
 from clipsim.metrics.all_pairs import score_matrix
 from clipsim.metrics.definitions import definition
-from clipsim.metrics.images import image_pair, luma, magnitude, rounded, similarity
+from clipsim.metrics.images import image_pair, luma, rounded, similarity
 
+I_WEIGHTS = (0.596, -0.274, -0.322)
+Q_WEIGHTS = (0.211, -0.523, 0.312)
+SCHARR = ((-3.0, 0.0, 3.0), (-10.0, 0.0, 10.0), (-3.0, 0.0, 3.0))  # grows to the right
+FULL_SIZE = 256  # images are reduced towards this shorter side
 EPSILON = 1e-4  # the authors' and Kovesi's guard of divisions, in grey levels; felt below 1e-2
 CONSTANT = 1e-3  # a plane that varies by less than this many grey levels has no features
 RADIAL_CUTOFF, RADIAL_ORDER = 0.45, 15  # Butterworth low-pass on every filter
@@ -34,147 +28,8 @@ NOISE_RESCALE = 1.7  # the noise estimate is too high for this measure (authors'
 SPREAD_CUTOFF, SPREAD_GAIN = 0.5, 10.0  # sigmoid of the frequency-spread weight
 
 
-def phase_congruency(planes, chosen):
-    """Phase congruency of grey planes.
-
-    Parameters
-    ----------
-    planes : torch.Tensor, shape (..., H, W)
-        Grey levels from 0 to 255.
-    chosen : FSIMDefinition
-
-    Returns
-    -------
-    torch.Tensor, shape (..., H, W)
-        From 0 to 1 ("pooled") or to the number of orientations ("per_orientation"); 0
-        everywhere for a constant plane, whose response would be rounding noise alone.
-    """
-    spatial = planes.shape[-2:]
-    filters, noise_factors = filter_bank(chosen, *spatial, planes.dtype, planes.device)
-    planes_in = planes.reshape(-1, *spatial)
-    low, high = planes_in.amin((-2, -1), True), planes_in.amax((-2, -1), True)
-    centred = planes_in - planes_in.mean((-2, -1), True)
-    spectrum = torch.fft.fft2(torch.where(high - low < CONSTANT, 0.0, centred))
-    tiny = torch.finfo(planes.dtype).eps
-    energies, amplitudes, ratios = 0, 0, 0
-    for bank, noise_factor in zip(filters, noise_factors, strict=True):
-        responses = torch.fft.ifft2(spectrum[:, None] * bank)  # plane, scale, H, W
-        energy, amplitude = _energy(responses, noise_factor, chosen)
-        if chosen.pooling == "pooled":
-            energies, amplitudes = energies + energy, amplitudes + amplitude
-        else:  # package: a ratio for each orientation, summed
-            ratios = ratios + energy / (amplitude + tiny)
-    if chosen.pooling == "pooled":
-        ratios = energies / (amplitudes + tiny)
-    return ratios.reshape(planes.shape)
-
-
-def _energy(responses, noise_factor, chosen):
-    """Weighted energy above noise E⁺ and amplitude Σ_s A of one orientation."""
-    amplitudes = responses.abs()
-    amplitude = amplitudes.sum(1)
-    total = responses.sum(1)
-    strength = total.abs()
-    direction = (total / (strength + EPSILON)).conj()[:, None]
-    along = strength**2 / (strength + EPSILON)  # Σ_s Re(conj(d) e_s)
-    across = torch.view_as_real(direction * responses)[..., 1].abs().sum(1)
-    threshold = noise_factor * _median(amplitudes[:, 0].flatten(1))
-    energy = (along - across - threshold[:, None, None]).clamp_min(0)
-    if chosen.frequency_weight:  # package: few scales respond, little weight
-        widest = amplitude / (amplitudes.amax(1) + EPSILON)
-        spread = (widest - 1) / (chosen.scales - 1)
-        energy = energy * torch.sigmoid(SPREAD_GAIN * (spread - SPREAD_CUTOFF))
-    return energy, amplitude
-
-
-def _median(values):
-    """Median of each row; of an even number of values the mean of the middle two."""
-    lower = values.median(dim=1).values
-    upper = -(-values).median(dim=1).values
-    return (lower + upper) / 2
-
-
-@functools.lru_cache(maxsize=4)
-@torch.inference_mode(False)  # a cached tensor must also serve a later call with gradients
-def filter_bank(chosen, height, width, dtype, device):
-    """Log-Gabor filters and, per orientation, noise threshold over median amplitude.
-
-    Returns
-    -------
-    filters : torch.Tensor, shape (orientations, scales, H, W)
-        Transfer functions, zero frequency first.
-    noise_factors : tuple of float
-        T_o is this times the median amplitude at the finest scale.
-    """
-    y, x = torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij")
-    radius = torch.sqrt(x**2 + y**2)
-    angle = torch.atan2(-y, x)
-    low_pass = 1 / (1 + (radius / RADIAL_CUTOFF) ** (2 * RADIAL_ORDER))
-    radius[0, 0] = 1  # its logarithm is taken; the filters are 0 there
-    radial = []
-    for scale in range(chosen.scales):
-        wavelength = chosen.min_wavelength * chosen.multiplier**scale
-        log_sd = math.log(chosen.bandwidth)
-        radial.append(torch.exp(-(torch.log(radius * wavelength) ** 2) / (2 * log_sd**2)))
-        radial[-1] *= low_pass
-        radial[-1][0, 0] = 0
-    radial = torch.stack(radial)
-    filters = torch.stack(
-        [
-            radial * _angular_window(angle, o * math.pi / chosen.orientations, chosen)
-            for o in range(chosen.orientations)
-        ]
-    )
-    noise_factors = tuple(_noise_factor(bank, chosen) for bank in filters)
-    return filters.to(device, dtype), noise_factors
-
-
-def _frequencies(n):
-    """Cycles per pixel, zero first. Odd n is divided by n − 1, as the authors and Kovesi do."""
-    first = -(n // 2)
-    grid = torch.arange(first, first + n, dtype=torch.float64) / (n - n % 2)
-    return torch.roll(grid, first)
-
-
-def _angular_window(angle, centre, chosen):
-    distance = torch.atan2(torch.sin(angle - centre), torch.cos(angle - centre)).abs()
-    if chosen.angular_window == "gaussian":
-        sd = math.pi / chosen.orientations / ANGULAR_RATIO
-        return torch.exp(-(distance**2) / (2 * sd**2))
-    # package: a raised cosine that is 0 from two intervals away on
-    return (1 + torch.cos((distance * chosen.orientations / 2).clamp_max(math.pi))) / 2
-
-
-def _noise_factor(bank, chosen):
-    """Noise threshold of one orientation over the median amplitude at its finest scale.
-
-    Amplitudes of noise are Rayleigh distributed with parameter τ: mean τ √(π/2), standard
-    deviation τ √(2 − π/2); T = mean + k sd.
-    """
-    above = math.sqrt(math.pi / 2) + chosen.noise_deviations * math.sqrt(2 - math.pi / 2)
-    if chosen.noise == "geometric":
-        # package (Kovesi's phasecong3): τ = median / √ln 4 at the finest scale, summed over
-        # scales as if amplitudes fell by the multiplier; no division by 1.7
-        shrink = 1 / chosen.multiplier
-        tau = (1 - shrink**chosen.scales) / (1 - shrink) / math.sqrt(math.log(4))
-        return tau * above
-    # noise power: mean squared amplitude (median² / ln 2) over the finest filter's energy;
-    # Σ_s a_s² + 2 Σ_(s<t) a_s a_t of the filters in space is the square of their sum
-    in_space = torch.fft.ifft2(bank.sum(0)).real * math.sqrt(bank[0].numel())
-    power = 1 / math.log(2) / (bank[0] ** 2).sum()
-    tau = math.sqrt(power * (in_space**2).sum())
-    return tau * above / NOISE_RESCALE
-
-
-I_WEIGHTS = (0.596, -0.274, -0.322)
-Q_WEIGHTS = (0.211, -0.523, 0.312)
-SCHARR = ((-3.0, 0.0, 3.0), (-10.0, 0.0, 10.0), (-3.0, 0.0, 3.0))  # grows to the right
-FULL_SIZE = 256  # images are reduced towards this shorter side
-BATCH = 16
-
-
-def fsim(a, b, variant="canonical", *, chromatic=False, dtype=None):
-    r"""FSIM of two images, or of two batches image by image.
+def fsim(a, b, variant="canonical", *, chromatic=False):
+    r"""FSIM of two images.
 
     With phase congruency PC and gradient magnitude G of each image (Zhang 2011, Eqs. 3–7),
 
@@ -192,8 +47,9 @@ def fsim(a, b, variant="canonical", *, chromatic=False, dtype=None):
 
     Parameters
     ----------
-    a, b : torch.Tensor or numpy.ndarray, shape (3, H, W) or (B, 3, H, W)
-        RGB, float32 or float64 in [0, 1], or uint8. Both of one shape, dtype and device.
+    a, b : torch.Tensor or numpy.ndarray, shape (3, H, W)
+        RGB, float32 or float64 in [0, 1], or uint8 (computed in float32). Both of one shape and
+        dtype.
     variant : {"canonical", "package"} or FSIMDefinition
         "canonical": Zhang 2011 on Y of YIQ, reduced by block means to about 256 pixels.
         "package": as image-similarity-measures 0.3.6 does by default: pixels of 8 bits; mean
@@ -202,35 +58,21 @@ def fsim(a, b, variant="canonical", *, chromatic=False, dtype=None):
         and wrap. `FSIMDefinition` names each of its departures.
     chromatic : bool
         FSIMc instead of FSIM. Where S_I S_Q < 0 its power is complex and the real part is
-        taken, as in the authors' code (piq: the power of |S_I S_Q|, up to 2e-3 higher; that
-        is `FSIMDefinition(chroma_power="absolute")`).
-    dtype : float32 or float64, optional
-        Precision; by default that of the images, float32 for uint8.
+        taken, as in the authors' code (piq: the power of |S_I S_Q|, up to 2e-3 higher).
 
     Returns
     -------
-    float or torch.Tensor of shape (B,)
-        In [0, 1], 1 for identical images; higher is more alike. For two single images that
-        require gradients, a tensor of shape (), to call `backward` on.
+    float
+        In [0, 1], 1 for identical images; higher is more alike.
 
     Raises
     ------
     ValueError
         Naming the argument, what was expected and what was found.
     """
-    chosen = _checked(variant, chromatic)
-    single = getattr(a, "ndim", 0) == 3
-    a, b = image_pair(a, b, dtype, min_side=_min_side(chosen))
-    blocks = zip(a.split(BATCH), b.split(BATCH), strict=True)
-    scores = torch.cat(
-        [
-            combined(image_maps(x, chosen, chromatic), image_maps(y, chosen, chromatic), chosen)
-            for x, y in blocks
-        ]
-    )
-    if single:
-        return scores[0] if scores.requires_grad else scores.item()
-    return scores
+    pair = image_pair(a, b, _min_side(_checked(variant, chromatic)))
+    options = {"chromatic": chromatic, "pairs": [(0, 1)], "progress": False}
+    return fsim_matrix(pair, variant, **options).item()
 
 
 def fsim_matrix(
@@ -245,15 +87,17 @@ def fsim_matrix(
 ):
     """FSIM of all pairs of M images, or of the pairs given.
 
-    Phase congruency and gradients, nearly all of the work, are computed once per image. No
-    gradients.
+    Phase congruency and gradients, nearly all of the work, are computed once per image.
 
     Parameters
     ----------
     images : torch.Tensor or numpy.ndarray (a memory map, too), shape (M, 3, H, W)
         RGB, float32 or float64 in [0, 1], or uint8.
-    variant, chromatic, dtype
+    variant : {"canonical", "package"} or FSIMDefinition
+    chromatic : bool
         As in `fsim`.
+    dtype : {"float32", "float64"}, optional
+        Precision; by default that of the images, float32 for uint8.
     pairs : array of int, shape (P, 2), optional
         Indices of the pairs wanted, in any order; by default all pairs.
     progress : bool
@@ -265,7 +109,7 @@ def fsim_matrix(
     Returns
     -------
     numpy.ndarray, shape (M, M) or (P,)
-        The matrix is symmetric with a diagonal of ones.
+        In [0, 1], higher is more alike. The matrix is symmetric with a diagonal of ones.
 
     Raises
     ------
@@ -273,16 +117,9 @@ def fsim_matrix(
         Naming the argument, what was expected and what was found.
     """
     chosen = _checked(variant, chromatic)
-    return score_matrix(
-        images,
-        functools.partial(image_maps, chosen=chosen, chromatic=chromatic),
-        functools.partial(combined, chosen=chosen),
-        pairs=pairs,
-        dtype=dtype,
-        progress=progress,
-        memory_gib=memory_gib,
-        min_side=_min_side(chosen),
-    )
+    maps = functools.partial(image_maps, chosen=chosen, chromatic=chromatic)
+    combine, min_side = functools.partial(combined, chosen=chosen), _min_side(chosen)
+    return score_matrix(images, maps, combine, min_side, pairs, dtype, progress, memory_gib)
 
 
 def _checked(variant, chromatic):
@@ -331,14 +168,9 @@ def combined(left, right, chosen):
 
 
 def _power(product, chosen):
-    """(S_I S_Q)^λ, and for negative products the real part or the absolute value."""
-    zero = product == 0
-    power = torch.where(zero, 1.0, product.abs()) ** chosen.chroma_exponent
-    power = torch.where(zero, 0.0, power)  # its gradient at 0 would be infinite
-    if chosen.chroma_power == "real":
-        turned = math.cos(math.pi * chosen.chroma_exponent)
-        power = torch.where(product < 0, turned * power, power)
-    return power
+    """(S_I S_Q)^λ; its real part where the product is negative."""
+    power = product.abs() ** chosen.chroma_exponent
+    return torch.where(product < 0, math.cos(math.pi * chosen.chroma_exponent) * power, power)
 
 
 def _weighted(images, weights):
@@ -360,4 +192,126 @@ def _gradient(planes, chosen):
         # package: squares and their sum wrap; each stays below 2^24, exact in float32
         wrapped = across.round() ** 2 % 65536 + down.round() ** 2 % 65536
         return (wrapped % 65536).sqrt().reshape(shape)
-    return magnitude(across, down).reshape(shape)
+    return torch.complex(across, down).abs().reshape(shape)
+
+
+def phase_congruency(planes, chosen):
+    r"""Phase congruency of grey planes (..., H, W) with levels from 0 to 255, of the same shape.
+
+    With the complex responses e_so of log-Gabor filters of scales s and orientations o, amplitudes
+    A_so = |e_so| and unit mean direction d_o = Σ_s e_so / |Σ_s e_so|,
+
+    .. math:: E_o = \sum_s \left( \Re(\bar d_o e_{so}) - |\Im(\bar d_o e_{so})| \right), \quad
+              E_o^+ = W_o \max(E_o - T_o, 0)
+
+        pooled (Zhang 2011, Eq. 3; canonical)   PC = Σ_o E_o⁺ / Σ_o Σ_s A_so,  W_o = 1
+        per orientation (package)               PC = Σ_o (E_o⁺ / Σ_s A_so)
+
+    0 everywhere for a constant plane, whose response would be rounding noise alone.
+    """
+    spatial = planes.shape[-2:]
+    filters, noise_factors = filter_bank(chosen, *spatial, planes.dtype)
+    planes_in = planes.reshape(-1, *spatial)
+    low, high = planes_in.amin((-2, -1), True), planes_in.amax((-2, -1), True)
+    centred = planes_in - planes_in.mean((-2, -1), True)
+    spectrum = torch.fft.fft2(torch.where(high - low < CONSTANT, 0.0, centred))
+    tiny = torch.finfo(planes.dtype).eps
+    energies, amplitudes, ratios = 0, 0, 0
+    for bank, noise_factor in zip(filters, noise_factors, strict=True):
+        responses = torch.fft.ifft2(spectrum[:, None] * bank)  # plane, scale, H, W
+        energy, amplitude = _energy(responses, noise_factor, chosen)
+        if chosen.pooling == "pooled":
+            energies, amplitudes = energies + energy, amplitudes + amplitude
+        else:  # package: a ratio for each orientation, summed
+            ratios = ratios + energy / (amplitude + tiny)
+    if chosen.pooling == "pooled":
+        ratios = energies / (amplitudes + tiny)
+    return ratios.reshape(planes.shape)
+
+
+def _energy(responses, noise_factor, chosen):
+    """Weighted energy above noise E⁺ and amplitude Σ_s A of one orientation."""
+    amplitudes = responses.abs()
+    amplitude = amplitudes.sum(1)
+    total = responses.sum(1)
+    strength = total.abs()
+    direction = (total / (strength + EPSILON)).conj()[:, None]
+    along = strength**2 / (strength + EPSILON)  # Σ_s Re(conj(d) e_s)
+    across = torch.view_as_real(direction * responses)[..., 1].abs().sum(1)
+    threshold = noise_factor * _median(amplitudes[:, 0].flatten(1))
+    energy = (along - across - threshold[:, None, None]).clamp_min(0)
+    if chosen.frequency_weight:  # package: few scales respond, little weight
+        widest = amplitude / (amplitudes.amax(1) + EPSILON)
+        spread = (widest - 1) / (chosen.scales - 1)
+        energy = energy * torch.sigmoid(SPREAD_GAIN * (spread - SPREAD_CUTOFF))
+    return energy, amplitude
+
+
+def _median(values):
+    """Median of each row; of an even number of values the mean of the middle two."""
+    lower = values.median(dim=1).values
+    upper = -(-values).median(dim=1).values
+    return (lower + upper) / 2
+
+
+@functools.lru_cache(maxsize=4)
+def filter_bank(chosen, height, width, dtype):
+    """Log-Gabor filters and, per orientation, noise threshold over median amplitude.
+
+    The filters are transfer functions, zero frequency first, (orientations, scales, H, W); T_o is
+    its factor, a float, times the median amplitude at the finest scale.
+    """
+    y, x = torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij")
+    radius = torch.sqrt(x**2 + y**2)
+    angle = torch.atan2(-y, x)
+    low_pass = 1 / (1 + (radius / RADIAL_CUTOFF) ** (2 * RADIAL_ORDER))
+    radius[0, 0] = 1  # its logarithm is taken; the filters are 0 there
+    radial = []
+    for scale in range(chosen.scales):
+        wavelength = chosen.min_wavelength * chosen.multiplier**scale
+        log_sd = math.log(chosen.bandwidth)
+        radial.append(torch.exp(-(torch.log(radius * wavelength) ** 2) / (2 * log_sd**2)))
+        radial[-1] *= low_pass
+        radial[-1][0, 0] = 0
+    radial = torch.stack(radial)
+    centres = [o * math.pi / chosen.orientations for o in range(chosen.orientations)]
+    filters = torch.stack([radial * _angular_window(angle, c, chosen) for c in centres])
+    noise_factors = tuple(_noise_factor(bank, chosen) for bank in filters)
+    return filters.to(dtype), noise_factors
+
+
+def _frequencies(n):
+    """Cycles per pixel, zero first. Odd n is divided by n − 1, as the authors and Kovesi do."""
+    first = -(n // 2)
+    grid = torch.arange(first, first + n, dtype=torch.float64) / (n - n % 2)
+    return torch.roll(grid, first)
+
+
+def _angular_window(angle, centre, chosen):
+    distance = torch.atan2(torch.sin(angle - centre), torch.cos(angle - centre)).abs()
+    if chosen.angular_window == "gaussian":
+        sd = math.pi / chosen.orientations / ANGULAR_RATIO
+        return torch.exp(-(distance**2) / (2 * sd**2))
+    # package: a raised cosine that is 0 from two intervals away on
+    return (1 + torch.cos((distance * chosen.orientations / 2).clamp_max(math.pi))) / 2
+
+
+def _noise_factor(bank, chosen):
+    """Noise threshold of one orientation over the median amplitude at its finest scale.
+
+    Amplitudes of noise are Rayleigh distributed with parameter τ: mean τ √(π/2), standard
+    deviation τ √(2 − π/2); T = mean + k sd.
+    """
+    above = math.sqrt(math.pi / 2) + chosen.noise_deviations * math.sqrt(2 - math.pi / 2)
+    if chosen.noise == "geometric":
+        # package (Kovesi's phasecong3): τ = median / √ln 4 at the finest scale, summed over
+        # scales as if amplitudes fell by the multiplier; no division by 1.7
+        shrink = 1 / chosen.multiplier
+        tau = (1 - shrink**chosen.scales) / (1 - shrink) / math.sqrt(math.log(4))
+        return tau * above
+    # noise power: mean squared amplitude (median² / ln 2) over the finest filter's energy;
+    # Σ_s a_s² + 2 Σ_(s<t) a_s a_t of the filters in space is the square of their sum
+    in_space = torch.fft.ifft2(bank.sum(0)).real * math.sqrt(bank[0].numel())
+    power = 1 / math.log(2) / (bank[0] ** 2).sum()
+    tau = math.sqrt(power * (in_space**2).sum())
+    return tau * above / NOISE_RESCALE

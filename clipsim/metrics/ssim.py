@@ -8,18 +8,18 @@ import functools
 
 import torch
 import torch.nn.functional as F
+from skimage.metrics import structural_similarity
 
 from clipsim.metrics.all_pairs import score_matrix
-from clipsim.metrics.definitions import definition
+from clipsim.metrics.definitions import CANONICAL, definition
 from clipsim.metrics.images import image_pair, luma, rounded, similarity
 
 MID_GREY = 0.5  # subtracted before squaring: variances keep more digits, in float32 above all
 STRIP = 12  # outputs per small matrix product of `window_mean`; the fastest of 8 … 54 tried
-BATCH = 16
 
 
-def ssim(a, b, variant="canonical", *, dtype=None):
-    r"""SSIM of two images, or of two batches image by image.
+def ssim(a, b, variant="canonical"):
+    r"""SSIM of two images.
 
     With local means μ, variances σ² and covariance σ_ab under a window (Wang 2004, Eqs. 14–16),
 
@@ -32,22 +32,19 @@ def ssim(a, b, variant="canonical", *, dtype=None):
 
     Parameters
     ----------
-    a, b : torch.Tensor or numpy.ndarray, shape (3, H, W) or (B, 3, H, W)
-        RGB, float32 or float64 in [0, 1], or uint8. Both of one shape, dtype and device.
+    a, b : torch.Tensor or numpy.ndarray, shape (3, H, W)
+        RGB, float32 or float64 in [0, 1], or uint8. Both of one shape and dtype.
     variant : {"canonical", "package"} or SSIMDefinition
         "canonical": luma .299 R + .587 G + .114 B, 11×11 Gaussian window with σ = 1.5,
-        population covariance, R = 255 grey levels; what scikit-image computes on that luma
-        with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`.
+        population covariance, R = 255 grey levels: scikit-image computes it, in float64, with
+        `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`.
         "package": as image-similarity-measures 0.3.6 does by default: pixels of 8 bits; mean
         over R, G, B; 7×7 uniform window; sample covariance; R = 4095 on values up to 255.
-    dtype : float32 or float64, optional
-        Precision; by default that of the images, float32 for uint8.
 
     Returns
     -------
-    float or torch.Tensor of shape (B,)
-        In [−1, 1], 1 for identical images; higher is more alike. For two single images that
-        require gradients, a tensor of shape (), to call `backward` on.
+    float
+        In [−1, 1], 1 for identical images; higher is more alike.
 
     Raises
     ------
@@ -55,15 +52,11 @@ def ssim(a, b, variant="canonical", *, dtype=None):
         Naming the argument, what was expected and what was found.
     """
     chosen = definition("ssim", variant)
-    single = getattr(a, "ndim", 0) == 3
-    a, b = image_pair(a, b, dtype, min_side=chosen.window_size)
-    blocks = zip(a.split(BATCH), b.split(BATCH), strict=True)
-    scores = torch.cat(
-        [combined(image_maps(x, chosen), image_maps(y, chosen), chosen) for x, y in blocks]
-    )
-    if single:
-        return scores[0] if scores.requires_grad else scores.item()
-    return scores
+    pair = image_pair(a, b, chosen.window_size)
+    if chosen != CANONICAL["ssim"]:
+        return ssim_matrix(pair, chosen, pairs=[(0, 1)], progress=False).item()
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(*luma(pair.double()).numpy(), data_range=1.0, **options))
 
 
 def ssim_matrix(
@@ -72,14 +65,16 @@ def ssim_matrix(
     """SSIM of all pairs of M images, or of the pairs given.
 
     Local means and variances are computed once per image; a pair costs one local mean, that
-    of the product. No gradients.
+    of the product.
 
     Parameters
     ----------
     images : torch.Tensor or numpy.ndarray (a memory map, too), shape (M, 3, H, W)
         RGB, float32 or float64 in [0, 1], or uint8.
-    variant, dtype
+    variant : {"canonical", "package"} or SSIMDefinition
         As in `ssim`.
+    dtype : {"float32", "float64"}, optional
+        Precision; by default that of the images, float32 for uint8.
     pairs : array of int, shape (P, 2), optional
         Indices of the pairs wanted, in any order; by default all pairs.
     progress : bool
@@ -91,7 +86,7 @@ def ssim_matrix(
     Returns
     -------
     numpy.ndarray, shape (M, M) or (P,)
-        The matrix is symmetric with a diagonal of ones.
+        In [−1, 1], higher is more alike. The matrix is symmetric with a diagonal of ones.
 
     Raises
     ------
@@ -99,29 +94,18 @@ def ssim_matrix(
         Naming the argument, what was expected and what was found.
     """
     chosen = definition("ssim", variant)
-    return score_matrix(
-        images,
-        functools.partial(image_maps, chosen=chosen),
-        functools.partial(combined, chosen=chosen),
-        pairs=pairs,
-        dtype=dtype,
-        progress=progress,
-        memory_gib=memory_gib,
-        min_side=chosen.window_size,
-    )
+    maps = functools.partial(image_maps, chosen=chosen)
+    combine = functools.partial(combined, chosen=chosen)
+    min_side = chosen.window_size
+    return score_matrix(images, maps, combine, min_side, pairs, dtype, progress, memory_gib)
 
 
 def image_maps(images, chosen):
-    """What SSIM needs of images (B, 3, H, W).
+    """What SSIM needs of images (B, 3, H, W): canvas (B, C, H', W'), means, halves (B, C, w, h).
 
-    Returns
-    -------
-    canvas : torch.Tensor, shape (B, C, H', W')
-        Planes less ½, padded for `window_mean`.
-    means : torch.Tensor, shape (B, C, w, h)
-        Local means less ½, where the window fits; transposed.
-    halves : torch.Tensor, shape (B, C, w, h)
-        Half of the local variance plus C2/2: two of them make half of c·s's denominator.
+    The canvas is the planes less ½, padded for `window_mean`. Means are local ones less ½, where
+    the window fits, transposed. Halves are half of the local variance plus C2/2: two of them make
+    half of c·s's denominator.
     """
     if chosen.eight_bit:  # package: it is given 8-bit images
         images = rounded(images)
@@ -184,7 +168,7 @@ def window_mean(canvas, height, width, chosen):
     """
     *leading, tall, wide = canvas.shape
     seen = STRIP + chosen.window_size - 1
-    band = _band(chosen, canvas.dtype, canvas.device)
+    band = _band(chosen, canvas.dtype)
     down = canvas.reshape(-1, wide).unfold(0, seen, STRIP).transpose(1, 2)  # strip, seen, column
     rows = torch.bmm(band.expand(len(down), -1, -1), down).flatten(0, 1)
     across = rows.unfold(1, seen, STRIP).permute(1, 2, 0)  # strip, seen, row
@@ -207,8 +191,7 @@ def _whole_strips(n):
 
 
 @functools.lru_cache(maxsize=8)
-@torch.inference_mode(False)  # a cached tensor must also serve a later call with gradients
-def _band(chosen, dtype, device):
+def _band(chosen, dtype):
     """(STRIP, STRIP + r): row k holds the window's weights from column k on."""
     offsets = torch.arange(chosen.window_size, dtype=torch.float64) - chosen.window_size // 2
     if chosen.window == "gaussian":
@@ -219,4 +202,4 @@ def _band(chosen, dtype, device):
     band = torch.zeros(STRIP, STRIP + chosen.window_size - 1, dtype=torch.float64)
     for k in range(STRIP):
         band[k, k : k + chosen.window_size] = weights
-    return band.to(device, dtype)
+    return band.to(dtype)

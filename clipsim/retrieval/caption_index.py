@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clipsim.metrics.compared import METRICS
+from clipsim.metrics import METRICS
 from clipsim.profile import Profile, relative
 from clipsim.record import StaleError
 from clipsim.retrieval.score import description_sums, score_pairs

@@ -14,8 +14,7 @@ import pandas as pd
 
 from clipsim.evaluation import COMPARISONS, METRICS, auc
 from clipsim.figures import IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
-from clipsim.metrics import fsim_matrix, ladder, ssim_matrix
-from clipsim.metrics.definitions import PACKAGE, SSIMDefinition
+from clipsim.metrics import PACKAGE, SSIMDefinition, fsim_matrix, ladder, ssim_matrix
 
 MATRICES = {"ssim": ssim_matrix, "fsim": fsim_matrix}
 
