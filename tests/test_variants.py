@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from clipsim.metrics import ssim
-from clipsim.metrics import PACKAGE
+from clipsim.metrics import PACKAGE, ssim
 from clipsim.studies import which_ssim_and_fsim as variants
 
 
