@@ -69,7 +69,7 @@ def measured(root):
     """Seconds of each step, and the peak memory of the process in GiB."""
     from clipsim.data import pairs as caption_pairs
     from clipsim.data import pictures, pool
-    from clipsim.data.photographs import flickr
+    from clipsim.data.photographs import folders
     from clipsim.profile import Profile
 
     pictures.CACHE = Path(os.environ["CLIPSIM_BENCHMARK_CACHE"])
@@ -82,7 +82,7 @@ def measured(root):
         seconds[step] = round(time.perf_counter() - start, 2)
         return value
 
-    images = timed("read_and_index_s", flickr.photographs, profile)
+    images = timed("read_and_index_s", folders.photographs, profile)
     timed("check_first_time_s", pictures.checked, images, "error")
     timed("check_again_s", pictures.checked, images, "error")
     descriptions = timed("pool_s", pool.caption_pool, profile, images)

@@ -1,207 +1,182 @@
-"""Fetching from a stand-in for the hub: what arrives, what is interrupted, what is damaged."""
+"""Fetching from a stand-in for the hub: a folder that is copied in place of a download."""
 
-import hashlib
+import csv
+import io
 import json
+import shutil
+import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
+from types import SimpleNamespace
 
 import photograph_folders as folders
 import pytest
-import stand_in_hub
-from huggingface_hub import constants, file_download
-from stand_in_hub import COMMIT, NOT_NEEDED, TRAIN, asked_for, flickr8k, flickr30k
+from datasets import Dataset, Features, Image, Value
+from huggingface_hub.errors import HFValidationError
+from PIL import Image as Picture
 
-from clipsim import profile as config
-from clipsim.data.photographs.flickr import photographs
-
-hub = pytest.fixture(stand_in_hub.served)
-fetched = pytest.fixture(stand_in_hub.fetch_command)
+from clipsim.data import DataError, fetch
+from clipsim.data.photographs.folders import photographs
 
 
-def interrupt(monkeypatch, n_bytes):
-    """The next download that gets so far ends as by Ctrl-C."""
-    download = file_download.http_get
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 100)
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """What a repository holds, a folder; the caller's folder is an empty one."""
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    (repo / "README.md").write_text("a card")
 
-    class Stream:
-        def __init__(self, stream):
-            self.stream = stream
+    def snapshot_download(name, *, repo_type, revision, local_dir, allow_patterns):
+        assert (repo_type, revision) == ("dataset", "0123abcd")
+        for path in repo.rglob("*"):
+            wanted = any(fnmatch(path.relative_to(repo), p) for p in allow_patterns or ["*"])
+            if path.is_file() and wanted:
+                target = Path(local_dir, path.relative_to(repo))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, target)
+        Path(local_dir, ".cache", "huggingface").mkdir(parents=True, exist_ok=True)
 
-        def write(self, chunk):
-            self.stream.write(chunk)
-            if self.stream.tell() >= n_bytes:
-                monkeypatch.setattr(file_download, "http_get", download)
-                raise KeyboardInterrupt
-
-    monkeypatch.setattr(
-        file_download,
-        "http_get",
-        lambda url, stream, **options: download(url, Stream(stream), **options),
-    )
+    info = SimpleNamespace(sha="0123abcd")
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", lambda *_, **__: info)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return repo
 
 
-def test_flickr8k(hub, fetched, tmp_path):
-    hub.files = flickr8k() | NOT_NEEDED
-    status, output, _ = fetched("flickr8k")
-    assert status == 0
-    assert sorted(asked_for(hub)) == sorted(flickr8k())
-    folder = tmp_path / "here" / "data" / "flickr8k"
-    assert "data/flickr8k: 30 pictures\n" in output
-    assert "Hodosh, Young and Hockenmaier" in output
-    assert "research and education only" in " ".join(output.split())
-    command = output.splitlines()[-1]
-    assert command.startswith("next: python -m clipsim run --profile flickr8k -p data_root=data/")
-    assert config.read_overrides([command.split()[-1]]) == {"data_root": str(folder)}
+def jpeg(seed):
+    stream = io.BytesIO()
+    Picture.new("RGB", (8, 8), (8 * seed, 0, 0)).save(stream, "JPEG")
+    return stream.getvalue()
 
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["repo"] == "jxie/flickr8k"
-    assert manifest["revision"] == COMMIT
-    listed = {e["file"]: (e["size"], e["sha256"]) for e in manifest["files"]}
-    assert listed == {
-        name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in flickr8k().items()
-    }
-    assert {p.name for p in folder.iterdir()} == {"data", "manifest.json"}
-    assert [p.name for p in folder.parent.iterdir()] == ["flickr8k"]
 
-    images = photographs(folders.profile(folder))
-    assert images.image_ids == tuple(sorted(folders.names()))
+def archive(names):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as packed:
+        for seed, name in enumerate(names):
+            packed.writestr(name, jpeg(seed))
+        packed.writestr("__MACOSX/._1.jpg", b"not a picture")
+    return stream.getvalue()
+
+
+def write_flickr8k(repo, named=True):
+    """The files of a repository like jxie/flickr8k."""
+    texts = {f"caption_{k}": Value("string") for k in range(5)}
+    (repo / "data").mkdir()
+    for split, part in (("train", "train"), ("val", "validation"), ("test", "test")):
+        rows = [
+            {
+                "image": {"bytes": jpeg(seed), "path": name if named else None},
+                **{f"caption_{k}": text for k, text in enumerate(folders.captions(name))},
+            }
+            for seed, name in enumerate(folders.names())
+            if folders.splits()[name] == split
+        ]
+        table = Dataset.from_list(rows, Features({"image": Image(), **texts}))
+        table.to_parquet(repo / "data" / f"{part}-00000-of-00001.parquet")
+
+
+def write_flickr30k(repo):
+    """The files of a repository like nlphuji/flickr30k."""
+    names = [f"{n}.jpg" for n in range(10)]
+    with (repo / "flickr_annotations_30k.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("raw", "sentids", "split", "filename", "img_id"))
+        for n, name in enumerate(names):
+            captions = json.dumps([f'Caption {n}, "quoted" .', "ein Übungsbild"])
+            writer.writerow((captions, "[0, 1]", "train" if n < 8 else "test", name, n))
+    (repo / "flickr30k-images.zip").write_bytes(archive([f"flickr30k-images/{n}" for n in names]))
+
+
+def test_flickr8k(hub):
+    write_flickr8k(hub)
+    said = fetch("flickr8k", "data/flickr8k")
+    assert said[0] == "data/flickr8k: Flickr8k, 30 pictures"
+    assert "Hodosh, Young and Hockenmaier" in said[-1]
+    assert "research and education only" in said[-1]
+    assert [p.name for p in Path("data").iterdir()] == ["flickr8k"]
+    assert [p.name for p in Path("data/flickr8k").iterdir()] == ["data"]
+    images = photographs(folders.profile("data/flickr8k"))
     assert dict(zip(images.image_ids, images.split, strict=True)) == folders.splits()
     assert images.captions[0] == tuple(folders.captions(folders.names()[0]))
 
 
-def test_a_whole_folder_is_checked_without_the_hub(hub, fetched):
-    hub.files = flickr8k()
-    fetched("flickr8k", "--to", "set")
-    hub.requests.clear()
-    hub.files = {}
-    status, output, _ = fetched("flickr8k", "--to", "set")
-    assert status == 0
-    assert "set: jxie/flickr8k at 01234567, every file as in manifest.json" in output
-    assert hub.requests == []
-
-
-def test_flickr30k(hub, fetched, tmp_path):
-    hub.files = flickr30k() | NOT_NEEDED
-    status, output, _ = fetched("flickr30k", "--to", "sets/flickr30k")
-    assert status == 0
-    assert sorted(asked_for(hub)) == sorted(flickr30k())
-    assert "Flickr30k, 10 pictures\n" in output
-    assert "Young, Lai, Hodosh and Hockenmaier" in " ".join(output.split())
-    folder = tmp_path / "here" / "sets" / "flickr30k"
-    found = {p.name for p in folder.iterdir()}
-    assert found == {"captions.csv", "flickr30k-images", "manifest.json"}
-    images = photographs(folders.profile(folder))
-    assert images.name == "Flickr30k"
+def test_flickr30k_and_both_side_by_side_are_the_papers_data(hub):
+    write_flickr8k(hub)
+    write_flickr30k(hub)
+    said = fetch("flickr30k", "data/flickr30k")
+    assert said[0] == "data/flickr30k: Flickr30k, 10 pictures"
+    found = {p.name for p in Path("data/flickr30k").iterdir()}
+    assert found >= {"flickr30k-images", "flickr_annotations_30k.csv"}
+    assert "flickr30k-images.zip" not in found
+    images = photographs(folders.profile("data/flickr30k"))
     assert images.split.tolist() == ["train"] * 8 + ["test"] * 2
     assert images.captions[1] == ('Caption 1, "quoted" .', "ein Übungsbild")
     assert images.read_image("3.jpg").size == (8, 8)
+    fetch("flickr8k", "data/flickr8k")
+    assert len(photographs(folders.profile("data"))) == 40
 
 
-def test_both_side_by_side_are_the_papers_data(hub, fetched):
-    hub.files = flickr8k() | flickr30k()
-    fetched("flickr8k")
-    _, output, _ = fetched("flickr30k")
-    assert "next: python -m clipsim run --profile paper -p data_root=data\n" in output
-    found = photographs(folders.profile("data"))
-    assert len(found.image_ids) == 40
+def test_another_repository_in_another_layout(hub):
+    rows = [("image", "caption"), *folders.caption_rows()]
+    folders.write_csv(hub / "captions.txt", rows)
+    (hub / "Images.zip").write_bytes(archive(folders.names()))
+    said = fetch("flickr8k", "set", repo="owner/name")
+    assert said[0] == "set: Flickr8k, 30 pictures"
 
 
-def test_an_interrupted_download_goes_on(hub, fetched, monkeypatch, tmp_path):
-    hub.files = flickr30k()
-    n_bytes = len(hub.files["flickr30k-images.zip"])
-    interrupt(monkeypatch, 300)
-    status, _, line = fetched("flickr30k", "--to", "my set")
-    assert status == 130
-    assert line == (
-        "interrupted, nothing is lost; continue with: "
-        "python -m clipsim fetch flickr30k --to 'my set'"
-    )
-    assert not (tmp_path / "here" / "my set").exists()
-    interrupt(monkeypatch, n_bytes - 100)
-    assert fetched("flickr30k", "--to", "my set")[0] == 130
-    hub.requests.clear()
-    status, output, _ = fetched("flickr30k", "--to", "my set")
-    assert status == 0
-    assert "Flickr30k, 10 pictures" in output
-    ((name, start),) = hub.requests
-    assert name == "flickr30k-images.zip"
-    assert n_bytes - 200 < start < n_bytes
-    assert [p.name for p in (tmp_path / "here").iterdir()] == ["my set"]
+def test_pictures_without_file_names_are_told(hub):
+    write_flickr8k(hub, named=False)
+    assert "neither the human judgments" in fetch("flickr8k", "set")[1]
 
 
-def test_a_file_that_arrives_damaged_is_not_kept(hub, fetched, tmp_path):
-    hub.files = flickr30k()
-    hub.damaged = {"flickr30k-images.zip"}
-    status, _, line = fetched("flickr30k", "--to", "set")
-    assert status == 2
-    assert line == "flickr30k-images.zip: arrived damaged; run the same command again"
-    assert not (tmp_path / "here" / "set").exists()
-    hub.damaged = {"flickr_annotations_30k.csv"}
-    asked_for(hub)
-    assert fetched("flickr30k", "--to", "set")[0] == 0
-    assert asked_for(hub) == ["flickr30k-images.zip"]
+def test_a_folder_that_has_files_is_read_and_left_as_it_is(hub, monkeypatch):
+    write_flickr30k(hub)
+    fetch("flickr30k", "set")
+    Path("set", "ExpertAnnotations.txt").write_text("the user's own")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", None)
+    assert fetch("flickr30k", "set")[0] == "set: Flickr30k, 10 pictures"
+    assert Path("set", "ExpertAnnotations.txt").is_file()
+    Path("mine").mkdir()
+    Path("mine", "notes.txt").write_text("mine")
+    with pytest.raises(DataError, match="mine: no captions found"):
+        fetch("flickr30k", "mine")
 
 
-def test_what_another_revision_left_does_not_stay(hub, fetched, tmp_path):
-    parts = flickr8k()
-    hub.files = {"data/old.parquet": parts[TRAIN], **parts}
-    hub.damaged = {TRAIN}
-    assert fetched("flickr8k", "--to", "set")[0] == 2
-    assert (tmp_path / "here" / "set.part" / "data" / "old.parquet").is_file()
-    hub.files, hub.commit, hub.damaged = parts, "f" * 40, set()
-    assert fetched("flickr8k", "--to", "set")[0] == 0
-    found = (tmp_path / "here" / "set").glob("data/*")
-    assert {f"data/{path.name}" for path in found} == set(parts)
+@pytest.mark.parametrize(
+    ("path", "data", "message"),
+    [
+        ("flickr30k-images.zip", b"no archive", r"flickr30k-images\.zip: cannot be unpacked"),
+        ("flickr30k-images.zip", archive(["../../0.png"]), "names 10 images, .* none is in set"),
+        ("flickr_annotations_30k.csv", b"raw,split\n", "the header is 'raw,split'; expected raw,"),
+        ("flickr_annotations_30k.csv", b"raw,split,filename\n1,train,a\n", "2: raw is no list"),
+    ],
+)
+def test_what_the_readers_refuse_is_put_aside(hub, tmp_path, path, data, message):
+    write_flickr30k(hub)
+    (hub / path).write_bytes(data)
+    with pytest.raises(DataError, match=message):
+        fetch("flickr30k", "set")
+    assert [p.name for p in Path().iterdir()] == ["set.part"]
+    assert not list(tmp_path.glob("*.png"))
+    write_flickr30k(hub)
+    assert fetch("flickr30k", "set")[0] == "set: Flickr30k, 10 pictures"
 
 
-class TestDamagedFiles:
-    def test_are_named_and_alone_fetched_again(self, hub, fetched):
-        hub.files = flickr8k()
-        fetched("flickr8k", "--to", "set")
-        asked_for(hub)
-        damaged = bytearray(hub.files[TRAIN])
-        damaged[100] ^= 1
-        Path("set", TRAIN).write_bytes(damaged)
-        status, output, _ = fetched("flickr8k", "--to", "set")
-        assert status == 0
-        assert f"damaged: {TRAIN}; fetching again" in output
-        assert asked_for(hub) == [TRAIN]
-        assert Path("set", TRAIN).read_bytes() == hub.files[TRAIN]
-        assert not Path("set", ".fetch").exists()
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ConnectionError("no route\nto host"), "download the folder data of https://huggingface"),
+        (HFValidationError("a/b/c"), "jxie/flickr8k at main: the hub has no such data set"),
+    ],
+)
+def test_a_hub_that_does_not_answer_is_one_line(hub, monkeypatch, error, message):
+    def refuse(*args, **options):
+        raise error
 
-    def test_pictures_come_from_their_archive(self, hub, fetched):
-        hub.files = flickr30k()
-        fetched("flickr30k", "--to", "set")
-        pictures = Path("set", "flickr30k-images")
-        whole = (pictures / "3.jpg").read_bytes()
-        other = (pictures / "1.jpg").stat().st_ino
-        (pictures / "3.jpg").write_bytes(b"")
-        (pictures / "4.jpg").unlink()
-        Path("set", "ExpertAnnotations.txt").write_text("the user's own")
-        asked_for(hub)
-        status, output, _ = fetched("flickr30k", "--to", "set")
-        assert status == 0
-        assert "damaged: flickr30k-images/3.jpg, flickr30k-images/4.jpg; fetching" in output
-        assert asked_for(hub) == ["flickr30k-images.zip"]
-        assert (pictures / "3.jpg").read_bytes() == whole
-        assert (pictures / "4.jpg").is_file()
-        assert (pictures / "1.jpg").stat().st_ino == other
-        assert Path("set", "ExpertAnnotations.txt").is_file()
-
-    def test_captions_come_from_the_annotations(self, hub, fetched):
-        hub.files = flickr30k()
-        fetched("flickr30k", "--to", "set")
-        whole = Path("set", "captions.csv").read_bytes()
-        Path("set", "captions.csv").write_bytes(whole[:-9])
-        asked_for(hub)
-        assert fetched("flickr30k", "--to", "set")[0] == 0
-        assert Path("set", "captions.csv").read_bytes() == whole
-        assert asked_for(hub) == ["flickr_annotations_30k.csv"]
-
-    def test_manifest(self, hub, fetched):
-        hub.files = flickr30k()
-        fetched("flickr30k", "--to", "set")
-        Path("set", "manifest.json").write_text('{"files": [')
-        status, _, line = fetched("flickr30k", "--to", "set")
-        assert status == 2
-        assert line.startswith("set/manifest.json: JSONDecodeError")
-        assert line.endswith("remove set and fetch again")
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", refuse)
+    with pytest.raises(DataError, match=message) as caught:
+        fetch("flickr8k", "set")
+    assert "\n" not in str(caught.value)
+    assert not list(Path().iterdir())

@@ -8,9 +8,8 @@ import pytest
 from own_pictures import noise_pictures, tiny_checkpoint
 from PIL import Image
 
-from clipsim.data import DataError
+from clipsim.data import DataError, picture_folder
 from clipsim.data import pictures as images
-from clipsim.data.photographs.layouts import picture_folder
 from clipsim.data.pictures import preprocessed, read_picture
 from clipsim.model import features as encoding
 from clipsim.model.state import EncodingInterrupted

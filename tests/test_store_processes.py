@@ -10,7 +10,7 @@ import pytest
 import torch
 from own_pictures import noise_pictures, tiny_checkpoint
 
-from clipsim.data.photographs.layouts import picture_folder
+from clipsim.data import picture_folder
 from clipsim.model.clip import DualEncoder
 from clipsim.retrieval import store
 from clipsim.retrieval.store import encode, load_store
@@ -22,7 +22,7 @@ import os, signal, sys
 from pathlib import Path
 from clipsim import record as results
 from clipsim.retrieval import store
-from clipsim.data.photographs.layouts import picture_folder
+from clipsim.data import picture_folder
 from clipsim.model import features as encoding
 from clipsim.model.clip import DualEncoder
 from clipsim.model.state import study_accelerator

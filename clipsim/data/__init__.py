@@ -1,4 +1,8 @@
-"""Data sets as `CaptionedImages`, evaluation pairs as `LabelledPairs`."""
+"""Data sets as `CaptionedImages`, evaluation pairs as `LabelledPairs`, and the pool.
+
+A notebook takes `load`, `load_pairs` and `caption_pool`. Scenes and their captions are made in
+`scenes`, folders of photographs and what people said of them are read in `photographs`.
+"""
 
 import lazy_loader as lazy
 
@@ -6,9 +10,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "captioned_images": ["CaptionedImages", "DataError", "LabelledPairs"],
-        "pairs": ["AGREE", "TOP", "caption_pairs"],
+        "pairs": ["AGREE", "DISAGREE", "TOP", "caption_pairs"],
+        "photographs.fetch": ["fetch"],
+        "photographs.folders": ["picture_folder"],
         "photographs.judgments": ["expert_ratings"],
-        "photographs.layouts": ["picture_folder"],
         "pictures": [
             "BadImageError", "CROPPED", "PictureFile", "Pictures", "RESIZED", "preprocessed",
             "read_picture",
@@ -18,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "ALONE", "Mention", "SETTINGS", "STRUCTURES", "scene_captions", "with_article",
         ],
         "scenes.openmoji": ["draw_scene"],
-        "scenes.scenes": ["KINDS", "concept_table", "graded_similarity", "scene_pair"],
+        "scenes.scenes": ["JITTER", "KINDS", "concept_table", "graded_similarity", "scene_pair"],
     },
 )  # fmt: skip
 __all__ += ["load", "load_pairs"]
@@ -46,7 +51,7 @@ def load(profile):
         from clipsim.data.scenes.openmoji import openmoji_scenes
 
         return openmoji_scenes(profile)
-    from clipsim.data.photographs.flickr import photographs
+    from clipsim.data.photographs.folders import photographs
     from clipsim.data.pictures import checked
 
     return checked(photographs(profile), profile.on_bad_image)

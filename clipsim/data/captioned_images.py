@@ -13,6 +13,7 @@ from clipsim.data.pictures import preprocessed
 from clipsim.errors import BadInput
 
 SPLITS = ("train", "val", "test")
+PAIR_COLUMNS = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
 
 
 class DataError(BadInput, ValueError):
@@ -42,7 +43,7 @@ class CaptionedImages:
         The scene behind each image, where the images are composed; else empty.
     pixels_key : str
         Changes whenever the pixels of some image may have changed (file names, sizes and
-        times; or scenes and the code that draws them), so that features can be cached.
+        times; or scenes and how they are drawn), so that features can be cached.
         Empty: never cache.
     """
 
@@ -133,8 +134,7 @@ class LabelledPairs:
     details: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
-        names = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
-        if len({len(getattr(self, name)) for name in names}) != 1:
+        if len({len(getattr(self, name)) for name in PAIR_COLUMNS}) != 1:
             raise DataError("labelled pairs: columns differ in length")
         if (self.id_a == self.id_b).any():
             raise DataError("labelled pairs: an image is paired with itself")
@@ -161,5 +161,4 @@ class LabelledPairs:
 
     def where(self, mask):
         """The pairs selected by a boolean mask or an index array."""
-        columns = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
-        return replace(self, **{name: getattr(self, name)[mask] for name in columns})
+        return replace(self, **{name: getattr(self, name)[mask] for name in PAIR_COLUMNS})

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from clipsim.data.captioned_images import DataError, LabelledPairs
 
 AGREE, DISAGREE = "captions agree", "captions disagree"
-TOP = 0.003
+TOP = 0.003  # similar pairs: this share of the largest cosines; dissimilar: BOTTOM, the smallest
 BOTTOM = 0.10
 WIDEST = 0.25
 COMPARED_AT_MOST = 4000
@@ -45,35 +45,29 @@ def caption_pairs(images, profile):
     vectors = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit_transform(
         " ".join(captions) for captions in images.captions
     )
-    columns = {"id_a": [], "id_b": [], "similar": [], "graded": [], "split": []}
+    parts = []
     details = {
         "made_of": "TF-IDF cosine of people's captions, not people's judgments of the pictures",
         "favours": "scores that are made of captions",
     }
     for number, split in enumerate(("val", "test")):
-        rng = np.random.default_rng([profile.seed, number])
-        rows = images.indices(split)
+        rng, rows = np.random.default_rng([profile.seed, number]), images.indices(split)
         drawn = _drawn_pairs(vectors, rows, profile.n_pairs // 2, rng)
         if drawn is None:
             raise DataError(
                 f"{images.name}: pairs=captions needs {FEWEST} pairs of each class, and the "
                 f"{split} split has {len(rows)} images; use more images or other splits"
             )
-        a, b, similar, cosine = drawn
-        for name, index in (("id_a", a), ("id_b", b)):
-            columns[name] += [images.image_ids[i] for i in index]
-        columns["similar"] += similar.tolist()
-        columns["graded"] += cosine.tolist()
-        columns["split"] += [split] * len(a)
-        details[split] = _counts(rows, a, b, similar, cosine, profile.n_pairs)
-    similar = np.array(columns["similar"], dtype=np.int8)
+        parts.append((*drawn, np.full(len(drawn[0]), split)))
+        details[split] = _counts(rows, *drawn, profile.n_pairs)
+    a, b, similar, cosine, split = map(np.concatenate, zip(*parts, strict=True))
     return LabelledPairs(
-        id_a=np.array(columns["id_a"]),
-        id_b=np.array(columns["id_b"]),
-        similar=similar,
-        graded=np.array(columns["graded"], dtype=np.float32).clip(0, 1),
+        id_a=np.array([images.image_ids[i] for i in a]),
+        id_b=np.array([images.image_ids[i] for i in b]),
+        similar=similar.astype(np.int8),
+        graded=cosine.clip(0, 1),
         kind=np.where(similar == 1, AGREE, DISAGREE),
-        split=np.array(columns["split"]),
+        split=split,
         source=np.full(len(similar), ""),
         details=details,
     )
@@ -128,17 +122,15 @@ def _least_reused(a, b, candidates, n_each):
 
 def _counts(rows, a, b, similar, cosine, n_pairs):
     _, uses = np.unique(np.concatenate([a, b]), return_counts=True)
+    alike, unlike = cosine[similar == 1], cosine[similar == 0]
     counts = {
         "images": len(rows),
         "pairs": len(a),
         "pairs_wanted": n_pairs,
         "images_used": len(uses),
         "most_pairs_of_one_image": int(uses.max()),
-        "cosine_similar": [float(cosine[similar == 1].min()), float(cosine[similar == 1].max())],
-        "cosine_dissimilar": [
-            float(cosine[similar == 0].min()),
-            float(cosine[similar == 0].max()),
-        ],
+        "cosine_similar": [float(alike.min()), float(alike.max())],
+        "cosine_dissimilar": [float(unlike.min()), float(unlike.max())],
     }
     if 2 * n_pairs > len(rows):
         counts["note"] = (

@@ -1,21 +1,21 @@
-"""Where the pixels of a data set lie, and whether every picture can be read.
+"""Pictures: which files are some, reading them as RGB, and the paper's preprocessing (sec. 4).
 
-Reading pictures, and the paper's preprocessing: 256×256, centre crop 224×224 (sec. 4).
-
-The aspect ratio is not kept (256×256 as the paper writes it). Normalisation belongs to the
-encoder and is applied there. A picture of any mode becomes RGB: EXIF orientation is applied,
-transparency is laid on white, 16-bit greys are scaled to 8 bits, an animation gives its
-first frame.
+Preprocessing is 256×256 and the centre crop 224×224; the aspect ratio is not kept (256×256 as the
+paper writes it). Normalisation belongs to the encoder and is applied there. A picture of any mode
+becomes RGB: EXIF orientation is applied, transparency is laid on white, 16-bit greys are scaled
+to 8 bits, an animation gives its first frame.
 """
 
 import hashlib
 import io
 import json
+import os
+import re
 import struct
 import warnings
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,10 @@ DAMAGED = (
     OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError,
     OverflowError, struct.error,
 )  # fmt: skip
+# Pillow tells these by their first bytes, but does not decode them.
+NOT_DECODED = ("BUFR", "GRIB", "HDF5", "MPEG", "WMF")
+HIDDEN = (".", "__MACOSX")
+NAMED_AT_MOST = 10
 
 
 class BadImageError(BadInput, ValueError):
@@ -67,13 +71,9 @@ def read_picture(source, name=None):
             with Image.open(source) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
-                    raise BadImageError(
-                        f"{name}: {width}×{height} is over {MAX_PIXELS:,} pixels; make it smaller"
-                    )
+                    raise Image.DecompressionBombError
                 image.load()
                 return as_rgb(ImageOps.exif_transpose(image))
-    except BadImageError:
-        raise
     except Image.DecompressionBombError:
         raise BadImageError(f"{name}: over {MAX_PIXELS:,} pixels; make it smaller") from None
     except DAMAGED as error:
@@ -104,8 +104,82 @@ def preprocessed(image):
     return np.asarray(resized.crop(box)).transpose(2, 0, 1).copy()
 
 
-CHECKED_AT_ONCE = 2
-NAMED_AT_MOST = 10
+@lru_cache(maxsize=1)
+def picture_suffixes():
+    """Suffixes of the formats that Pillow reads, in lower case, with their dot: a set."""
+    Image.init()
+    known = Image.registered_extensions().items()
+    return {suffix for suffix, kind in known if kind in Image.OPEN and kind not in NOT_DECODED}
+
+
+def files_below(root, depth=None):
+    """Paths of the files in a folder and in those below it, all or `depth` levels of them.
+
+    Hidden ones are left out. Links are followed, but each folder is visited once, real ones
+    before linked ones. A folder that cannot be listed is given itself.
+    """
+    around, seen = root.resolve(), set()
+    folders, links = [root], []
+    while folders or links:
+        folder = (folders or links).pop(0)
+        real = folder.resolve()
+        # A link to a folder around this one would bring in what nobody asked for.
+        if real in seen or (real != around and around.is_relative_to(real)):
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(folder.iterdir())
+        except OSError:
+            yield folder
+            continue
+        is_deepest = len(folder.relative_to(root).parts) == depth
+        for path in entries:
+            if path.name.startswith(HIDDEN):
+                continue
+            if not os.path.isdir(path):
+                yield path
+            elif not is_deepest:
+                (links if path.is_symlink() else folders).append(path)
+
+
+def pictures_below(root):
+    """Paths of the pictures in a folder and in all below it, by suffix; none is opened.
+
+    A folder that cannot be listed counts as one, and a link to nothing, so that both are named
+    with the broken ones; a pipe, which would wait for ever, does not.
+    """
+    for path in files_below(root):
+        is_picture = path.is_file() or not path.exists()
+        if path.is_dir() or (is_picture and path.suffix.lower() in picture_suffixes()):
+            yield path
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder: pictures by file name, and everything else; nearest first."""
+
+    pictures: dict[str, list[Path]]
+    others: list[Path]
+
+    @classmethod
+    def of(cls, root, depth):
+        """The files of a folder, `depth` levels deep."""
+        pictures, others = {}, []
+        for path in sorted(files_below(root, depth), key=lambda path: len(path.parts)):
+            if path.suffix.lower() in picture_suffixes():
+                pictures.setdefault(path.name, []).append(path)
+            else:
+                others.append(path)
+        return cls(pictures, others)
+
+    def matching(self, pattern):
+        """Files other than pictures whose whole name matches, in upper or lower case."""
+        return [p for p in self.others if re.fullmatch(pattern, p.name, re.IGNORECASE)]
+
+    def named(self, name):
+        """The pictures of a name, which may begin with its folder."""
+        candidates = self.pictures.get(name.rpartition("/")[2], ())
+        return [p for p in candidates if f"/{p.as_posix()}".endswith(f"/{name}")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +234,7 @@ class Pictures:
 
 
 def checked(images, on_bad_image):
-    """The data set without pictures that cannot be read, or an error that names them.
+    """The data set without pictures that cannot be read, or an error that names the first.
 
     Every picture is decoded once; the verdict is kept and stands for as long as no file
     changes, so that only the first run waits.
@@ -172,62 +246,39 @@ def checked(images, on_bad_image):
     on_bad_image : {"error", "skip"}
         "skip" leaves bad pictures out; `details["bad_images"]` counts and names them. What a
         training picture showed stays among `absent_captions`.
-
-    Returns
-    -------
-    CaptionedImages
-
-    Raises
-    ------
-    BadImageError
-        With "error", for the first bad picture.
     """
     stamp = images.read_image.stamp(images.image_ids)
-    bad = _verdict(images, stamp)
+    bad = _faults(images, CACHE / "checked" / f"{stamp[:32]}.json")
     if bad and on_bad_image == "error":
         more = f" (and {len(bad) - 1:,} more)" if len(bad) > 1 else ""
         raise BadImageError(
             f"{next(iter(bad.values()))}{more}; mend it, or pass -p on_bad_image=skip"
         )
-    good = [i for i, image_id in enumerate(images.image_ids) if image_id not in bad]
     lost = {
-        image_id: captions
-        for image_id, captions, split in zip(
-            images.image_ids, images.captions, images.split, strict=True
-        )
-        if image_id in bad and split == "train"
+        images.image_ids[i]: images.captions[i]
+        for i in images.indices("train")
+        if images.image_ids[i] in bad
     }
     report = {"count": len(bad), "first": list(bad)[:NAMED_AT_MOST]}
     return replace(
-        images.subset(good),
+        images.subset([i for i, name in enumerate(images.image_ids) if name not in bad]),
         absent_captions={**images.absent_captions, **lost},
         details={**images.details, "bad_images": report},
         pixels_key=stamp,
     )
 
 
-def _verdict(images, stamp):
-    """Bad image ids and what is wrong with each; from the cache if nothing has changed."""
-    path = CACHE / "checked" / f"{stamp[:32]}.json"
-    if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8"))
+def _faults(images, kept):
+    """Bad image ids and what is wrong with each; from the file `kept` if that is there."""
+    if kept.is_file():
+        return json.loads(kept.read_text(encoding="utf-8"))
 
-    def fault(image_id):
+    bad = {}
+    for image_id in tqdm(images.image_ids, "checking pictures", disable=None, leave=False):
         try:
             images.read_image(image_id)
         except BadImageError as error:
-            return str(error)
-        return None
-
-    # Pillow decodes outside the interpreter lock, so threads help. Each picture silences
-    # warnings for itself, which threads undo in any order: the outer block restores them.
-    with warnings.catch_warnings(), ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
-        faults = pool.map(fault, images.image_ids)
-        faults = tqdm(faults, "checking pictures", len(images), disable=None, leave=False)
-        try:
-            bad = {i: why for i, why in zip(images.image_ids, faults, strict=True) if why}
-        finally:
-            pool.shutdown(cancel_futures=True)  # an interruption does not wait for the rest
-    with atomic_path(path) as temporary:
+            bad[image_id] = str(error)
+    with atomic_path(kept) as temporary:
         temporary.write_text(json.dumps(bad), encoding="utf-8")
     return bad

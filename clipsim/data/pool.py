@@ -1,7 +1,7 @@
 """The descriptions that a search may pick from."""
 
 from clipsim.data.captioned_images import DataError
-from clipsim.data.photographs.layouts import cleaned, file_text
+from clipsim.data.photographs.caption_files import cleaned, file_text
 
 
 def caption_pool(profile, images):

@@ -1,4 +1,4 @@
-"""Hugging Face data sets of captioned images, from a local folder or from the hub.
+"""Hugging Face data sets of captioned images, in a local folder or on the hub.
 
 Read are the columns `image`, captions as `caption_0` … `caption_4` (one text each) or as
 `caption` (one text or a list), and, where present, `filename` and `split`. Without a `split`
@@ -10,23 +10,14 @@ import re
 from pathlib import Path
 
 from clipsim.data.captioned_images import DataError
-from clipsim.data.photographs.layouts import (
-    SEEDED,
-    SPLIT_NAMES,
-    Collection,
-    cleaned,
-    collection_name,
-    seeded_split,
-)
+from clipsim.data.photographs.caption_files import gathered
+from clipsim.data.photographs.folders import SEEDED, Collection, collection_name, seeded_split
 from clipsim.data.pictures import PictureRow
+from clipsim.errors import one_line
 
 SAVED = ("dataset_dict.json", "state.json")
+CAPTIONS = r"caption(_\d+)?"
 REACHED_WITHIN_S = 10
-
-
-def is_hub_id(name):
-    """Whether `name` reads like a data set on the hub, "owner/name", and not like a path."""
-    return re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", name) is not None
 
 
 def is_dataset_folder(root):
@@ -37,42 +28,19 @@ def is_dataset_folder(root):
 
 
 def dataset_collection(root, seed):
-    """Read a data set in a local folder.
-
-    Parameters
-    ----------
-    root : Path
-        Written by `save_to_disk`, or with parquet files.
-    seed : int
-        Of the split, where there is none.
-
-    Returns
-    -------
-    Collection
-
-    Raises
-    ------
-    DataError
-        If the folder cannot be read or lacks a column.
-    """
+    """The `Collection` of a folder that `save_to_disk` wrote, or of one with parquet files."""
     from datasets import load_dataset, load_from_disk
 
     saved = any((root / name).is_file() for name in SAVED)
     try:
         dataset = load_from_disk(str(root)) if saved else load_dataset(str(root))
     except Exception as error:  # datasets raises many kinds, its own and pyarrow's
-        raise DataError(f"{root}: not a readable data set ({_reason(error)})") from None
+        raise DataError(f"{root}: not a readable data set ({reason(error)})") from None
     return _collection(dataset, str(root), seed)
 
 
 def hub_collection(name, seed):
-    """Read a data set from the Hugging Face hub, or from the hub's local cache.
-
-    Raises
-    ------
-    DataError
-        If the hub cannot be reached or has no such data set, or a column is missing.
-    """
+    """The `Collection` of a data set on the Hugging Face hub, or in the hub's local cache."""
     from datasets import load_dataset
     from huggingface_hub import HfApi, constants
 
@@ -83,43 +51,34 @@ def hub_collection(name, seed):
     except Exception as error:  # from the network, the hub or datasets
         raise DataError(
             f"data_root {name}: neither a folder nor a data set that the Hugging Face hub gave "
-            f"({_reason(error)}); pass -p data_root=FOLDER"
+            f"({reason(error)}); pass -p data_root=FOLDER"
         ) from None
     return _collection(dataset, name, seed)
 
 
 def _collection(dataset, where, seed):
     parts = dataset if hasattr(dataset, "keys") else {"": dataset}
-    captions, split, pictures = {}, {}, {}
-    has_split = False
-    for part, rows in parts.items():
-        flat = _flat(rows, f"{where} {part}".strip())
-        has_split |= "split" in flat.column_names or len(parts) > 1
+    has_split = len(parts) > 1 or any("split" in part.column_names for part in parts.values())
+    rows, pictures = [], {}
+    for part, data in parts.items():
+        at = f"{where} {part}".strip()
+        flat = _flat(data, at)
         labels = flat["split"][:] if "split" in flat.column_names else [part] * len(flat)
         columns = zip(_names(flat, part), labels, _captions(flat), strict=True)
         for row, (name, label, texts) in enumerate(columns):
-            at = f"{where} {part} row {row}".replace("  ", " ")
-            known = SPLIT_NAMES.get(str(label).strip().lower()) if has_split else ""
-            if known is None:
-                raise DataError(f"{at}: split {label!r}; expected train, val or test")
-            if split.setdefault(name, known) != known:
-                raise DataError(f"{at}: {name} is in two splits; keep one")
-            texts = [cleaned(text) for text in texts]
-            if not all(texts) or not texts:
-                raise DataError(f"{at}: empty caption of {name}; write one or leave the row out")
-            captions.setdefault(name, []).extend(texts)
+            label = label if has_split else None
+            rows += [(f"{at} row {row}", name, text, label) for text in texts or [""]]
             pictures.setdefault(name, PictureRow(flat, row, name))
-    if not captions:
-        raise DataError(f"{where}: no images in it")
+    captions, split = gathered(rows, where)
+    source = "the data set's own" if has_split else SEEDED
     details = {"layout": "Hugging Face data set", "captions_file": Path(where).name, "repairs": []}
-    details["split_source"] = source = "the data set's own" if has_split else SEEDED
     return Collection(
         name=collection_name(captions),
-        captions={name: tuple(texts) for name, texts in captions.items()},
-        split=split if has_split else seeded_split(captions, seed),
+        captions=captions,
+        split=split or seeded_split(captions, seed),
         split_source=source,
         pictures=pictures,
-        details=details,
+        details=details | {"split_source": source},
     )
 
 
@@ -128,7 +87,7 @@ def _flat(rows, where):
     from datasets import Image
 
     columns = rows.column_names
-    if "image" not in columns or not any(re.fullmatch(r"caption(_\d+)?", c) for c in columns):
+    if "image" not in columns or not any(re.fullmatch(CAPTIONS, c) for c in columns):
         raise DataError(
             f"{where}: its columns are {', '.join(columns)}; expected image and caption, "
             "or image and caption_0 … caption_4"
@@ -136,7 +95,7 @@ def _flat(rows, where):
     try:
         return rows.cast_column("image", Image(decode=False)).flatten()
     except (TypeError, ValueError, NotImplementedError) as error:
-        raise DataError(f"{where}: column image holds no images ({_reason(error)})") from None
+        raise DataError(f"{where}: column image holds no images ({reason(error)})") from None
 
 
 def _names(flat, part):
@@ -150,15 +109,13 @@ def _names(flat, part):
 
 
 def _captions(flat):
-    """The captions of each row as a list."""
-    numbered = sorted(
-        (c for c in flat.column_names if re.fullmatch(r"caption_\d+", c)),
-        key=lambda name: int(name.removeprefix("caption_")),
-    )
-    if numbered:
-        return zip(*(flat[name][:] for name in numbered), strict=True)
-    return ([c] if isinstance(c, str) else c for c in flat["caption"][:])
+    """The captions of each row as a list; of caption_10 after caption_9."""
+    columns = [c for c in flat.column_names if re.fullmatch(CAPTIONS, c)]
+    columns = [flat[name][:] for name in sorted(columns, key=lambda name: (len(name), name))]
+    for cells in zip(*columns, strict=True):
+        yield [text for cell in cells for text in ([cell] if isinstance(cell, str) else cell)]
 
 
-def _reason(error):
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+def reason(error):
+    """Class and message of an exception in one short line."""
+    return f"{type(error).__name__}: {one_line(error)[:200]}"

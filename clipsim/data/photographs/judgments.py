@@ -1,161 +1,38 @@
 """What people said: Flickr8k's judgments of captions, read as judgments of image pairs.
 
-Experts scored whether a caption describes an image (`ExpertAnnotations.txt`, three scores from
-1, does not, to 4, does), a crowd answered yes or no (`CrowdFlowerAnnotations.txt`). Most of the
-captions belong to *another* image. People who accept a caption of B for A say that A and B show
-the same thing (Hodosh, Young, Hockenmaier, JAIR 47, 2013).
+Experts scored whether a caption describes an image (`ExpertAnnotations.txt`), a crowd answered
+yes or no (`CrowdFlowerAnnotations.txt`). Most of the captions belong to *another* image. People
+who accept a caption of B for A say that A and B show the same thing (Hodosh, Young, Hockenmaier,
+JAIR 47, 2013). Every good row is kept, damaged ones are counted by line.
 
-Flickr8k's judgments files: every good row is kept, damaged ones are counted by line.
-
-========================  =========================================================
-`ExpertAnnotations.txt`   image, caption id, three scores: 1 does not describe the
-                          image … 4 does
-`CrowdFlowerAnnotations`  image, caption id, share of yes, number of yes, of no
-========================  =========================================================
+==============================  ============================================================
+`ExpertAnnotations.txt`         image, caption id, three scores: 1 does not describe it … 4 does
+`CrowdFlowerAnnotations.txt`    image, caption id, share of yes, number of yes, number of no
+==============================  ============================================================
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import spearmanr
 
 from clipsim.data.captioned_images import DataError, LabelledPairs
-from clipsim.data.photographs.flickr import folder_captions
-from clipsim.data.photographs.layouts import Listing
+from clipsim.data.photographs.folders import DEPTH, folder_captions
+from clipsim.data.pictures import Listing
 
 LINES_NAMED = 20
-
-
-@dataclass(frozen=True)
-class Source:
-    """One judgments file.
-
-    A row's ratings become a sum of points and a number of ratings, so that labels are decided
-    on whole numbers: `points / ratings` runs from `lowest` to `highest`.
-    """
-
-    name: str
-    file: str
-    points: Callable[[list[str]], tuple[int, int]]
-    lowest: int
-    highest: int
-
-    def similar(self, points, ratings):
-        """1, 0 or -1 (in between), arrays of whole numbers in, int8 out."""
-        if self.name == "expert":
-            yes, no = points >= 3 * ratings, points < 2 * ratings
-        else:
-            yes, no = 2 * points > ratings, points == 0
-        return np.select([yes, no], [1, 0], -1).astype(np.int8)
-
-
-@dataclass(frozen=True)
-class Judgments:
-    """The good rows of one judgments file.
-
-    Attributes
-    ----------
-    source : Source
-    image, caption_image, caption_number : list, length R
-        The judged image, the image that the caption belongs to, and which of its captions.
-    points, ratings : array of int, shape (R,)
-    scores : list of list of str
-        The ratings as written.
-    details : dict
-    """
-
-    source: Source
-    image: list[str]
-    caption_image: list[str]
-    caption_number: list[int]
-    points: np.ndarray
-    ratings: np.ndarray
-    scores: list[list[str]]
-    details: dict[str, Any]
-
-
-def _expert_points(fields):
-    if not all(f in ("1", "2", "3", "4") for f in fields):
-        raise ValueError("scores are 1 to 4")
-    return sum(map(int, fields)), len(fields)
-
-
-def _crowd_points(fields):
-    share, yes, no = float(fields[0]), int(fields[1]), int(fields[2])
-    if yes < 0 or no < 0 or abs(share * (yes + no) - yes) > 1e-6 * (yes + no):
-        raise ValueError("the share is not that of the counts")
-    if yes + no == 0:
-        raise ValueError("no answers")
-    return yes, yes + no
-
-
-EXPERT = Source("expert", "ExpertAnnotations.txt", _expert_points, 1, 4)
-CROWD = Source("crowd", "CrowdFlowerAnnotations.txt", _crowd_points, 0, 1)
-
-
-def judgments_in(root, max_bad_rows, sources):
-    listing = Listing.of(root)
-    found = [(s, p) for s in sources for p in listing.matching(re.escape(s.file))[:1]]
-    if not found:
-        raise DataError(
-            f"{root}: no {' or '.join(s.file for s in sources)}; they come with Flickr8k's text "
-            "archive, or pass -p pairs=captions"
-        )
-    return [_read(source, path, max_bad_rows) for source, path in found]
-
-
-def _read(source, path, max_bad_rows):
-    """The good rows of a file; the bad ones are counted by line number."""
-    columns = ([], [], [], [], [], [])
-    bad, n_rows = [], 0
-    for line, data in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if not data.strip():
-            continue
-        n_rows += 1
-        try:
-            row = _row(source, data)
-        except ValueError:  # of any damage: bytes, fields, names, numbers
-            bad.append(line)
-            continue
-        for column, value in zip(columns, row, strict=True):
-            column.append(value)
-    if not n_rows:
-        raise DataError(f"{path}: no judgments in it")
-    if len(bad) > max_bad_rows * n_rows:
-        enough = np.ceil(1000 * len(bad) / n_rows) / 1000
-        accept = f", or pass -p max_bad_rows={enough:g}" if enough < 1 else ""
-        raise DataError(
-            f"{path}: {len(bad):,} of {n_rows:,} rows are damaged, the first in line {bad[0]}; "
-            f"use the original file{accept}"
-        )
-    image, other, number, points, ratings, scores = columns
-    details = {
-        "file": path.name,
-        "rows": n_rows,
-        "bad_rows": len(bad),
-        "bad_lines": bad[:LINES_NAMED],
-    }
-    points, ratings = np.array(points, dtype=int), np.array(ratings, dtype=int)
-    return Judgments(source, image, other, number, points, ratings, scores, details)
-
-
-def _row(source, data):
-    text = data.decode("utf-8").rstrip("\r")
-    image, caption, *scores = text.split("\t")
-    name = r"[^\s#]+\.\w+"
-    match = re.fullmatch(rf"({name})#(\d+)", caption)
-    if not match or not re.fullmatch(name, image) or not text.replace("\t", "").isprintable():
-        raise ValueError("not an image and a caption of one")
-    if len(scores) != 3:
-        raise ValueError("not three numbers")
-    return image, match[1], int(match[2]), *source.points(scores), scores
-
-
 FEWEST = 5
+NAME = r"[\w.+/-]+\.\w+"
+EXPERT, CROWD = "expert", "crowd"
+FILES = {EXPERT: "ExpertAnnotations.txt", CROWD: "CrowdFlowerAnnotations.txt"}
+NUMBERS = {
+    EXPERT: r"([1-4])\t([1-4])\t([1-4])",
+    CROWD: r"(\d+(?:\.\d+)?(?:e-\d+)?)\t(\d+)\t(\d+)",
+}
 
 
 @dataclass(frozen=True)
@@ -204,34 +81,28 @@ def human_pairs(images, root, max_bad_rows):
     DataError
         No judgments file, too many damaged rows, or fewer than 5 pairs of a class.
     """
-    root, named = Path(root).expanduser(), _named(images)
-    parts, details = [], {}
-    for judgments in judgments_in(root, max_bad_rows, (EXPERT, CROWD)):
-        pairs, points, ratings = _by_pair(judgments)
-        similar = judgments.source.similar(points, ratings)
-        present = np.array([a in named and b in named for a, b in pairs], dtype=bool)
-        source = judgments.source
-        graded = (points / ratings - source.lowest) / (source.highest - source.lowest)
-        counts = _counts(similar, present)
-        details[source.name] = {**judgments.details, **counts}
+    named, parts, details = _named(images), {}, {}
+    for source, rows, found in _judgments(root, max_bad_rows, FILES):
+        pairs = _labelled_pairs(source, rows)
+        kept = pairs[[a in named and b in named for a, b in pairs.index]]
+        counts = _counts(pairs.similar, kept.similar)
         for label in ("similar", "dissimilar"):
             if counts[label] < FEWEST:
                 raise DataError(
-                    f"{source.file}: {counts[label]} {label} pairs have both images on disk, "
+                    f"{FILES[source]}: {counts[label]} {label} pairs have both images on disk, "
                     f"{FEWEST} are needed; add photographs of the test split, or pairs=captions"
                 )
-        kept = [pair for pair, here in zip(pairs, present, strict=True) if here]
-        parts.append((source.name, kept, similar[present], graded[present]))
-    details["agreement"] = _agreement(parts)
-    pairs = [pair for _, kept, _, _ in parts for pair in kept]
+        parts[source], details[source] = kept, found | counts
+    details["agreement"] = _agreement(*parts.values()) if len(parts) == 2 else {}
+    every = pd.concat(parts.values())
     return LabelledPairs(
-        id_a=np.array([named[a] for a, _ in pairs]),
-        id_b=np.array([named[b] for _, b in pairs]),
-        similar=np.concatenate([similar for *_, similar, _ in parts]),
-        graded=np.concatenate([graded for *_, graded in parts]).astype(np.float32),
-        kind=np.full(len(pairs), ""),
-        split=np.full(len(pairs), "cross"),
-        source=np.repeat([name for name, *_ in parts], [len(kept) for _, kept, *_ in parts]),
+        id_a=np.array([named[a] for a, _ in every.index]),
+        id_b=np.array([named[b] for _, b in every.index]),
+        similar=every.similar.to_numpy(np.int8),
+        graded=every.graded.to_numpy(np.float32),
+        kind=np.full(len(every), ""),
+        split=np.full(len(every), "cross"),
+        source=np.repeat(list(parts), list(map(len, parts.values()))),
         details=details,
     )
 
@@ -258,28 +129,26 @@ def expert_ratings(images, root, max_bad_rows):
     DataError
         No judgments file, too many damaged rows, or no row that can be used.
     """
-    root, named = Path(root).expanduser(), _named(images)
-    (judgments,) = judgments_in(root, max_bad_rows, (EXPERT,))
-    captions = folder_captions(root)
+    named, captions = _named(images), folder_captions(Path(root).expanduser())
+    ((_, rows, details),) = _judgments(root, max_bad_rows, [EXPERT])
     counts = {"own_captions": 0, "image_not_on_disk": 0, "caption_unknown": 0}
-    rows = []
-    columns = (judgments.image, judgments.caption_image, judgments.caption_number)
-    for image, other, number, scores in zip(*columns, judgments.scores, strict=True):
-        if image == other:
+    used = []
+    for row in rows.itertuples():
+        if row.image == row.other:
             counts["own_captions"] += 1
-        elif image not in named:
+        elif row.image not in named:
             counts["image_not_on_disk"] += 1
-        elif number >= len(captions.get(other, ())):
+        elif row.number >= len(captions.get(row.other, ())):
             counts["caption_unknown"] += 1
         else:
-            rows.append((named[image], captions[other][number], [int(s) for s in scores]))
-    if not rows:
+            used.append((named[row.image], captions[row.other][row.number], row.numbers))
+    if not used:
         raise DataError(
-            f"{EXPERT.file}: none of its rows has its image on disk; add photographs of the "
+            f"{FILES[EXPERT]}: none of its rows has its image on disk; add photographs of the "
             "test split"
         )
-    image_ids, texts, scores = zip(*rows, strict=True)
-    details = {**judgments.details, **counts, "used": len(rows)}
+    image_ids, texts, scores = zip(*used, strict=True)
+    details = {**details, **counts, "used": len(used)}
     return ExpertRatings(image_ids, texts, np.array(scores, dtype=np.int8), details)
 
 
@@ -288,27 +157,79 @@ def _named(images):
     return {image_id.removeprefix("flickr8k/"): image_id for image_id in images.image_ids}
 
 
-def _by_pair(judgments):
-    """Unordered pairs of different images, sorted, and the sums of their points and ratings."""
-    sums = {}
-    columns = (judgments.image, judgments.caption_image, judgments.points, judgments.ratings)
-    for image, other, points, ratings in zip(*columns, strict=True):
-        if image != other:
-            total = sums.setdefault((min(image, other), max(image, other)), [0, 0])
-            total[0] += points
-            total[1] += ratings
-    pairs = sorted(sums)
-    points, ratings = np.array([sums[pair] for pair in pairs], dtype=int).reshape(-1, 2).T
-    return pairs, points, ratings
+def _judgments(root, max_bad_rows, sources):
+    """Source, good rows and what to report of each judgments file in a folder."""
+    listing = Listing.of(Path(root).expanduser(), DEPTH)
+    found = [(s, path) for s in sources for path in listing.matching(re.escape(FILES[s]))[:1]]
+    if not found:
+        raise DataError(
+            f"{root}: no {' or '.join(FILES[s] for s in sources)}; they come with Flickr8k's text "
+            "archive, or pass -p pairs=captions"
+        )
+    return [(source, *_read(source, path, max_bad_rows)) for source, path in found]
 
 
-def _counts(similar, present):
-    here = similar[present]
+def _read(source, path, max_bad_rows):
+    """The good rows of a file, a data frame, and a report that counts the bad ones by line.
+
+    A row's ratings become a sum of points and a number of ratings, so that labels are decided
+    on whole numbers.
+    """
+    pattern = re.compile(rf"({NAME})\t({NAME})#(\d+)\t{NUMBERS[source]}\r?")
+    good, bad = [], []
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    for line, row in enumerate(text.split("\n"), start=1):
+        if not row.strip():
+            continue
+        found = pattern.fullmatch(row)
+        points, ratings = _points(source, found.groups()[3:]) if found else (0, 0)
+        if ratings:
+            image, other, number, *numbers = found.groups()
+            good.append((image, other, int(number), numbers, points, ratings))
+        else:
+            bad.append(line)
+    n_rows = len(good) + len(bad)
+    if not n_rows:
+        raise DataError(f"{path}: no judgments in it")
+    if len(bad) > max_bad_rows * n_rows:
+        enough = np.ceil(1000 * len(bad) / n_rows) / 1000
+        accept = f", or pass -p max_bad_rows={enough:g}" if enough < 1 else ""
+        raise DataError(
+            f"{path}: {len(bad):,} of {n_rows:,} rows are damaged, the first in line {bad[0]}; "
+            f"use the original file{accept}"
+        )
+    report = {"file": path.name, "rows": n_rows, "bad_rows": len(bad)}
+    columns = ["image", "other", "number", "numbers", "points", "ratings"]
+    return pd.DataFrame(good, columns=columns), report | {"bad_lines": bad[:LINES_NAMED]}
+
+
+def _points(source, numbers):
+    """Points and ratings; 0 ratings where the crowd's share is not that of its counts."""
+    if source == EXPERT:
+        return sum(map(int, numbers)), len(numbers)
+    share, yes, n = float(numbers[0]), int(numbers[1]), int(numbers[1]) + int(numbers[2])
+    return (yes, n) if abs(share * n - yes) <= 1e-6 * n else (0, 0)
+
+
+def _labelled_pairs(source, rows):
+    """Labels 1, 0 or -1 and graded scores of the unordered pairs of different images, sorted."""
+    rows = rows[rows.image != rows.other]
+    names = np.sort(rows[["image", "other"]].to_numpy(dtype=object), axis=1)
+    pairs = rows[["points", "ratings"]].groupby([names[:, 0], names[:, 1]]).sum()
+    points, ratings, mean = pairs.points, pairs.ratings, pairs.points / pairs.ratings
+    if source == EXPERT:
+        yes, no, graded = points >= 3 * ratings, points < 2 * ratings, (mean - 1) / 3
+    else:
+        yes, no, graded = 2 * points > ratings, points == 0, mean
+    return pd.DataFrame({"similar": np.select([yes, no], [1, 0], -1), "graded": graded})
+
+
+def _counts(judged, here):
     n_similar, n_dissimilar = int((here == 1).sum()), int((here == 0).sum())
     labelled = n_similar + n_dissimilar
     return {
-        "pairs_judged": len(similar),
-        "similar_judged": int((similar == 1).sum()),
+        "pairs_judged": len(judged),
+        "similar_judged": int((judged == 1).sum()),
         "pairs": len(here),
         "similar": n_similar,
         "dissimilar": n_dissimilar,
@@ -317,24 +238,17 @@ def _counts(similar, present):
     }
 
 
-def _agreement(parts):
-    """How far two sources agree on the pairs that both judged; empty for one source."""
-    if len(parts) < 2:
-        return {}
-    expert, crowd = (
-        {pair: (label, grade) for pair, label, grade in zip(kept, similar, graded, strict=True)}
-        for _, kept, similar, graded in parts
-    )
-    both = sorted(expert.keys() & crowd.keys())
+def _agreement(expert, crowd):
+    """How far two sources agree on the pairs that both judged."""
+    both = expert.join(crowd, how="inner", lsuffix="_expert", rsuffix="_crowd")
     result = {"pairs": len(both), "spearman": None, "labelled_by_both": 0, "equal_labels": None}
     if len(both) < 3:
         return result
-    labels = np.array([[expert[p][0], crowd[p][0]] for p in both])
-    grades = np.array([[expert[p][1], crowd[p][1]] for p in both])
-    if (np.ptp(grades, axis=0) > 0).all():
-        result["spearman"] = float(spearmanr(grades[:, 0], grades[:, 1]).statistic)
-    labels = labels[(labels >= 0).all(axis=1)]
-    if len(labels):
-        result["labelled_by_both"] = len(labels)
-        result["equal_labels"] = float((labels[:, 0] == labels[:, 1]).mean())
+    if both.graded_expert.nunique() > 1 and both.graded_crowd.nunique() > 1:
+        rank = spearmanr(both.graded_expert, both.graded_crowd)
+        result["spearman"] = float(rank.statistic)
+    labelled = both[(both.similar_expert >= 0) & (both.similar_crowd >= 0)]
+    if len(labelled):
+        result["labelled_by_both"] = len(labelled)
+        result["equal_labels"] = float((labelled.similar_expert == labelled.similar_crowd).mean())
     return result

@@ -1,0 +1,1 @@
+"""The embedded data set: scenes, their captions, and the pictures drawn of them."""

@@ -10,58 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clipsim.data.scenes.scenes import Concept, concept_table
+from clipsim.data.scenes.scenes import concept_table, vocabulary
 
 N_CAPTIONS = 5
 PARTIAL = 0.35  # share of captions that name only some of what is there
 OWN_NOUN = 0.5  # share of mentions that use the artwork's own noun, where it has one
 BY_ACTION = 0.35  # share of mentions of people by what they do: "a runner"
 
-# Where things are, by what is there: on the ground, in the air, in the water, or a mixture.
-SETTINGS = {
-    "beach": {
-        "ground": ("on the beach", "on the sand", "on a sandy beach", "by the sea"),
-        "air": ("above the beach", "over the seashore"),
-        "water": ("in the sea", "in the ocean", "in the waves off the beach"),
-        "mixed": ("at the beach", "at the seaside", "by the ocean"),
-    },
-    "meadow": {
-        "ground": ("in a meadow", "on the grass", "in a green field", "on a grassy hill"),
-        "air": ("above a meadow", "over a green field"),
-        "mixed": ("in the countryside", "in a meadow", "in a grassy field"),
-    },
-    "street": {
-        "ground": ("on the street", "in the road", "on a city street", "between tall buildings"),
-        "air": ("above the city", "over a street"),
-        "mixed": ("in the city", "in town", "on a city street"),
-    },
-    "mountains": {
-        "ground": ("in the snow", "on a snowy slope", "in the mountains", "on the snow"),
-        "air": ("over the snowy mountains", "above the snow"),
-        "mixed": ("in the mountains", "in a snowy landscape", "in front of snowy peaks"),
-    },
-    "forest": {
-        "ground": ("in the forest", "in the woods", "on a forest path", "under the trees"),
-        "air": ("in the forest", "between the trees"),
-        "mixed": ("in the woods", "in the forest", "among the trees"),
-    },
-    "night": {
-        "ground": ("in a park at night", "in the dark", "under the stars", "in the moonlight"),
-        "air": ("in the night sky", "under the moon"),
-        "mixed": ("at night", "in a park at night", "under a starry sky"),
-    },
-    "room": {
-        "ground": ("in a living room", "indoors", "on the floor of a room", "on a rug"),
-        "air": ("in a living room", "inside a house"),
-        "mixed": ("in a living room", "at home", "in a room with a window"),
-    },
-    "harbour": {
-        "ground": ("on the quay", "at the harbor", "on a pier", "by the water"),
-        "air": ("above the harbor", "over the port"),
-        "water": ("in the harbor", "on the water", "in the port"),
-        "mixed": ("at the harbor", "in a port", "by the waterfront"),
-    },
-}
+SETTINGS = vocabulary()["settings"]
 NUMBERS = {2: ("two", "two", "a couple of"), 3: ("three", "three", "several")}
 CROWDS = {"woman": ("women", "ladies"), "man": ("men", "guys"), "": ("people",)}
 ALONE = {"woman": ("woman", "lady", "person"), "man": ("man", "guy", "person")}
@@ -97,18 +53,9 @@ class Mention:
 
 
 def scene_captions(scene, seed):
-    """Write the captions of a scene.
+    """Five different captions of a scene; each names at least one of its objects.
 
-    Parameters
-    ----------
-    scene : Scene
-    seed : int
-        With the scene's id it decides the words; not the random numbers of the scene itself.
-
-    Returns
-    -------
-    tuple of str, length 5
-        Different from one another; each names at least one of the scene's objects.
+    The seed decides the words with the scene's id, not the random numbers of the scene itself.
     """
     rng = np.random.default_rng([seed, *scene.id.encode()])
     with_setting = {*rng.permutation(N_CAPTIONS)[: rng.integers(2, 4)].tolist()}
@@ -153,7 +100,7 @@ def _mentions(scene, rng):
     return [_mention(table[concept], variants[concept], rng) for concept in named]
 
 
-def _mention(concept: Concept, variants, rng):
+def _mention(concept, variants, rng):
     doing, several = _pick(rng, concept.doing), len(variants) > 1
     if concept.group == "person":
         who = {concept.variants[variant] for variant in variants}

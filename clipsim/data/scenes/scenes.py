@@ -15,7 +15,7 @@ from importlib.resources import files
 import numpy as np
 import yaml
 
-from clipsim.data.captioned_images import SPLITS, DataError
+from clipsim.data.captioned_images import SPLITS
 
 KINDS = (
     "same content, same layout",
@@ -59,20 +59,20 @@ JITTER = 3  # pixels by which two pictures of one layout differ
 LAYOUT_TRIES = 12
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Concept:
     """One row of concepts.yaml. `variants` maps a code point to its own noun, or to ""."""
 
     name: str
     group: str
-    nouns: tuple[str, ...]
-    doing: tuple[str, ...]
-    place: str
-    size: str
-    outdoors: bool
     variants: Mapping[str, str]
-    unseen_variants: frozenset[str]
-    unseen: bool
+    nouns: tuple[str, ...] = ()
+    doing: tuple[str, ...] = ()
+    place: str = "ground"
+    size: str = "medium"
+    outdoors: bool = False
+    unseen: bool = False
+    unseen_variants: frozenset[str] = frozenset()
 
     def fits(self, setting):
         """Whether the concept may occur in a setting."""
@@ -130,50 +130,34 @@ class Scene:
 
 
 @lru_cache(maxsize=1)
-def concept_table():
-    """The concepts of concepts.yaml by name.
-
-    Raises
-    ------
-    DataError
-        If a row has an unknown key, group, place or size, or holds out all of its artwork.
-    """
+def vocabulary():
+    """What concepts.yaml holds: things, skin tones, groups, words for the settings."""
     text = files("clipsim.data.scenes").joinpath("concepts.yaml").read_text(encoding="utf-8")
-    table = yaml.safe_load(text)
-    tones, groups = table["skin_tones"], table["groups"]
-    return {name: _concept(name, row, tones, groups) for name, row in table["concepts"].items()}
+    return yaml.safe_load(text)
 
 
-def _concept(name, row, tones, groups):
-    known = {"group", "nouns", "doing", "place", "size", "outdoors", "variants", "unseen"}
-    if unknown := row.keys() - known:
-        raise DataError(f"concepts.yaml: {name}: unknown key {sorted(unknown)[0]!r}")
-    variants = {}
-    for code, noun in row["variants"].items():
-        if not isinstance(code, str):
-            raise DataError(f"concepts.yaml: {name}: quote the code point {code}")
-        for tone in tones if "*" in code else [""]:
-            variants[code.replace("*", tone)] = noun or ""
-    unseen = row.get("unseen", [])
-    concept = Concept(
-        name=name,
-        group=row["group"],
-        nouns=tuple(row.get("nouns", ())),
-        doing=tuple(row.get("doing") or groups.get(row["group"], ())),
-        place=row.get("place", "ground"),
-        size=row.get("size", "medium"),
-        outdoors=row.get("outdoors", False),
-        variants=variants,
-        unseen_variants=frozenset() if unseen is True else frozenset(unseen),
-        unseen=unseen is True,
-    )
-    if concept.group not in groups:
-        raise DataError(f"concepts.yaml: {name}: unknown group {concept.group!r}")
-    if concept.place not in PLACE_WEIGHTS or concept.size not in SIZES:
-        raise DataError(f"concepts.yaml: {name}: unknown place or size")
-    if not concept.unseen_variants < variants.keys():
-        raise DataError(f"concepts.yaml: {name}: unseen must be some of the variants, not all")
-    return concept
+@lru_cache(maxsize=1)
+def concept_table():
+    """The concepts of concepts.yaml by name."""
+    words = vocabulary()
+    return {name: _concept(name, row, words) for name, row in words["concepts"].items()}
+
+
+def _concept(name, row, words):
+    unseen = row.get("unseen", [])  # some of the variants, or true: the whole concept
+    own = {
+        "name": name,
+        "nouns": tuple(row.get("nouns", ())),
+        "doing": tuple(row.get("doing", words["groups"][row["group"]])),
+        "variants": {
+            code.replace("*", tone): noun or ""
+            for code, noun in row["variants"].items()
+            for tone in (words["skin_tones"] if "*" in code else [""])
+        },
+        "unseen": unseen is True,
+        "unseen_variants": frozenset() if unseen is True else frozenset(unseen),
+    }
+    return Concept(**row | own)
 
 
 def graded_similarity(a, b):
@@ -184,14 +168,7 @@ def graded_similarity(a, b):
     `related` that of the groups of the concepts left over. A soft multiset Jaccard index:
     equal content gives at least 0.85, nothing in common but the setting gives 0.15.
 
-    Parameters
-    ----------
-    a, b : Scene
-
-    Returns
-    -------
-    float
-        In [0, 1], symmetric, 1 for a scene with itself; higher is more alike.
+    Returns a number in [0, 1], symmetric, 1 for a scene with itself; higher is more alike.
     """
     table = concept_table()
     exact = (a.content & b.content).total()
@@ -214,25 +191,13 @@ def training_scene(seed, number):
 
 
 def scene_pair(seed, split, number):
-    """The validation or test pair of that number; kinds take turns.
+    """Kind and scenes a, b of the validation or test pair of that number; kinds take turns.
 
     In other-content pairs each concept of `a` is exchanged for another of the same place and
     size class, so that neither the number of objects nor their sizes tell same from other.
     Validation shows training concepts and variants only. In test, every tenth pair of a kind
     has an unseen concept in `a` (and in `b` where the content is the same), and every fourth
     an unseen variant in `a`.
-
-    Parameters
-    ----------
-    seed : int
-    split : {"val", "test"}
-    number : int
-
-    Returns
-    -------
-    kind : str
-        One of `KINDS`.
-    a, b : Scene
     """
     rng = _stream(seed, split, number)
     kind = KINDS[number % len(KINDS)]

@@ -1,0 +1,389 @@
+"""Folders of photographs: found and read, merged, cut to what a profile asks for.
+
+The layout of a folder is detected, its captions are read and its pictures found, three levels
+deep, so that archives may lie unpacked as they came (Kaggle's nest
+`flickr30k_images/flickr30k_images`). Splits come from, in this order: the caption file's own
+column, the original's lists (`Flickr_8k.trainImages.txt`, `dev`, `test`), Karpathy's JSON beside
+the caption file; where there is none, images are split 80/10/10 by a seed.
+
+Flickr30k contains Flickr8k's photographs under other names. What both share is Flickr's photo
+id, the part of the name before `_`. A data root with the folders `flickr8k` and `flickr30k`
+holds both; they are merged by that id, so that no photograph counts twice and none that either
+data set holds out is trained on.
+"""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clipsim.data.captioned_images import SPLITS, CaptionedImages, DataError
+from clipsim.data.photographs.caption_files import KARPATHY, READERS, file_text, karpathy_table
+from clipsim.data.pictures import NAMED_AT_MOST, Listing, PictureFile, Pictures, pictures_below
+from clipsim.profile import HUB_ID
+
+DEPTH = 3
+SPLIT_LISTS = {"train": "train", "dev": "val", "test": "test"}
+HELD_OUT_SHARE = 0.1
+SEEDED = "seeded, 80/10/10 by image"
+PARTS = ("flickr8k", "flickr30k")
+HELD_OUT = ("test", "val")
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Captions, splits and pictures of one data set; pictures may be missing.
+
+    Attributes
+    ----------
+    name : str
+    captions : mapping of str to tuple of str
+        Of every captioned image, on disk or not.
+    split : mapping of str to str
+        Of every captioned image; "" where no split uses it.
+    split_source : str
+        Who made the splits; `SEEDED` where we did.
+    pictures : mapping of str to PictureFile or PictureRow
+        Of the captioned images that are on disk.
+    details : dict
+    """
+
+    name: str
+    captions: Mapping[str, tuple[str, ...]]
+    split: Mapping[str, str]
+    split_source: str
+    pictures: Mapping[str, Any]
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def photographs(profile):
+    """The `CaptionedImages` of a profile's `data_root`; no picture is opened yet."""
+    return capped(captioned_images(collection(profile)), profile.max_images, profile.seed)
+
+
+def collection(profile):
+    """The `Collection` behind `photographs`: captions and splits of missing pictures too."""
+    from clipsim.data.photographs.huggingface import hub_collection  # which knows this file
+
+    name = profile.data_root
+    if name is None:
+        raise DataError("this profile needs photographs: pass -p data_root=FOLDER")
+    root = Path(name).expanduser()
+    if not root.exists() and HUB_ID.fullmatch(name):
+        return hub_collection(name, profile.seed)
+    if not root.is_dir():
+        raise DataError(f"data_root {name}: no such folder; pass -p data_root=FOLDER")
+    parts = part_folders(root)
+    if len(parts) < len(PARTS):
+        return folder_collection(root, profile.seed)
+    first, second = (folder_collection(folder, profile.seed) for folder in parts)
+    return merged(first, second) if profile.merge else side_by_side(first, second)
+
+
+def part_folders(root):
+    """The folders `flickr8k` and `flickr30k` in `root`, in any case, those that exist."""
+    folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
+    return [folders[part] for part in PARTS if part in folders]
+
+
+def folder_captions(root):
+    """Every caption of a folder, of Flickr8k's where both parts are there: name to captions."""
+    return folder_collection(next(iter(part_folders(root)), root), seed=0).captions
+
+
+def folder_collection(root, seed):
+    """Detect the layout of a folder and read it; `seed` splits what has no published splits.
+
+    Raises
+    ------
+    DataError
+        No caption file, one that is damaged, captions that name no image in the folder, or
+        one name for different pictures.
+    """
+    from clipsim.data.photographs.huggingface import dataset_collection, is_dataset_folder
+
+    if is_dataset_folder(root):
+        return dataset_collection(root, seed)
+    listing = Listing.of(root, DEPTH)
+    path, reader = _caption_file(root, listing)
+    table = reader(path)
+    found = {name: _picture(listing, name) for name in table.captions}
+    pictures = {name: PictureFile(file) for name, file in found.items() if file}
+    if not pictures:
+        first = next(iter(found))
+        raise DataError(
+            f"{path} names {len(found):,} images, {first} the first, and none is in {root}; put "
+            f"the photographs there, for example in {root / 'Images'}"
+        )
+    split, split_source = _splits(root, listing, table, seed)
+    basenames = {name.rpartition("/")[2] for name in found}
+    details = {
+        "layout": table.layout,
+        "captions_file": str(path.relative_to(root)),
+        "split_source": split_source,
+        "pictures_without_captions": len(listing.pictures.keys() - basenames),
+        "repairs": list(table.repairs),
+    }
+    name = collection_name(found)
+    return Collection(name, table.captions, split, split_source, pictures, details)
+
+
+def _caption_file(root, listing):
+    for pattern, reader in READERS:
+        for path in listing.matching(pattern):
+            return path, reader
+    raise DataError(
+        f"{root}: no captions found; expected captions.txt (Kaggle), Flickr8k.token.txt, "
+        "results.csv, results_20130124.token, dataset_flickr8k.json or captions.csv"
+    )
+
+
+def _picture(listing, name):
+    """Path of a picture, or None; archives may nest copies of it."""
+    found = listing.named(name)
+    if len(found) > 1 and len({path.stat().st_size for path in found}) > 1:
+        raise DataError(
+            f"{name} is the name of different pictures: {found[0]} and {found[1]}; keep one"
+        )
+    return next(iter(found), None)
+
+
+def _splits(root, listing, table, seed):
+    """Split of every captioned image, and who made it."""
+    split, source = table.split, "the captions' own"
+    if split is None:
+        split, source = _listed(listing), "official lists"
+    if split is None:
+        found = listing.matching(KARPATHY)
+        split, source = karpathy_table(found[0]).split if found else None, "Karpathy's"
+    if split is None:
+        return seeded_split(table.captions, seed), SEEDED
+    if not any(split.get(name) for name in table.captions):
+        raise DataError(
+            f"{root}: the splits ({source}) name none of the captioned images; remove the files "
+            "that belong to another data set"
+        )
+    return {name: split.get(name, "") for name in table.captions}, source
+
+
+def _listed(listing):
+    """Splits of the original's lists, or None if there is no list."""
+    split = {}
+    for stem, label in SPLIT_LISTS.items():
+        for path in listing.matching(rf".*{stem}images\.txt")[:1]:
+            for name in file_text(path).split():
+                if split.setdefault(name, label) != label:
+                    raise DataError(f"{path}: {name} is also listed as {split[name]}; keep one")
+    return split or None
+
+
+def collection_name(names):
+    """What the files' names say the data are: "Flickr8k", "Flickr30k" or "photographs"."""
+    for name, pattern in (("Flickr8k", r"\d+_[0-9a-f]{8,}\.jpg"), ("Flickr30k", r"\d+\.jpg")):
+        if all(re.fullmatch(pattern, n) for n in names):
+            return name
+    return "photographs"
+
+
+def seeded_order(names, seed):
+    """Names in an order that depends on the seed and each name alone: a list of str."""
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())
+
+
+def seeded_split(names, seed):
+    """Split of each name: a tenth each "test" and "val", the rest "train"."""
+    order = seeded_order(names, seed)
+    held_out = round(len(order) * HELD_OUT_SHARE)
+    labels = ["test"] * held_out + ["val"] * held_out
+    labels += ["train"] * (len(order) - len(labels))
+    return dict(zip(order, labels, strict=True))
+
+
+def photo_id(name):
+    """Flickr's id of a photograph: "1000268201" of "1000268201_693b08cb0e.jpg"."""
+    return re.split(r"[_.]", name.rpartition("/")[2], maxsplit=1)[0]
+
+
+def merged(first, second):
+    """Two collections as one in which no photograph occurs twice.
+
+    A photograph that both have keeps the first's name, every distinct caption and whichever
+    picture is on disk. Its split is "test" or else "val" where either data set publishes so,
+    whether or not that copy is on disk; seeded splits decide only where none is published.
+    """
+    copies_of = {}
+    for part in (first, second):
+        for name in part.captions:
+            copies_of.setdefault(photo_id(name), []).append((part, name))
+    captions, split, pictures = {}, {}, {}
+    for copies in copies_of.values():
+        _, name = copies[0]
+        captions[name] = _merged_captions(copies)
+        split[name] = _merged_split(copies)
+        found = [part.pictures[n] for part, n in copies if n in part.pictures]
+        if found:
+            pictures[name] = found[0]
+    twice = [copies for copies in copies_of.values() if len(copies) > 1]
+    equal = sum(len({part.captions[n] for part, n in copies}) == 1 for copies in twice)
+    details = {
+        "layout": f"{first.name} and {second.name}, merged by Flickr's photo id",
+        "unique_photographs": len(copies_of),
+        "duplicates": len(twice),
+        "duplicates_with_equal_captions": equal,
+        **_details_of_both(first, second),
+    }
+    name = f"{first.name} + {second.name}"
+    return Collection(name, captions, split, "of both", pictures, details)
+
+
+def _merged_captions(copies):
+    captions = []
+    for part, name in copies:
+        captions += [c for c in part.captions[name] if c not in captions]
+    return tuple(captions)
+
+
+def _merged_split(copies):
+    of_both = [(part.split[n], part.split_source == SEEDED) for part, n in copies]
+    published = {split for split, seeded in of_both if split and not seeded}
+    splits = published or {split for split, _ in of_both}
+    return next((s for s in (*HELD_OUT, "train") if s in splits), "")
+
+
+def side_by_side(first, second):
+    """Two collections one after the other, as the paper counts them: duplicates leak."""
+    columns = {"captions": {}, "split": {}, "pictures": {}}
+    for folder, part in zip(PARTS, (first, second), strict=True):
+        for column, values in columns.items():
+            values.update({f"{folder}/{n}": v for n, v in getattr(part, column).items()})
+    name = f"{first.name} and {second.name}, not merged"
+    details = {"layout": name, **_details_of_both(first, second)}
+    return Collection(name, **columns, split_source="each its own", details=details)
+
+
+def _details_of_both(*parts):
+    """What a reader should know of two data sets that share photographs."""
+
+    def leak(one, other):
+        held_out = {photo_id(name) for name, split in one.split.items() if split in HELD_OUT}
+        training = {photo_id(name) for name, split in other.split.items() if split == "train"}
+        return f"held out in {one.name}, trained on in {other.name}", len(held_out & training)
+
+    return {
+        "split_source": {part.name: part.split_source for part in parts},
+        "images_counted_twice": sum(len(part.captions) for part in parts),
+        "leaks_unmerged": dict([leak(*parts), leak(*parts[::-1])]),
+        "parts": {
+            part.name: {
+                **part.details,
+                "images_with_captions": len(part.captions),
+                "images_on_disk": len(part.pictures),
+            }
+            for part in parts
+        },
+    }
+
+
+def captioned_images(collection):
+    """The images of a collection that are on disk, sorted by id.
+
+    Captions of training images that are not on disk become `absent_captions`; those of
+    validation and test images are left out. `details` says what was found and what is missing.
+    """
+    captions, split = collection.captions, collection.split
+    image_ids = sorted(collection.pictures)
+    absent = sorted(captions.keys() - collection.pictures.keys())
+
+    def counts(names):
+        found = Counter(split[name] for name in names)
+        return {**{s: found[s] for s in SPLITS}, "unsplit": found[""]}
+
+    details = {
+        **collection.details,
+        "images_with_captions": len(captions),
+        "images_on_disk": len(image_ids),
+        "captions": sum(len(captions[i]) for i in image_ids),
+        "split": counts(image_ids),
+        "missing": {
+            "count": len(absent),
+            "split": counts(absent),
+            "first": absent[:NAMED_AT_MOST],
+        },
+    }
+    return CaptionedImages(
+        name=collection.name,
+        image_ids=tuple(image_ids),
+        captions=tuple(captions[i] for i in image_ids),
+        split=np.array([split[i] for i in image_ids], dtype="<U5"),
+        read_image=Pictures({i: collection.pictures[i] for i in image_ids}),
+        absent_captions={i: captions[i] for i in absent if split[i] == "train"},
+        details=details,
+    )
+
+
+def capped(images, max_images, seed):
+    """The data with at most `max_images` training images, chosen by the seed; None for all."""
+    if max_images is None:
+        return images
+    training = [images.image_ids[i] for i in images.indices("train")]
+    reached = len(training) > max_images
+    report = {"max_images": max_images, "training_images": len(training), "reached": reached}
+    if not reached:
+        report["note"] = f"{len(training):,} training images never reach the cap {max_images:,}"
+    dropped = set(seeded_order(training, seed)[max_images:])
+    kept = [i for i, image_id in enumerate(images.image_ids) if image_id not in dropped]
+    return replace(images.subset(kept), details={**images.details, "cap": report})
+
+
+def picture_folder(path):
+    """The pictures of a folder and of all folders below it, without captions; none is opened.
+
+    A picture is a file whose suffix, in upper or lower case, belongs to a format that Pillow
+    reads. A folder that cannot be read counts as one, and a link to nothing: they are named with
+    the broken ones.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    CaptionedImages
+        Ids are paths relative to the folder, with `/`, in natural order (2.jpg before 10.jpg);
+        there are no captions and no splits, and `read_image` is a `Pictures`.
+
+    Raises
+    ------
+    DataError
+        If the folder is missing, is none, cannot be read, or holds no picture.
+    """
+    root = Path(os.path.abspath(path))
+    if not root.is_dir():
+        wrong = "is a file" if root.exists() else "there is no such folder"
+        raise DataError(f"{path}: {wrong}; name a folder of pictures")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise DataError(f"{path}: cannot be read (permission denied)")
+    files = {_picture_id(path, root): PictureFile(path) for path in pictures_below(root)}
+    if not files:
+        raise DataError(f"{path}: no picture in it or below it (.jpg, .png, .webp and so on)")
+    ids = tuple(sorted(files, key=_natural))
+    no_captions, no_split = ((),) * len(ids), np.full(len(ids), "")
+    return CaptionedImages(str(path), ids, no_captions, no_split, read_image=Pictures(files))
+
+
+def _picture_id(path, root):
+    """The relative path with `/`; bytes that are no UTF-8 are written out."""
+    return os.fsencode(path.relative_to(root).as_posix()).decode(errors="backslashreplace")
+
+
+def _natural(image_id):
+    """Key that sorts numbers by value, folder by folder; the id itself where two would tie."""
+    parts = [re.split(r"(\d+)", part.casefold()) for part in image_id.split("/")]
+    numbered = [[int(t) if i % 2 else t for i, t in enumerate(part)] for part in parts]
+    return numbered, image_id
