@@ -9,7 +9,7 @@ import photograph_folders as folders
 import pytest
 
 from clipsim.data import DataError, load_pairs
-from clipsim.data.photographs.flickr import photographs
+from clipsim.data.photographs.folders import photographs
 from clipsim.data.photographs.judgments import expert_ratings, human_pairs
 from clipsim.profile import REPOSITORY
 
@@ -63,46 +63,32 @@ def found(pairs, a, b, source):
 
 
 @pytest.mark.parametrize(
-    ("rows", "label", "graded"),
+    ("ratings", "label", "graded"),
     [
-        ([expert(A, B, 4, 4, 4)], 1, 1),
-        ([expert(A, B, 3, 3, 3)], 1, 2 / 3),
-        ([expert(A, B, 3, 3, 2)], -1, 5 / 9),
-        ([expert(A, B, 2, 2, 2)], -1, 1 / 3),
-        ([expert(A, B, 2, 2, 1)], 0, 2 / 9),
-        ([expert(A, B, 4, 4, 4), expert(B, A, 2, 2, 2)], 1, 2 / 3),
-        ([expert(A, B, 4, 4, 4), expert(A, B, 1, 1, 1, number=0)], -1, 1 / 2),
+        ([(A, B, 4, 4, 4)], 1, 1),
+        ([(A, B, 3, 3, 3)], 1, 2 / 3),
+        ([(A, B, 3, 3, 2)], -1, 5 / 9),
+        ([(A, B, 2, 2, 2)], -1, 1 / 3),
+        ([(A, B, 2, 2, 1)], 0, 2 / 9),
+        ([(A, B, 4, 4, 4), (B, A, 2, 2, 2)], 1, 2 / 3),
+        ([(A, B, 4, 4, 4), (A, B, 1, 1, 1)], -1, 1 / 2),
+        ([(A, B, 3, 0)], 1, 1),
+        ([(A, B, 2, 1)], 1, 2 / 3),
+        ([(A, B, 2, 2)], -1, 1 / 2),
+        ([(A, B, 1, 5)], -1, 1 / 6),
+        ([(A, B, 0, 3)], 0, 0),
+        ([(A, B, 3, 0), (B, A, 0, 3)], -1, 1 / 2),
+        ([(A, B, 3, 0), (B, A, 0, 1)], 1, 3 / 4),  # every answer counts once
     ],
 )
-def test_experts_scores(root, images, rows, label, graded):
-    write(root, experts=EXPERTS + rows)
+def test_labels_and_grades_of_a_pair(root, images, ratings, label, graded):
+    """Of three scores by experts, or of yes and no by the crowd."""
+    by_experts = len(ratings[0]) == 5
+    write(root, EXPERTS + [expert(*r) for r in ratings if by_experts])
+    write(root, crowds=CROWDS + [crowd(*r) for r in ratings if not by_experts])
     pairs = human_pairs(images, root, MAX_BAD_ROWS)
-    assert found(pairs, A, B, "expert") == (label, pytest.approx(graded))
-
-
-@pytest.mark.parametrize(
-    ("rows", "label", "graded"),
-    [
-        ([crowd(A, B, 3, 0)], 1, 1),
-        ([crowd(A, B, 2, 1)], 1, 2 / 3),
-        ([crowd(A, B, 2, 2)], -1, 1 / 2),
-        ([crowd(A, B, 1, 5)], -1, 1 / 6),
-        ([crowd(A, B, 0, 3)], 0, 0),
-        ([crowd(A, B, 3, 0), crowd(B, A, 0, 3)], -1, 1 / 2),
-        ([crowd(A, B, 3, 0), crowd(B, A, 0, 1)], 1, 3 / 4),  # every answer counts once
-    ],
-)
-def test_the_crowds_answers(root, images, rows, label, graded):
-    write(root, crowds=CROWDS + rows)
-    pairs = human_pairs(images, root, MAX_BAD_ROWS)
-    assert found(pairs, A, B, "crowd") == (label, pytest.approx(graded))
-
-
-def test_own_captions_make_no_pair(root, images):
-    write(root, experts=[*EXPERTS, expert(A, A, 4, 4, 4)])
-    pairs = human_pairs(images, root, MAX_BAD_ROWS)
-    assert len(pairs) == 12
-    assert A not in pairs.image_ids
+    source = "expert" if by_experts else "crowd"
+    assert found(pairs, A, B, source) == (label, pytest.approx(graded))
 
 
 def test_both_sources_stand_apart(root, images):
@@ -124,30 +110,28 @@ def test_both_sources_stand_apart(root, images):
     assert agreement["spearman"] == pytest.approx((13 * 6 - 7 * 6) / math.sqrt(7 * 6 * 6 * 7))
 
 
-def test_pairs_whose_images_are_missing_are_counted(root, images):
-    write(root, experts=[*EXPERTS, expert(A, B, 4, 4, 4), expert(A, "9_00000000.jpg", 1, 1, 1)])
+def test_own_captions_and_pairs_whose_images_are_missing(root, images):
+    rows = [expert(A, A, 4, 4, 4), expert(A, B, 4, 4, 4), expert(A, "9_00000000.jpg", 1, 1, 1)]
+    write(root, experts=EXPERTS + rows)
     fewer = images.subset([i for i, name in enumerate(images.image_ids) if name != B])
     pairs = human_pairs(fewer, root, MAX_BAD_ROWS)
     counts = pairs.details["expert"]
-    assert (counts["pairs_judged"], counts["pairs"]) == (14, 12)
+    assert (counts["pairs_judged"], counts["pairs"], len(pairs)) == (14, 12, 12)
     assert (counts["similar_judged"], counts["similar"]) == (7, 6)
-    assert B not in pairs.image_ids
+    assert not {A, B} & set(pairs.image_ids)
 
 
-def test_too_few_of_a_class(root, images):
+def test_none_or_too_few_of_a_class(root, images):
+    with pytest.raises(DataError, match=r"no ExpertAnnotations\.txt or CrowdFlowerAnnotations"):
+        human_pairs(images, root, MAX_BAD_ROWS)
+    write(root, experts=[])
+    with pytest.raises(DataError, match="no judgments in it"):
+        human_pairs(images, root, MAX_BAD_ROWS)
     write(root, experts=EXPERTS[2:])
     with pytest.raises(DataError, match=r"ExpertAnnotations\.txt: 4 similar pairs have both"):
         human_pairs(images, root, MAX_BAD_ROWS)
     write(root, experts=EXPERTS, crowds=CROWDS[:10])
     with pytest.raises(DataError, match=r"4 dissimilar pairs .*pairs=captions"):
-        human_pairs(images, root, MAX_BAD_ROWS)
-
-
-def test_no_judgments(root, images):
-    with pytest.raises(DataError, match=r"no ExpertAnnotations\.txt or CrowdFlowerAnnotations"):
-        human_pairs(images, root, MAX_BAD_ROWS)
-    write(root, experts=[])
-    with pytest.raises(DataError, match="no judgments in it"):
         human_pairs(images, root, MAX_BAD_ROWS)
 
 
@@ -185,16 +169,10 @@ def test_damaged_rows_are_counted_and_the_others_kept(root, images, case):
     assert pairs.details["expert"]["bad_lines"] == [4]
 
 
-@pytest.mark.parametrize(
-    "damaged",
-    ["{0}\t{1}#0\t0.5\t3\t0", "{0}\t{1}#0\tnan\t0\t0", "{0}\t{1}#0\t2\t-2\t1", "{0}\t{1}#0\t1\t3"],
-)
-def test_damaged_rows_of_the_crowd(root, images, damaged):
-    write(root, crowds=[*CROWDS, damaged.format(A, B)])
-    assert human_pairs(images, root, 0.1).details["crowd"]["bad_lines"] == [13]
-
-
-def test_a_file_of_nothing_but_damage(root, images):
+def test_damaged_rows_of_the_crowd(root, images):
+    damaged = ["0.5\t3\t0", "nan\t0\t0", "2\t-2\t1", "1\t3", "0\t0\t0", "1.2.3\t3\t0"]
+    write(root, crowds=CROWDS + [f"{A}\t{B}#0\t{numbers}" for numbers in damaged])
+    assert human_pairs(images, root, 0.5).details["crowd"]["bad_lines"] == [*range(13, 19)]
     write(root, experts=["image,caption"])
     with pytest.raises(DataError, match=r"1 of 1 rows are damaged.*use the original file$"):
         human_pairs(images, root, MAX_BAD_ROWS)
@@ -249,7 +227,8 @@ def test_the_real_judgments(flickr8k):
 
 def test_as_many_ratings_as_clipscore_counts(flickr8k):
     """Its appendix: 16,992 = 3 × 5,664 ratings, own captions left out."""
-    names = sorted({*pairs_of_file(FLICKR8K / "ExpertAnnotations.txt")})
+    lines = (FLICKR8K / "ExpertAnnotations.txt").read_text().splitlines()
+    names = sorted({line.partition("\t")[0] for line in lines})
     everyone = replace(
         flickr8k,
         image_ids=tuple(names),
@@ -258,7 +237,3 @@ def test_as_many_ratings_as_clipscore_counts(flickr8k):
     )
     assert expert_ratings(everyone, FLICKR8K, MAX_BAD_ROWS).scores.shape == (5664, 3)
     assert expert_ratings(flickr8k, FLICKR8K, MAX_BAD_ROWS).scores.shape == (2807, 3)
-
-
-def pairs_of_file(path):
-    return [line.partition("\t")[0] for line in path.read_text().splitlines()]

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from clipsim.data.captioned_images import DataError
+from clipsim.data import DataError
 from clipsim.data.scenes.openmoji import (
+    DRAWING,
     background,
     draw_scene,
     glyph,
@@ -106,13 +107,23 @@ def test_more_training_scenes_change_nothing_else(images):
     assert all(captions[i] == c for i, c in zip(images.image_ids, images.captions, strict=True))
 
 
-def test_pixels_key_follows_the_scenes(images):
-    again, other = (
-        openmoji_scenes(SimpleNamespace(seed=seed, n_train_scenes=40, n_pairs=40))
-        for seed in (0, 1)
-    )
+def test_pixels_key_follows_the_scenes_and_how_they_are_drawn(images, monkeypatch):
+    profiles = [SimpleNamespace(seed=seed, n_train_scenes=40, n_pairs=40) for seed in (0, 1)]
+    again, other = map(openmoji_scenes, profiles)
     assert images.pixels_key == again.pixels_key != other.pixels_key
     assert images.fingerprint == again.fingerprint != other.fingerprint
+    monkeypatch.setattr("clipsim.data.scenes.openmoji.DRAWING", 2)
+    assert openmoji_scenes(PROFILE).pixels_key != images.pixels_key
+    assert openmoji_scenes(PROFILE).fingerprint != images.fingerprint
+
+
+def test_the_drawing_is_the_one_of_its_version():
+    """Features and checkpoints of scenes rest on it: other pixels want another `DRAWING`."""
+    means = [np.asarray(draw_scene(training_scene(0, number))).mean() for number in range(8)]
+    assert DRAWING == 1
+    assert means == pytest.approx(
+        [174.64, 91.58, 136.96, 155.41, 150.65, 131.76, 189.12, 50.31], abs=0.01
+    )
 
 
 def test_pairs_are_balanced_and_share_no_image(images, pairs):

@@ -5,9 +5,8 @@ from dataclasses import replace
 import photograph_folders as folders
 import pytest
 
-from clipsim.data import DataError
-from clipsim.data.photographs.flickr import photographs
-from clipsim.data.pool import caption_pool
+from clipsim.data import DataError, caption_pool
+from clipsim.data.photographs.folders import photographs
 
 
 @pytest.fixture
@@ -33,19 +32,14 @@ def test_training_captions_once_each_in_order(images):
     assert len(pool(images)) < len(captions_of("train")[5:])  # "a dog in a field" repeats
 
 
-def test_captions_of_missing_training_images(images):
+def test_captions_of_missing_training_images_but_of_no_held_out_one(images):
     everything = pool(images, pool="all_train_captions")
     assert set(everything) == set(captions_of("train"))
-    assert set(everything) - set(pool(images)) == set(folders.captions(folders.names()[0])[:2]) | {
-        folders.captions(folders.names()[0])[3]
-    }
-
-
-def test_no_caption_of_a_held_out_image(images):
+    of_missing = folders.captions(folders.names()[0])
+    assert set(everything) - set(pool(images)) == {*of_missing[:2], of_missing[3]}
     numbered = {c for s in ("val", "test") for c in captions_of(s) if any(map(str.isdigit, c))}
     assert numbered
-    for which in ("train", "all_train_captions"):
-        assert not numbered & set(pool(images, pool=which))
+    assert not numbered & {*everything, *pool(images)}
 
 
 def test_lines_of_a_file(images, tmp_path):
@@ -71,12 +65,9 @@ def test_files_that_cannot_be_used(images, tmp_path, content, message):
         pool(images, pool="file", pool_file=str(path))
 
 
-def test_no_training_images(images):
+def test_no_training_images_or_fewer_descriptions_than_wanted(images):
     held_out = replace(images.subset(images.indices("test")), absent_captions={})
     with pytest.raises(DataError, match="no training captions to search"):
         pool(held_out)
-
-
-def test_more_descriptions_than_the_pool_has(images):
     with pytest.raises(DataError, match="n_descriptions=5000: the pool has"):
         pool(images, n_descriptions=5000)

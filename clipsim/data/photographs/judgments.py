@@ -240,7 +240,8 @@ def _counts(judged, here):
 
 def _agreement(expert, crowd):
     """How far two sources agree on the pairs that both judged."""
-    both = expert.join(crowd, how="inner", lsuffix="_expert", rsuffix="_crowd")
+    suffixes = "_expert", "_crowd"
+    both = expert.merge(crowd, left_index=True, right_index=True, suffixes=suffixes)
     result = {"pairs": len(both), "spearman": None, "labelled_by_both": 0, "equal_labels": None}
     if len(both) < 3:
         return result

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from clipsim.data import CaptionedImages, DataError
 from clipsim.data.pairs import caption_pairs
-from clipsim.data.photographs.flickr import photographs
+from clipsim.data.photographs.folders import photographs
 from clipsim.profile import REPOSITORY
 
 FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
@@ -52,24 +52,21 @@ def pairs(images):
     return pairs_of(images)
 
 
-def test_as_many_pairs_as_wanted_half_of_each_class(pairs):
+def test_pairs_are_balanced_named_and_within_their_split(images, pairs):
     counts = Counter(zip(pairs.split.tolist(), pairs.similar.tolist(), strict=True))
     assert counts == {("val", 1): 20, ("val", 0): 20, ("test", 1): 20, ("test", 0): 20}
+    assert set(pairs.kind[pairs.similar == 1]) == {"captions agree"}
+    assert set(pairs.kind[pairs.similar == 0]) == {"captions disagree"}
+    assert "not people's judgments" in pairs.details["made_of"]
+    for column in (pairs.id_a, pairs.id_b):
+        position = images.position()
+        assert [images.split[position[i]] for i in column.tolist()] == pairs.split.tolist()
 
 
 def test_similar_pairs_share_their_topic(images, pairs):
     position = images.position()
     topics = [[position[i] % 6 for i in column.tolist()] for column in (pairs.id_a, pairs.id_b)]
-    same = np.equal(*topics)
-    assert same[pairs.similar == 1].all()
-    assert not same[pairs.similar == 0].any()
-
-
-def test_labels_are_named_for_what_they_are(pairs):
-    assert set(pairs.kind[pairs.similar == 1]) == {"captions agree"}
-    assert set(pairs.kind[pairs.similar == 0]) == {"captions disagree"}
-    assert "not people's judgments" in pairs.details["made_of"]
-    assert "made of captions" in pairs.details["favours"]
+    assert (np.equal(*topics) == (pairs.similar == 1)).all()
 
 
 def test_no_image_in_two_pairs_where_there_are_enough(pairs):
@@ -77,16 +74,6 @@ def test_no_image_in_two_pairs_where_there_are_enough(pairs):
     assert set(uses.values()) == {1}
     assert pairs.details["val"]["most_pairs_of_one_image"] == 1
     assert "note" not in pairs.details["val"]
-
-
-def test_pairs_stay_within_their_split(images, pairs):
-    split = dict(zip(images.image_ids, images.split.tolist(), strict=True))
-    assert all(
-        split[a] == split[b] == s
-        for a, b, s in zip(
-            pairs.id_a.tolist(), pairs.id_b.tolist(), pairs.split.tolist(), strict=True
-        )
-    )
 
 
 def test_the_graded_score_is_the_cosine(images, pairs):
@@ -116,13 +103,10 @@ def test_few_images_are_used_again_and_it_is_said():
     assert len(once) == len(pairs)
 
 
-def test_fewer_pairs_than_wanted_stay_balanced():
+def test_fewer_pairs_than_wanted_stay_balanced_and_many_images_are_sampled(images, monkeypatch):
     details = pairs_of(described(12), n_pairs=400).details["test"]
     assert details["pairs"] < 400
     assert details["pairs"] % 2 == 0
-
-
-def test_more_images_than_are_compared(images, monkeypatch):
     monkeypatch.setattr("clipsim.data.pairs.COMPARED_AT_MOST", 90)
     assert len(pairs_of(images)) == 80
 

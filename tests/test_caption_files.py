@@ -1,0 +1,127 @@
+"""Caption files: one `CaptionedImages` out of every layout, and what a damaged file says."""
+
+import json
+
+import photograph_folders as folders
+import pytest
+
+from clipsim.data import DataError
+from clipsim.data.photographs.folders import photographs
+
+
+def read(root, **settings):
+    return photographs(folders.profile(root, **settings))
+
+
+@pytest.mark.parametrize("layout", folders.LAYOUTS)
+def test_every_layout_gives_the_same_images(tmp_path, layout):
+    for name in (layout, "kaggle"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        folders.LAYOUTS[name](tmp_path / name)
+    images = read(tmp_path / layout)
+    assert images.image_ids == tuple(sorted(folders.names()))
+    assert dict(zip(images.image_ids, images.split.tolist(), strict=True)) == folders.splits()
+    name = images.image_ids[3]
+    assert images.captions[3] == tuple(folders.captions(name))
+    assert images.read_image(name).size == (8, 8)
+    assert images.name == "Flickr8k"
+    assert images.fingerprint == read(tmp_path / "kaggle").fingerprint
+    details = images.details
+    assert details["images_with_captions"] == details["images_on_disk"] == folders.N_IMAGES
+    assert details["captions"] == 5 * folders.N_IMAGES
+    assert details["split"] == {"train": 20, "val": 5, "test": 5, "unsplit": 0}
+    assert details["missing"]["count"] == 0
+    assert json.loads(json.dumps(details)) == details
+    assert str(tmp_path) not in json.dumps(details)
+
+
+def test_the_original_names_an_image_that_does_not_exist(tmp_path):
+    folders.original(tmp_path)
+    (repair,) = read(tmp_path).details["repairs"]
+    assert "2258277193_586949ec62.jpg.1" in repair
+    assert "5 captions" in repair
+
+
+def test_flickr30k_results_csv_and_its_known_damage(tmp_path):
+    folders.write_pictures(tmp_path / "flickr30k_images", ["2199200615.jpg", "36979.jpg"])
+    rows = [
+        ("36979.jpg", 0, "Two men ."),
+        ("2199200615.jpg", 3, "A dog | a cat ."),
+        ("2199200615.jpg", 4, " A dog runs across the grass ."),
+    ]
+    folders.flickr30k_results(tmp_path, rows, damaged=[2])
+    images = read(tmp_path)
+    assert images.name == "Flickr30k"
+    assert images.captions == (
+        ("A dog | a cat .", "A dog runs across the grass ."),
+        ("Two men .",),
+    )
+    (repair,) = images.details["repairs"]
+    assert repair == "line 4: no separator, read as comment 4 of 2199200615.jpg"
+
+
+def test_flickr30k_token_file(tmp_path):
+    folders.write_pictures(tmp_path / "flickr30k_images", ["36979.jpg"])
+    (tmp_path / "results_20130124.token").write_text("36979.jpg#0\tTwo men .\n36979.jpg#1\tMen\n")
+    assert read(tmp_path).captions == (("Two men .", "Men"),)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_line_ends_byte_order_marks_quotes_and_commas(tmp_path, end, mark):
+    folders.write_pictures(tmp_path, ["a.jpg"])
+    lines = ["image,caption", 'a.jpg,"A ""red"" dog, running"', "", "a.jpg,  two   dogs "]
+    (tmp_path / "captions.txt").write_bytes((mark + end.join(lines) + end).encode())
+    assert read(tmp_path).captions == (('A "red" dog, running', "two dogs"),)
+
+
+CAPTION_FILES = {
+    "header": ("captions.txt", b"picture,text\na.jpg,a dog\n", r"captions\.txt:1: the header"),
+    "no header": ("captions.csv", b"a.jpg,a dog\n", r"captions\.csv:1: the header"),
+    "encoding": ("captions.txt", b"image,caption\na.jpg,caf\xe9\n", r":2: not UTF-8 \(byte 0xe9"),
+    "utf-16": ("captions.txt", "image,caption\na.jpg,a\n".encode("utf-16"), r":1: not UTF-8"),
+    "empty file": ("captions.txt", b"", r"captions\.txt:1: the header"),
+    "no rows": ("captions.txt", b"image,caption\n", "no captions in it"),
+    "empty caption": ("captions.txt", b"image,caption\na.jpg, \n", r":2: empty caption of a\.jpg"),
+    "commas": ("captions.txt", b"image,caption\na.jpg,a dog, running\n", r":2: 3 fields where"),
+    "quotes": ("captions.txt", b'image,caption\na.jpg,"a "dog" runs"\n', ":2: broken quotes"),
+    "open quote": ("captions.txt", b'image,caption\na.jpg,"a dog\n', ":2: broken quotes"),
+    "parent": ("captions.txt", b"image,caption\n../a.jpg,a dog\n", r"names 1 images, \.\./a\.jpg"),
+    "absolute": ("captions.txt", b"image,caption\n/etc/a.jpg,a dog\n", "names 1 images, /etc"),
+    "no name": ("captions.txt", b"image,caption\n,a dog\n", ":2: no image name"),
+    "split": ("captions.csv", b"image,caption,split\na.jpg,a dog,x\n", ":2: split 'x' of a"),
+    "two splits": (
+        "captions.csv",
+        b"image,caption,split\na.jpg,a dog,train\na.jpg,a cat,test\n",
+        r":3: a\.jpg is in two splits",
+    ),
+    "token": ("Flickr8k.token.txt", b"a.jpg#0 a dog\n", ":1: expected name.jpg#k, a tab"),
+    "bars": (
+        "results.csv",
+        b"image_name| comment_number| comment\na.jpg a dog\n",
+        r":2: expected name\.jpg\| k\| caption",
+    ),
+    "json": ("dataset_flickr8k.json", b'{"images": [\n}', r"not Karpathy's format .*line 2"),
+    "karpathy": ("dataset_flickr8k.json", b'{"images": [{"file": 1}]}', "not Karpathy's format"),
+    "not on disk": ("captions.txt", b"image,caption\nb.jpg,a dog\n", "none is in"),
+}
+
+
+@pytest.mark.parametrize("case", CAPTION_FILES)
+def test_bad_caption_files(tmp_path, case):
+    name, content, message = CAPTION_FILES[case]
+    folders.write_picture(tmp_path / "a.jpg")
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message) as error:
+        read(tmp_path)
+    assert "\n" not in str(error.value)
+    assert name in str(error.value)
+
+
+def test_karpathy_entries_that_repeat(tmp_path):
+    folders.write_pictures(tmp_path)
+    entries = folders.karpathy_entries()
+    content = {"images": [*entries, entries[0]]}
+    (tmp_path / "dataset_flickr8k.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"images\[30\]: \S+ occurs twice"):
+        read(tmp_path)

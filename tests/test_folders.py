@@ -1,0 +1,322 @@
+"""Folders of photographs: splits, missing pictures, two data sets merged, the cap; any folder."""
+
+import os
+
+import numpy as np
+import photograph_folders as folders
+import pytest
+from PIL import Image
+
+from clipsim.data import BadImageError, DataError, load, picture_folder
+from clipsim.data.photographs.folders import (
+    collection,
+    folder_captions,
+    photo_id,
+    photographs,
+    seeded_split,
+)
+from clipsim.profile import REPOSITORY
+
+FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("clipsim.data.pictures.CACHE", tmp_path / "cache")
+
+
+@pytest.fixture
+def kaggle(tmp_path):
+    root = tmp_path / "data"
+    root.mkdir()
+    folders.kaggle(root)
+    return root
+
+
+def read(root, **settings):
+    return photographs(folders.profile(root, **settings))
+
+
+def splits_of(images):
+    return dict(zip(images.image_ids, images.split.tolist(), strict=True))
+
+
+# --- one data set ----------------------------------------------------------------------------
+
+
+def test_missing_pictures_are_reported_and_only_training_captions_kept(kaggle):
+    by_split = {split: name for name, split in folders.splits().items()}
+    for name in by_split.values():
+        (kaggle / "Images" / name).unlink()
+    folders.write_picture(kaggle / "Images" / "extra.png")
+    images = read(kaggle)
+    missing = images.details["missing"]
+    assert missing["split"] == {"train": 1, "val": 1, "test": 1, "unsplit": 0}
+    assert sorted(missing["first"]) == sorted(by_split.values())
+    assert images.absent_captions == {
+        by_split["train"]: tuple(folders.captions(by_split["train"]))
+    }
+    assert images.details["pictures_without_captions"] == 1
+    assert "extra.png" not in images.image_ids
+
+
+def test_an_image_in_no_list_is_in_no_split(kaggle):
+    path = kaggle / "Flickr_8k.trainImages.txt"
+    path.write_text("\n".join(path.read_text().split()[1:]))
+    images = read(kaggle)
+    assert images.details["split"]["unsplit"] == 1
+    assert splits_of(images)[folders.names()[0]] == ""
+
+
+def test_without_published_splits_a_seed_decides(kaggle):
+    for path in kaggle.glob("*Images.txt"):
+        path.unlink()
+    images = read(kaggle)
+    assert images.details["split"] == {"train": 24, "val": 3, "test": 3, "unsplit": 0}
+    assert "seeded" in images.details["split_source"]
+    assert read(kaggle).fingerprint == images.fingerprint != read(kaggle, seed=1).fingerprint
+    assert seeded_split(folders.names()[::-1], 3) == seeded_split(folders.names(), 3)
+
+
+def test_karpathys_splits_serve_captions_that_have_none(tmp_path):
+    folders.karpathy(tmp_path)
+    rows = [(n, k, c) for n in folders.names() for k, c in enumerate(folders.captions(n))]
+    folders.flickr30k_results(tmp_path, rows)
+    images = read(tmp_path)
+    assert images.details["split_source"] == "Karpathy's"
+    assert images.details["layout"] == "Flickr30k's results.csv"
+    assert splits_of(images) == folders.splits()
+
+
+def test_names_may_begin_with_a_folder(tmp_path):
+    for seed, name in enumerate(("one/a.jpg", "two/a.jpg")):
+        folders.write_picture(tmp_path / name, seed)
+    rows = [("image", "caption"), ("one/a.jpg", "a cat"), ("two/a.jpg", "a dog")]
+    folders.write_csv(tmp_path / "captions.csv", rows)
+    images = read(tmp_path)
+    assert images.image_ids == ("one/a.jpg", "two/a.jpg")
+    assert images.read_image("one/a.jpg").tobytes() != images.read_image("two/a.jpg").tobytes()
+
+
+def test_archives_may_nest_a_copy_but_not_another_picture_of_a_name(tmp_path):
+    for folder in ("flickr30k_images", "flickr30k_images/flickr30k_images"):
+        folders.write_picture(tmp_path / folder / "36979.jpg")
+    folders.flickr30k_results(tmp_path / "flickr30k_images", [("36979.jpg", 0, "Two men .")])
+    assert len(read(tmp_path)) == 1
+    (tmp_path / "flickr30k_images" / "36979.jpg").write_bytes(b"another")
+    with pytest.raises(DataError, match=r"36979\.jpg is the name of different pictures"):
+        read(tmp_path)
+
+
+def test_lists_that_contradict_each_other_or_belong_elsewhere(kaggle):
+    with (kaggle / "Flickr_8k.testImages.txt").open("a") as file:
+        file.write(folders.names()[0])
+    with pytest.raises(DataError, match="also listed as train"):
+        read(kaggle)
+    for path in kaggle.glob("*Images.txt"):
+        path.write_text(f"{path.name[:15]}.jpg\n")
+    with pytest.raises(DataError, match="name none of the captioned images"):
+        read(kaggle)
+
+
+def test_folders_that_are_none_or_have_no_captions(tmp_path):
+    folders.write_pictures(tmp_path)
+    with pytest.raises(DataError, match=r"no captions found; expected captions\.txt"):
+        read(tmp_path)
+    with pytest.raises(DataError, match=r"data_root \.\./nowhere/at/all: no such folder"):
+        read("../nowhere/at/all")
+    with pytest.raises(DataError, match="pass -p data_root=FOLDER"):
+        photographs(folders.profile("x", data_root=None))
+
+
+def test_load_checks_the_pictures(kaggle):
+    images = load(folders.profile(kaggle))
+    assert images.details["bad_images"] == {"count": 0, "first": []}
+    assert images.pixels(images.image_ids[0]).shape == (3, 224, 224)
+
+
+def test_the_real_photographs():
+    if not FLICKR8K.is_dir():
+        pytest.skip("shared/flickr8k is not beside the repository")
+    details = read(FLICKR8K).details
+    assert details["split"] == {"train": 5999, "val": 1000, "test": 500, "unsplit": 0}
+    assert details["images_with_captions"] == 8091
+    assert details["missing"]["split"] == {"train": 0, "val": 0, "test": 500, "unsplit": 92}
+    assert details["repairs"] == []
+
+
+# --- Flickr8k and Flickr30k ------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(tmp_path):
+    """Flickr8k; Flickr30k with the same photographs under other names, and ten more."""
+    root = tmp_path / "both"
+    (root / "Flickr8k").mkdir(parents=True)
+    folders.kaggle(root / "Flickr8k")
+    (root / "flickr30k").mkdir()
+    shared = [(f"{photo_id(n)}.jpg", folders.captions(n)) for n in folders.names()]
+    new = [(f"{9000 + i}.jpg", [f"new {i}", "more"]) for i in range(10)]
+    rows = [(n, k, c) for n, captions in shared + new for k, c in enumerate(captions)]
+    folders.flickr30k_results(root / "flickr30k", rows)
+    folders.write_pictures(root / "flickr30k" / "flickr30k_images", [n for n, _ in shared + new])
+    return root
+
+
+def test_no_photograph_twice(both):
+    assert photo_id("1000268201_693b08cb0e.jpg") == photo_id("1000268201.jpg") == "1000268201"
+    images = read(both)
+    assert len(images) == len({photo_id(i) for i in images.image_ids}) == 40
+    assert set(folders.names()) < set(images.image_ids)
+    details = images.details
+    assert details["duplicates"] == details["duplicates_with_equal_captions"] == 30
+    assert details["images_counted_twice"] == 70
+    assert details["unique_photographs"] == details["images_on_disk"] == 40
+    assert list(details["parts"]) == ["Flickr8k", "Flickr30k"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_either_holds_out_is_not_trained_on(both, seed):
+    merged = splits_of(read(both, seed=seed))
+    assert {n: merged[n] for n in folders.names()} == folders.splits()
+
+
+def test_a_held_out_picture_that_only_the_other_has(both):
+    held_out = [name for name, split in folders.splits().items() if split == "test"]
+    for name in held_out:
+        (both / "Flickr8k" / "Images" / name).unlink()
+    images = read(both)
+    assert {splits_of(images)[name] for name in held_out} == {"test"}
+    assert images.read_image(held_out[0]).size == (8, 8)
+    for name in held_out:
+        (both / "flickr30k" / "flickr30k_images" / f"{photo_id(name)}.jpg").unlink()
+    images = read(both)
+    assert not set(held_out) & {*images.image_ids, *images.absent_captions}
+    assert folder_captions(both)[held_out[0]] == tuple(folders.captions(held_out[0]))
+    assert collection(folders.profile(both)).split[held_out[0]] == "test"
+
+
+def test_published_splits_go_before_seeded_ones(both):
+    listed = [f"{photo_id(n)}.jpg" for n in folders.names()]
+    (both / "flickr30k" / "x.trainImages.txt").write_text("\n".join(listed[5:]))
+    (both / "flickr30k" / "x.testImages.txt").write_text("\n".join(listed[:5]))
+    merged = splits_of(read(both))
+    assert [merged[n] for n in folders.names()[:6]] == ["test"] * 5 + ["train"]
+    assert merged[folders.names()[-1]] == "test"  # Flickr8k's own list
+    assert merged["9000.jpg"] == ""
+
+
+def test_captions_of_both_are_kept_once(both):
+    path, name = both / "flickr30k" / "results.csv", folders.names()[0]
+    path.write_text(path.read_text() + f"{photo_id(name)}.jpg| 5| something new\n")
+    images = read(both)
+    assert images.captions[images.position()[name]] == (*folders.captions(name), "something new")
+    assert images.details["duplicates_with_equal_captions"] == 29
+
+
+def test_unmerged_data_leak_as_in_the_paper(both):
+    images, merged = read(both, merge=False), read(both)
+    assert len(images) == 70
+    assert {i.partition("/")[0] for i in images.image_ids} == {"flickr8k", "flickr30k"}
+    training = {photo_id(images.image_ids[i]) for i in images.indices("train")}
+    held_out = {photo_id(n) for n, split in folders.splits().items() if split != "train"}
+    leaks = merged.details["leaks_unmerged"]
+    assert leaks == images.details["leaks_unmerged"]
+    assert leaks["held out in Flickr8k, trained on in Flickr30k"] == len(held_out & training) > 0
+    assert not held_out & {photo_id(merged.image_ids[i]) for i in merged.indices("train")}
+
+
+def test_the_cap_is_on_training_images(kaggle):
+    images = read(kaggle, max_images=7)
+    assert [len(images.indices(s)) for s in ("train", "val", "test")] == [7, 5, 5]
+    assert images.details["cap"] == {"max_images": 7, "training_images": 20, "reached": True}
+    assert images.absent_captions == {}
+    assert read(kaggle, max_images=7).fingerprint == images.fingerprint
+    assert read(kaggle, max_images=7, seed=1).fingerprint != images.fingerprint
+    assert set(images.image_ids) < set(read(kaggle, max_images=8).image_ids)
+    never = read(kaggle, max_images=35_000)
+    assert len(never) == folders.N_IMAGES
+    assert never.details["cap"]["note"] == "20 training images never reach the cap 35,000"
+
+
+# --- a folder of anybody's pictures ----------------------------------------------------------
+
+
+def picture(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8), "red").save(path)
+
+
+def test_pictures_of_all_folders_in_natural_order(tmp_path):
+    for name in ("10.png", "2.png", "b/1.JPG", "a/x10.webp", "a/x9.webp", "a/deep/er/still/y.png"):
+        picture(tmp_path / name)
+    for name in (".b.png", ".thumbnails/c.png", "__MACOSX/d.png"):
+        picture(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "film.mpg").write_bytes(b"\0\0\1\xb3")
+    (tmp_path / "paper.pdf").write_bytes(b"%PDF")
+    images = picture_folder(tmp_path)
+    assert list(images.image_ids) == [
+        "2.png", "10.png", "a/deep/er/still/y.png", "a/x9.webp", "a/x10.webp", "b/1.JPG",
+    ]  # fmt: skip
+    assert set(images.captions) == {()}
+    assert set(images.split) == {""}
+    assert np.array_equal(images.read_image("b/1.JPG"), Image.open(tmp_path / "b" / "1.JPG"))
+
+
+def test_loops_of_links_end_and_nothing_comes_twice(tmp_path):
+    photos = tmp_path / "photos"
+    for name in ("photos/sub/a.png", "elsewhere/b.png", "around.png"):
+        picture(tmp_path / name)
+    (photos / "again").symlink_to(photos / "sub")
+    (photos / "sub" / "up").symlink_to(photos)
+    (photos / "parent").symlink_to(tmp_path)
+    (photos / "other").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(photos)
+    (photos / "itself").symlink_to(photos / "itself")
+    assert picture_folder(photos).image_ids == ("other/b.png", "sub/a.png")
+
+
+def test_what_cannot_be_read_is_named_with_the_broken_pictures(tmp_path, monkeypatch):
+    for name in ("a.png", "locked/b.png"):
+        picture(tmp_path / name)
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
+    os.mkfifo(tmp_path / "pipe.png")  # reading it would wait for ever
+    listed = type(tmp_path).iterdir
+
+    def iterdir(path):
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", iterdir)
+    images = picture_folder(tmp_path)
+    assert images.image_ids == ("a.png", "empty.jpg", "link.png", "locked")
+    for name in images.image_ids[1:]:
+        with pytest.raises(BadImageError, match=f"{name}: not a readable image"):
+            images.read_image(name)
+
+
+def test_names_that_are_no_text_or_look_alike(tmp_path):
+    picture(tmp_path / "a.png")
+    os.rename(tmp_path / "a.png", os.fsencode(tmp_path) + b"/\xff.png")
+    for name in ("07.png", "7.png", "Ä 1.png", "٣.png"):
+        picture(tmp_path / name)
+    images = picture_folder(tmp_path)
+    assert set(images.image_ids) == {"07.png", "7.png", "Ä 1.png", "٣.png", r"\xff.png"}
+    assert images.read_image(r"\xff.png").size == (8, 8)
+    assert "\n".join(images.image_ids).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("gone", "no such folder"), ("a.txt", "is a file"), ("empty", "no picture in it")],
+)
+def test_what_is_no_folder_of_pictures_is_one_line(tmp_path, name, message):
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=message) as caught:
+        picture_folder(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert "\n" not in str(caught.value)
