@@ -3,9 +3,8 @@
 import re
 
 import numpy as np
-import pytest
 
-from clipsim.data.scenes.captions import SETTINGS, plural, scene_captions, with_article
+from clipsim.data.scenes.captions import SETTINGS, plural, scene_captions
 from clipsim.data.scenes.scenes import BANDS, PlacedObject, Scene, concept_table, training_scene
 
 SCENES = [training_scene(0, number) for number in range(500)]
@@ -26,11 +25,7 @@ def test_five_distinct_captions():
     for captions in CAPTIONS:
         assert len(set(captions)) == len(captions) == 5
         assert all(re.fullmatch(r"[A-Z].*[a-zV]\.", caption) for caption in captions)
-
-
-def test_captions_repeat_with_the_seed():
-    assert scene_captions(SCENES[3], 0) == CAPTIONS[3]
-    assert scene_captions(SCENES[3], 1) != CAPTIONS[3]
+    assert scene_captions(SCENES[3], 0) == CAPTIONS[3] != scene_captions(SCENES[3], 1)
 
 
 def test_every_caption_names_something_that_is_there():
@@ -89,25 +84,11 @@ def test_numbers_agree():
                 assert not re.search(r"\bare\b", caption), caption
 
 
-@pytest.mark.parametrize(
-    ("singular", "expected"),
-    [
-        ("dog", "dogs"),
-        ("bus", "buses"),
-        ("puppy", "puppies"),
-        ("monkey", "monkeys"),
-        ("couch", "couches"),
-        ("mouse / mice", "mice"),
-        ("slice of cake / slices of cake", "slices of cake"),
-    ],
-)
-def test_plural(singular, expected):
-    assert plural(singular) == expected
-
-
-def test_article():
-    assert with_article("apple") == "an apple"
-    assert with_article("police car") == "a police car"
+def test_plurals():
+    assert [*map(plural, ("dog", "bus", "puppy", "monkey", "couch"))] == [
+        "dogs", "buses", "puppies", "monkeys", "couches",
+    ]  # fmt: skip
+    assert plural("mouse / mice") == "mice"
 
 
 def test_captions_say_who_and_how_many():

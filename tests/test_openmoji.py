@@ -5,18 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from skimage.metrics import structural_similarity
 
 from clipsim.data import DataError
 from clipsim.data.scenes.openmoji import (
     DRAWING,
-    background,
     draw_scene,
     glyph,
     openmoji_scenes,
     scene_pairs,
 )
-from clipsim.data.scenes.scenes import BANDS, KINDS, concept_table, training_scene
+from clipsim.data.scenes.scenes import KINDS, concept_table, training_scene
 
 PROFILE = SimpleNamespace(seed=0, n_train_scenes=40, n_pairs=40)
 
@@ -41,26 +39,6 @@ def test_a_scene_draws_the_same_bytes_every_time():
     assert (draw_scene(scene).mode, draw_scene(scene).size) == ("RGB", (256, 256))
 
 
-@pytest.mark.parametrize("setting", BANDS)
-def test_settings_are_not_flat(setting):
-    pixels = np.asarray(background(setting, 0))
-    assert pixels.std(axis=(0, 1)).mean() > 20
-    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 5000
-    other = np.asarray(background(setting, 1))
-    assert np.abs(pixels.astype(int) - other).mean() > 4
-
-
-def test_settings_differ_more_between_than_within():
-    def colours(setting, seed):
-        rows = np.asarray(background(setting, seed), dtype=float).reshape(8, 32, 256, 3)
-        return rows.mean(axis=(1, 2)).ravel()
-
-    first = np.array([colours(setting, 0) for setting in BANDS])
-    second = np.array([colours(setting, 1) for setting in BANDS])
-    distance = np.linalg.norm(first[:, None] - second[None], axis=2)
-    assert (distance.argmin(axis=1) == np.arange(len(BANDS))).all()
-
-
 def test_every_object_shows_and_stays_inside_the_crop():
     for number in range(12):
         scene = training_scene(5, number)
@@ -73,15 +51,12 @@ def test_every_object_shows_and_stays_inside_the_crop():
             assert max(ys.max(), xs.max()) <= 246
 
 
-def test_every_artwork_can_be_drawn():
+def test_every_artwork_can_be_drawn_and_a_missing_one_is_named():
     codes = [code for concept in concept_table().values() for code in concept.variants]
     for code in codes[::3]:
         art = glyph(code, 90)
         assert art.mode == "RGBA"
         assert 20 < max(art.size) <= 90
-
-
-def test_a_missing_code_point_is_named():
     with pytest.raises(DataError, match=r"no artwork for code point '1F4FFF'"):
         glyph("1F4FFF", 90)
 
@@ -130,6 +105,9 @@ def test_pairs_are_balanced_and_share_no_image(images, pairs):
     for split in ("val", "test"):
         chosen = pairs.where(pairs.split == split)
         assert [int((chosen.kind == kind).sum()) for kind in KINDS] == [10] * 4
+    same = np.char.startswith(pairs.kind, "same content")
+    assert (pairs.similar == same).all()
+    assert pairs.graded[same].min() >= 0.8 > 0.5 >= pairs.graded[~same].max()
     used = np.concatenate([pairs.id_a, pairs.id_b])
     assert len(set(used.tolist())) == len(used)
     split = dict(zip(images.image_ids, images.split, strict=True))
@@ -137,28 +115,6 @@ def test_pairs_are_balanced_and_share_no_image(images, pairs):
         assert split[str(a)] == split[str(b)] == where
 
 
-def test_labels_follow_the_kind(pairs):
-    same = np.char.startswith(pairs.kind, "same content")
-    assert (pairs.similar == same).all()
-    assert (pairs.graded[same] >= 0.8).all()
-    assert (pairs.graded[~same] <= 0.5).all()
-
-
 def test_pairs_of_another_profile_are_refused(images):
     with pytest.raises(DataError, match="another profile"):
         scene_pairs(SimpleNamespace(seed=1, n_train_scenes=40, n_pairs=40), images)
-    with pytest.raises(DataError, match="another profile"):
-        scene_pairs(SimpleNamespace(seed=0, n_train_scenes=40, n_pairs=41), images)
-
-
-def test_ssim_prefers_the_layout_to_the_content(images, pairs):
-    def ssim(a, b):
-        a, b = (images.pixels(i).mean(axis=0) for i in (a, b))
-        return structural_similarity(a, b, data_range=255, gaussian_weights=True)
-
-    mean = {
-        kind: np.mean([ssim(str(a), str(b)) for a, b in zip(p.id_a, p.id_b, strict=True)])
-        for kind in ("other content, same layout", "same content, other layout")
-        for p in [pairs.where(pairs.kind == kind)]
-    }
-    assert mean["other content, same layout"] > mean["same content, other layout"] + 0.2

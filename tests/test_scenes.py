@@ -157,16 +157,6 @@ def test_shares_of_unseen_things_in_test_pairs():
         assert all(b.has_unseen_concept == (both and a.has_unseen_concept) for a, b in pairs)
 
 
-def test_pairs_can_be_drawn_for_many_seeds():
-    for number in range(1200):
-        scene_pair(99, "test", number)
-
-
-def test_people_are_told_by_their_action():
-    assert scene_of("dog", "walking", "running").people == ("running", "walking")
-    assert scene_of("dog").people == ()
-
-
 # graded similarity
 
 
