@@ -153,6 +153,11 @@ class LabelledPairs:
         names = sorted(set(self.source.tolist()), reverse=True)
         return {name: self.source == name for name in names}
 
+    @property
+    def counted(self):
+        """A mask of the labelled pairs of the first source: experts' where several judged."""
+        return (self.similar >= 0) & next(iter(self.by_source.values()))
+
     def positions(self, image_ids):
         """Where the two images of each pair are among some images: int64, shape (P, 2)."""
         position = {str(image_id): i for i, image_id in enumerate(image_ids)}

@@ -246,13 +246,15 @@ def show(run, name, figure, numbers, caption):
         From `clipsim.record.start_run`; its profile says where the files go.
     name : str
         Stem of the files; see `save_figure`.
-    figure : matplotlib Figure
+    figure : matplotlib Figure or None
+        None where the data have nothing to show, and the caption alone says so.
     numbers : pandas.DataFrame
         What the figure shows.
     caption : str
         Markdown, computed from the numbers.
     """
-    save_figure(figure, run.profile, name, numbers)
+    if figure is not None:
+        save_figure(figure, run.profile, name, numbers)
     if get_ipython() is not None:
         display(Markdown(f"*{caption}*"))
 

@@ -4,9 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from clipsim.figures import PAGE_IN
+from clipsim.figures import PAGE_IN, flat_table
 from clipsim.record import time_taken
-from clipsim.studies.beyond_the_training_data.beyond_plots import flat_table
 from clipsim.studies.cost_and_scale.cost_breakdown import (
     ANEW,
     ENCODE,
