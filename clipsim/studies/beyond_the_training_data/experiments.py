@@ -1,0 +1,464 @@
+"""The experiments of notebook 10, from `ScoredPairs` to rows of AUC and findings on the claims.
+
+Unseen things, another domain, a pool with no fitting description, actions and postures, images
+like the training data, the number of objects, and trainings on altered data. Data that cannot
+answer give no rows and no findings.
+"""
+
+from dataclasses import replace
+from itertools import combinations, product
+
+import numpy as np
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import MultiLabelBinarizer
+
+from clipsim.data import DataError, caption_pool, concept_table, load, load_pairs
+from clipsim.evaluation import finding, finding_of, measured, train_or_load
+from clipsim.model import Validation, mean_recall
+from clipsim.profile import load_profile
+from clipsim.retrieval import Describer, description_sums, scores_of_models
+from clipsim.studies.beyond_the_training_data import drawn_pairs
+from clipsim.studies.beyond_the_training_data.compared_groups import PIXELS, auc_rows, evaluated
+
+FAMILIAR, ARTWORK, CONCEPT = "familiar", "unseen artwork", "unseen concept"
+SCENES = "demo"  # the profile whose scenes are the other domain of photographs
+SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)  # of the fitting descriptions, removed
+AKIN = 0.1  # TF-IDF cosine from which a description fits a photograph
+BLOCK = 128  # pairs whose similarities with the whole pool are in memory at once
+MOST_ACTIONS = 102  # pairs per class: a multiple of three actions and three couples
+MOST_TRAINED = 100  # pairs of training images per class
+NO_GAIN = (-0.05, 0.05)  # of the AUC
+EPOCHS = 5  # at most, of a training on altered data with all the images
+SELECTING = 4  # every fourth validation image selects its epoch: enough, and quick
+NOISE = (0.1, 0.25, 0.5, 1.0)  # share of the training images with wrong captions
+SIZES = {1 / 16: 3, 1 / 8: 2, 1 / 4: 1, 1 / 2: 1}  # share of the training images: trainings
+
+
+def novelty(images, pairs):
+    """What training has not shown of pairs of scenes.
+
+    Returns
+    -------
+    array of str, shape (P,)
+        "unseen concept" where either scene has one, else "unseen artwork" where either has
+        held-out artwork of a known concept, else "familiar".
+    """
+    labels = []
+    for ids in zip(pairs.id_a.tolist(), pairs.id_b.tolist(), strict=True):
+        scenes = [images.scenes[image_id] for image_id in ids]
+        artwork = ARTWORK if any(scene.has_unseen_variant for scene in scenes) else FAMILIAR
+        labels.append(CONCEPT if any(scene.has_unseen_concept for scene in scenes) else artwork)
+    return np.array(labels)
+
+
+def unseen_things(scored):
+    """Is the score less reliable on scenes with artwork or concepts that training never shows?
+
+    Parameters
+    ----------
+    scored : ScoredPairs
+        Nobody knows what training has shown of photographs: they give nothing.
+
+    Returns
+    -------
+    rows, findings : list of dict
+        A group for each label of `novelty`; on `less_reliable_on_unlike`.
+    """
+    if not scored.images.scenes:
+        return [], []
+    labels = novelty(scored.images, scored.pairs)
+    familiar, unseen = scored.where(labels == FAMILIAR), scored.where(labels != FAMILIAR, stream=1)
+    found = finding_of(
+        "less_reliable_on_unlike",
+        "AUC of the CLIP score on scenes of familiar things less that on scenes with unseen "
+        "artwork or concepts (independent groups)",
+        familiar.auc("clip_score") - unseen.auc("clip_score"),
+        [familiar.sample, unseen.sample],
+    )
+    return auc_rows(scored.by_label(labels)), [found]
+
+
+def another_domain(scored):
+    """Is the score less reliable on photographs described by the scenes' model, and the reverse?
+
+    Parameters
+    ----------
+    scored : ScoredPairs
+        Of photographs; scenes give nothing, as nothing says where photographs are.
+
+    Returns
+    -------
+    rows, findings : list of dict
+        As `crossed_domains`, of the photographs and of the scenes of `SCENES`.
+    """
+    if scored.images.scenes:
+        return [], []
+    profile = load_profile(SCENES)
+    scenes = load(profile)
+    pairs = load_pairs(profile, scenes)
+    drawn = replace(scored, profile=profile, images=scenes, pairs=pairs.where(evaluated(pairs)))
+    own = (scored.describers[0].model, scored.pool)
+    other = (train_or_load(profile, scenes), caption_pool(profile, scenes))
+    rows, findings = crossed_domains(scored, own, other)
+    of_scenes = crossed_domains(drawn, other, own)
+    return rows + of_scenes[0], findings + of_scenes[1]
+
+
+def crossed_domains(scored, own, other):
+    """Own and other model, crossed with own and other pool, on the pairs of one domain.
+
+    Parameters
+    ----------
+    scored : ScoredPairs
+        Of this domain; its profile's N and vector space count for all four.
+    own, other : pair of (DualEncoder, sequence of str)
+        The model and the pool of this domain, and of the other one.
+
+    Returns
+    -------
+    rows, findings : list of dict
+        On `less_reliable_on_unlike`, own less other model with the own pool, and on
+        `pool_must_fit`, own less other pool with the own model; paired.
+    """
+    domains, groups, name = {"own": own, "other": other}, {}, scored.images.name
+    for model_of, pool_of in product(domains, repeat=2):
+        describer = Describer.of(scored.profile, domains[model_of][0], domains[pool_of][1])
+        scores = describer.scores(scored.images, scored.pairs)
+        groups[f"{name}: {model_of} model, {pool_of} pool"] = replace(scored, scores=scores)
+    own_both, own_model, own_pool, _ = groups.values()
+    compared = (
+        ("less_reliable_on_unlike", own_pool, "the model trained on the other domain"),
+        ("pool_must_fit", own_model, "its own model searching the other domain's pool"),
+    )
+    return auc_rows(groups, ["clip_score"]), [
+        finding_of(
+            claim,
+            f"AUC of the CLIP score on pairs of {name} less that of {what} (paired)",
+            own_both.auc("clip_score") - changed.auc("clip_score"),
+            changed.sample,
+        )
+        for claim, changed, what in compared
+    ]
+
+
+def fitting_descriptions(images, pairs, pool):
+    """Which descriptions of the pool fit one of the two images of each pair.
+
+    Scenes: the description was written for a training scene that shares a concept with either
+    scene. Photographs: the TF-IDF cosine (as for `clipsim.data.caption_pairs`, stop words left
+    out) of the description and the joined captions that people wrote for either image is at
+    least 0.1. Neither asks the model.
+
+    Parameters
+    ----------
+    images : CaptionedImages
+    pairs : LabelledPairs
+    pool : sequence of str, length C
+
+    Returns
+    -------
+    array of bool, shape (P, C)
+    """
+    ids, position = pairs.image_ids, images.position()
+    if images.scenes:
+        shown = {description: set() for description in pool}
+        for i in images.indices("train"):
+            for description in shown.keys() & {*images.captions[i]}:
+                shown[description] |= images.scenes[images.image_ids[i]].content.keys()
+        concepts = MultiLabelBinarizer(classes=[*concept_table()], sparse_output=True).fit([])
+        of_pool = concepts.transform(shown.values())
+        of_image, least = concepts.transform([images.scenes[i].content for i in ids]), 1
+    else:
+        words = TfidfVectorizer(stop_words="english", sublinear_tf=True, dtype=np.float32)
+        of_pool, least = words.fit_transform(pool), AKIN
+        of_image = words.transform([" ".join(images.captions[position[i]]) for i in ids])
+    fits = (of_image @ of_pool.T).toarray() >= least
+    a, b = pairs.positions(ids).T
+    return fits[a] | fits[b]
+
+
+def no_fitting_description(scored):
+    """Is the result poor when no description of the pool fits?
+
+    Both images of a pair search the same pool. Were it each image's own, what is missing would
+    itself tell whether the two show the same thing. What fits is removed step by step, each step
+    with what the one before removed; the control loses as many others instead.
+
+    Parameters
+    ----------
+    scored : ScoredPairs
+
+    Returns
+    -------
+    rows, findings : list of dict
+        A group for each step; on `pool_must_fit`. `fitting` is the share of the pool that fits a
+        pair; pairs for which nothing fits, or fewer than N would be left, are left out.
+
+    Raises
+    ------
+    DataError
+        If no pair has both a description that fits and N that do not.
+    """
+    fits, n = fitting_descriptions(scored.images, scored.pairs, scored.pool), len(scored.pool)
+    n_fitting, n_kept = fits.sum(axis=1), scored.profile.n_descriptions
+    kept = (n_fitting > 0) & (n - n_fitting >= n_kept)
+    if not kept.any():
+        raise DataError(
+            f"in the pool of {n:,} no pair has both a description that fits and n_descriptions="
+            f"{n_kept} that do not; choose a smaller N, or a larger pool"
+        )
+    scored, fits = scored.where(kept), fits[kept]
+    order = np.random.default_rng(scored.profile.seed).random(n)
+    levels = [pool_scores(one, scored, fits, order) for one in scored.describers]
+    names = [*(f"{share:.0%} of what fits removed" for share in SHARES), "as many others removed"]
+    groups = {
+        name: replace(scored, scores={"clip_score": of_level})
+        for name, of_level in zip(names, np.stack(levels, axis=1), strict=True)
+    }
+    found = finding_of(
+        "pool_must_fit",
+        "AUC of the CLIP score with the full pool less that with every description removed "
+        "that fits one of the two images (paired)",
+        groups[names[0]].auc("clip_score") - groups[names[-2]].auc("clip_score"),
+        scored.sample,
+    )
+    more = {"fitting": float(fits.mean()), "pairs_left_out": int((~kept).sum())}
+    return [row | more for row in auc_rows(groups)], [found]
+
+
+def allowed_descriptions(fits, order, n):
+    """What pairs may retrieve at each of `SHARES`, and in the control.
+
+    Parameters
+    ----------
+    fits : array of bool, shape (P, C)
+    order : array of float, shape (C,)
+        Uniform numbers: a fitting description is gone once the share removed exceeds its.
+    n : int
+        Descriptions that the control keeps at least.
+
+    Yields
+    ------
+    array of bool, shape (P, C)
+        The last one keeps all that fits, and is as small as if none of it were kept.
+    """
+    for share in SHARES:
+        yield ~(fits & (order < share))
+    n_fitting = fits.sum(axis=1, keepdims=True)
+    n_removed = np.minimum(n_fitting, fits.shape[1] - n_fitting - n)
+    by_turn = np.argsort(-order)
+    others = ~fits[:, by_turn]
+    gone = np.empty_like(fits)
+    gone[:, by_turn] = others & (others.cumsum(axis=1) <= n_removed)
+    yield ~gone
+
+
+def pool_scores(describer, scored, fits, order):
+    """Eq. 4 where both images of a pair search what `allowed_descriptions` leaves: (L, P)."""
+    ids, n = scored.pairs.image_ids, describer.profile.n_descriptions
+    vectors = torch.from_numpy(describer.image_vectors(scored.images, ids))
+    sides, pool = scored.pairs.positions(ids).T, torch.from_numpy(describer.index.vectors)
+    blocks = []
+    for start in range(0, len(fits), BLOCK):
+        rows, of_levels = slice(start, start + BLOCK), []
+        sims = [vectors[side[rows]] @ pool.T for side in sides]
+        for allowed in allowed_descriptions(fits[rows], order, n):
+            left = [side.masked_fill(torch.from_numpy(~allowed), -torch.inf) for side in sims]
+            found = [describer.compared[side.topk(n, dim=1).indices.numpy()] for side in left]
+            sums = [description_sums(v, describer.profile.normalisation) for v in found]
+            of_levels.append((sums[0] * sums[1]).sum(axis=1))
+        blocks.append(of_levels)
+    return np.concatenate(blocks, axis=1)
+
+
+def fine_grained(scored):
+    """Does the score tell actions apart: of people in scenes, or of dogs in photographs?
+
+    Parameters
+    ----------
+    scored : ScoredPairs
+
+    Returns
+    -------
+    rows, findings : list of dict
+        Scenes: all gaits, and each two of them. On `fine_grained`; undecided, without rows, where
+        there are fewer than thirty photographs of sitting, or of moving, dogs.
+    """
+    images, seed, groups = scored.images, scored.profile.seed, {}
+    experiment = "AUC of the CLIP score less 0.5: "
+    if images.scenes:
+        n_each = min(MOST_ACTIONS, scored.profile.n_pairs)
+        whole = groups["all three"] = scored.of_others(*drawn_pairs.action_pairs(seed, n_each))
+        for couple in combinations(drawn_pairs.GAITS, 2):
+            name = " / ".join(couple)
+            groups[name] = whole.where(np.isin(whole.pairs.kind, (*couple, name)))
+        experiment += f"scenes that differ in nothing but {', '.join(drawn_pairs.GAITS)} "
+        experiment += "against scenes of the same one"
+    else:
+        dogs = drawn_pairs.dogs_by_posture(images)
+        counts = ", ".join(f"{len(ids)} {posture}" for posture, ids in dogs.items())
+        experiment += "held-out photographs of a sitting and a moving dog "
+        experiment += f"against two in the same posture ({counts})"
+        pairs = drawn_pairs.posture_pairs(dogs, seed)
+        if pairs is None:
+            undecided = finding(
+                "fine_grained", f"{experiment}: too few, undecided by rule", np.nan,
+                (np.nan, np.nan), n_pairs=0, n_seeds=0, interval="none",
+            )  # fmt: skip
+            return [], [undecided]
+        whole = groups["sitting / moving dogs"] = scored.of_others(images, pairs)
+    found = finding_of("fine_grained", experiment, whole.auc("clip_score") - 0.5, whole.sample)
+    return auc_rows(groups), [found]
+
+
+def gain_over_pixels(scored):
+    """Is there a gain over SSIM and FSIM on training images, and on diverse ones?
+
+    Training images: pairs of scenes, or of photographs whose captions agree. Diverse ones: scenes
+    with unseen things, or photographs as they are labelled.
+
+    Parameters
+    ----------
+    scored : ScoredPairs
+
+    Returns
+    -------
+    rows, findings : list of dict
+        The rows of the CLIP score have `gain`, too. On `no_gain_on_training_like`, if there are
+        enough pairs of training images, and on `gain_on_diverse`.
+    """
+    trained, held_out = (_scenes_seen if scored.images.scenes else _photographs_seen)(scored)
+    groups = {k: scored.of_others(scored.images, pairs) for k, pairs in trained.items()} | held_out
+    claims = [("no_gain_on_training_like", name, NO_GAIN) for name in list(trained)[:1]]
+    claims.append(("gain_on_diverse", list(held_out)[-1], (0.0, np.inf)))
+    findings = [
+        finding_of(
+            claim,
+            f"AUC of the CLIP score less the higher of SSIM and FSIM (paired): {name}",
+            groups[name].gain,
+            groups[name].sample,
+            region=region,
+        )
+        for claim, name, region in claims
+    ]
+    rows = auc_rows(groups, ["clip_score", *PIXELS])
+    for row, group in zip(rows, groups.values(), strict=False):  # the CLIP score's come first
+        row |= measured({"gain": group.gain})
+    return rows, findings
+
+
+def _scenes_seen(scored):
+    """Pairs of training scenes by name, and groups of held-out ones."""
+    n_each, seed = min(MOST_TRAINED, scored.profile.n_pairs), scored.profile.seed
+    pairs = drawn_pairs.training_scene_pairs(scored.images, n_each, seed)
+    familiar = novelty(scored.images, scored.pairs) == FAMILIAR
+    moved = np.char.endswith(scored.pairs.kind, "other layout")
+    return {} if pairs is None else {"training, other layout": pairs}, {
+        "familiar, other layout": scored.where(familiar & moved),
+        "unseen, other layout": scored.where(~familiar & moved),
+        "familiar, any layout": scored.where(familiar),
+        "unseen, any layout": scored.where(~familiar),
+    }
+
+
+def _photographs_seen(scored):
+    """Pairs of photographs whose captions agree, by name, and the group of the labelled ones."""
+    n_pairs = 2 * min(MOST_TRAINED, scored.profile.n_pairs // 2)
+    splits, label = ("train",), "captions agree"
+    if scored.profile.pairs == "human":
+        splits, label = ("train", "test"), "judged"
+    draw = drawn_pairs.photograph_pairs
+    return {
+        f"{split}, captions agree": draw(scored.images, scored.profile, n_pairs, split)
+        for split in splits
+    }, {f"test, {label}": scored}
+
+
+def number_of_objects(scored):
+    """AUC by the number of objects of a pair's first scene, as `auc_rows`; of photographs nothing.
+
+    Parameters
+    ----------
+    scored : ScoredPairs
+    """
+    if not scored.images.scenes:
+        return []
+    counts = [len(scored.images.scenes[i].objects) for i in scored.pairs.id_a.tolist()]
+    return auc_rows(scored.by_label(np.array(counts, dtype=str)))
+
+
+def altered_training(scored):
+    """AUC and recall of short trainings on noisy captions, and on fewer images.
+
+    The pool and the test pairs stay whole: what differs is the training. Every training sees as
+    many examples as the one on all images does in its epochs; none has fewer images than a batch.
+
+    Parameters
+    ----------
+    scored : ScoredPairs
+
+    Returns
+    -------
+    list of dict
+        As `auc_rows`, and `recall` (mean of the six recalls of the test images), one
+        `recall_of_seeds` for each training, `n_train`, `epochs`. Empty where all weights are
+        trained: each training would take as long as notebook 02.
+    """
+    if scored.profile.trainable != "projections":
+        return []
+    short = replace(scored.profile, epochs=min(scored.profile.epochs, EPOCHS))
+    validation = scored.images.indices("val")
+    data = without(scored.images, np.delete(validation, np.s_[::SELECTING]))
+    training, seed = data.indices("train"), short.seed
+    runs = {"all, right captions": [(short, data, "full")]}
+    for share in NOISE:
+        noisy = noisy_captions(data, share, seed)
+        runs[f"{share:.0%} with wrong captions"] = [(short, noisy, f"noise-{share:g}")]
+    for share, n_seeds in SIZES.items():
+        n_kept = round(share * len(training))
+        if n_kept < short.batch_size:
+            continue
+        longer, name = replace(short, epochs=round(short.epochs / share)), f"size-{share:g}"
+        of_size = runs[f"{n_kept:,} of {len(training):,} images"] = []
+        for drawn in range(seed, seed + n_seeds):
+            dropped = np.random.default_rng(drawn).permutation(training)[n_kept:]
+            few = without(data, dropped)
+            of_size.append((replace(longer, seed=drawn), few, f"{name}-{drawn}"))
+    return [_trained_row(scored, name, of_name) for name, of_name in runs.items()]
+
+
+def _trained_row(scored, name, runs):
+    """Mean over trainings, each of a profile, its data and the name of its folder."""
+    folder = scored.profile.work_dir / "variants"
+    models = [train_or_load(altered, data, folder / place) for altered, data, place in runs]
+    describers = [Describer.of(scored.profile, model, scored.pool) for model in models]
+    scores = scores_of_models(describers, scored.images, scored.pairs)
+    test = scored.images.subset(scored.images.indices("test"))
+    recalls = [mean_recall(Validation(model, test).recall(model)) for model in models]
+    (row,) = auc_rows({name: replace(scored, scores=scores)}, ["clip_score"])
+    return row | {
+        "recall": float(np.mean(recalls)),
+        "recall_of_seeds": recalls,
+        "n_train": len(runs[0][1].indices("train")),
+        "epochs": runs[0][0].epochs,
+    }
+
+
+def noisy_captions(images, share, seed):
+    """The same images, a share of those in training with the captions of another one.
+
+    The chosen images hand their captions on in a circle: none keeps its own, and the set of
+    captions stays what it is. Those chosen for a small share are among those for a larger one.
+    """
+    training = images.indices("train")
+    chosen = np.random.default_rng(seed).permutation(training)[: round(share * len(training))]
+    captions = list(images.captions)
+    for image, giver in zip(chosen, np.roll(chosen, 1), strict=True):
+        captions[image] = images.captions[giver]
+    return replace(images, captions=tuple(captions))
+
+
+def without(images, dropped):
+    """The same data without the images at some positions; captions go along."""
+    return images.subset(np.setdiff1d(np.arange(len(images)), dropped))

@@ -1,0 +1,149 @@
+"""Pairs drawn for one question are alike in all but what is asked."""
+
+from collections import Counter
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from clipsim import load_profile
+from clipsim.data import CaptionedImages, concept_table, load
+from clipsim.data.scenes.scenes import JITTER
+from clipsim.studies.beyond_the_training_data import drawn_pairs
+from clipsim.studies.beyond_the_training_data.drawn_pairs import GAITS
+
+SITTING = ("A dog sits.", "The dog is sitting on a sofa.", "A dog indoors.", "A pet.", "A puppy.")
+MOVING = ("A dog runs.", "A dog is jumping.", "Two dogs play.", "Grass.", "Dogs outside.")
+NEITHER = ("A dog runs.", "A dog is jumping.", "A dog sits.", "A dog.", "A sitting dog.")
+
+
+@pytest.fixture(scope="module")
+def actions():
+    return drawn_pairs.action_pairs(0, 33)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    images = load(load_profile("smoke", n_train_scenes=1200))
+    return images, drawn_pairs.training_scene_pairs(images, 40, seed=0)
+
+
+def scenes_of(images, pairs):
+    for a, b, similar in zip(pairs.id_a, pairs.id_b, pairs.similar, strict=True):
+        yield images.scenes[a], images.scenes[b], similar
+
+
+def test_only_the_action_differs(actions):
+    for a, b, similar in scenes_of(*actions):
+        assert (a.setting, a.background_seed) == (b.setting, b.background_seed)
+        objects = list(zip(a.objects, b.objects, strict=True))
+        differing = [
+            {one.concept, two.concept} for one, two in objects if one.concept != two.concept
+        ]
+        assert len(differing) == (0 if similar else 1)
+        assert all(both <= set(GAITS) for both in differing)
+        for one, two in objects:
+            assert max(abs(one.x - two.x), abs(one.y - two.y)) <= JITTER
+
+
+def test_the_person_is_another_one_in_both_classes_and_known_from_training(actions):
+    for a, b, _ in scenes_of(*actions):
+        people = [
+            list(concept_table()[o.concept].variants).index(o.variant)
+            for scene in (a, b)
+            for o in scene.objects
+            if o.concept in GAITS
+        ]
+        assert len(people) == len(set(people)) == 2
+        for scene in (a, b):
+            assert not scene.has_unseen_concept
+            assert not scene.has_unseen_variant
+            assert all(concept_table()[o.concept].fits(scene.setting) for o in scene.objects)
+
+
+def test_actions_are_balanced_and_no_scene_recurs(actions):
+    _, pairs = actions
+    assert Counter(pairs.similar.tolist()) == {1: 33, 0: 33}
+    assert Counter(pairs.kind[pairs.similar == 1].tolist()) == dict.fromkeys(GAITS, 11)
+    assert set(Counter(pairs.kind[pairs.similar == 0].tolist()).values()) == {11}
+    assert len({*pairs.id_a, *pairs.id_b}) == 4 * 33
+
+
+def test_action_scenes_are_of_the_seed():
+    first, again, other = (drawn_pairs.action_pairs(seed, 4)[0] for seed in (0, 0, 1))
+    assert first.pixels_key == again.pixels_key != other.pixels_key
+    picture = np.asarray(first.read_image(first.image_ids[0]))
+    np.testing.assert_array_equal(picture, again.read_image(first.image_ids[0]))
+
+
+def test_dogs_are_told_by_what_people_say_of_held_out_photographs():
+    captions = [SITTING] * 3 + [MOVING] * 4 + [NEITHER] * 5 + [SITTING] * 40
+    split = np.array(["val"] * 12 + ["train"] * 40)
+    ids = tuple(f"{i}.jpg" for i in range(len(captions)))
+    dogs = drawn_pairs.dogs_by_posture(CaptionedImages("dogs", ids, tuple(captions), split, None))
+    assert dogs == {"sitting": list(ids[:3]), "moving": list(ids[3:7])}
+
+
+def test_pairs_of_postures():
+    sitting, moving = [f"s{i}" for i in range(30)], [f"m{i}" for i in range(50)]
+    pairs = drawn_pairs.posture_pairs({"sitting": sitting, "moving": moving}, seed=0)
+    assert Counter(pairs.similar.tolist()) == {1: 200, 0: 200}
+    for a, b, similar in zip(pairs.id_a, pairs.id_b, pairs.similar, strict=True):
+        assert (a[0] == b[0]) == bool(similar)
+    assert len(set(zip(pairs.id_a, pairs.id_b, strict=True))) == len(pairs)
+    assert drawn_pairs.posture_pairs({"sitting": sitting[1:], "moving": moving}, seed=0) is None
+
+
+def test_training_pairs_have_the_content_that_the_label_says(trained):
+    images, pairs = trained
+    assert Counter(pairs.similar.tolist()) == {1: 40, 0: 40}
+    for a, b, similar in scenes_of(images, pairs):
+        assert a.content == b.content if similar else not a.content & b.content
+    used = [*pairs.id_a, *pairs.id_b]
+    assert len(set(used)) == len(used)
+    assert set(used) <= {images.image_ids[i] for i in images.indices("train")}
+
+
+def test_each_training_pair_has_a_counterpart_of_its_build(trained):
+    table, scenes = concept_table(), list(scenes_of(*trained))
+    distances = []
+    for same, other in zip(scenes[:40], scenes[40:], strict=True):
+        builds = [
+            sorted((table[o.concept].place, table[o.concept].size) for o in scene.objects)
+            for scene in (*same[:2], *other[:2])
+        ]
+        assert all(build == builds[0] for build in builds)
+        assert (same[0].setting == same[1].setting) == (other[0].setting == other[1].setting)
+        distances.append([drawn_pairs.layout_distance(*pair[:2]) for pair in (same, other)])
+    of_same, of_other = np.mean(distances, axis=0)
+    assert of_other == pytest.approx(of_same, rel=0.1)
+
+
+def test_layout_distance_is_the_smallest_over_matchings(trained):
+    a, b, _ = next(pair for pair in scenes_of(*trained) if len(pair[0].objects) == 3)
+    expected = min(
+        sum(
+            abs(one.x - two.x) + abs(one.y - two.y) + abs(one.size - two.size)
+            for one, two in zip(a.objects, order, strict=True)
+        )
+        for order in permutations(b.objects)
+    )
+    assert drawn_pairs.layout_distance(a, b) == expected == drawn_pairs.layout_distance(b, a)
+
+
+def test_too_few_training_scenes_give_no_pairs():
+    few = load(load_profile("smoke", n_train_scenes=12))
+    assert drawn_pairs.training_scene_pairs(few, 40, seed=0) is None
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_photographs_of_the_split_asked_for(split):
+    images = load(load_profile("smoke", n_train_scenes=80, n_pairs=20))
+    photographs = CaptionedImages(
+        "photographs", images.image_ids, images.captions, images.split, None
+    )
+    profile = load_profile("flickr8k", n_pairs=10)
+    pairs = drawn_pairs.photograph_pairs(photographs, profile, 10, split)
+    of_split = {images.image_ids[i] for i in images.indices(split)}
+    assert {*pairs.id_a, *pairs.id_b} <= of_split
+    assert Counter(pairs.similar.tolist()) == {1: 5, 0: 5}
