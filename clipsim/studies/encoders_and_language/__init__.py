@@ -1,0 +1,19 @@
+"""Which encoder, which vector space; does structure beat meaning in BERT? (notebook 09)
+
+`sentence_quadruples` are probed in every vector space; `encoder_comparison` says what encoders are
+worth, and `score_rows` of `space_scores` what spaces are. Charts come with numbers and captions.
+"""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submod_attrs={
+        "encoders": ["encoder_chart", "encoder_comparison", "score_rows", "space_scores"],
+        "sentences": ["sentence_quadruples"],
+        "structure_or_meaning": [
+            "before_and_after", "probe_chart", "probe_rows", "probed_spaces",
+            "structure_findings",
+        ],
+    },
+)  # fmt: skip

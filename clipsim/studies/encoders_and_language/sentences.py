@@ -35,24 +35,16 @@ class Content:
     where: str
     person: bool
 
-    def sentence(self, structure, rng):
-        """The content in one of `structures()`.
-
-        Parameters
-        ----------
-        structure : str
-        rng : numpy Generator
-            Decides the structure's own words ("next to", "a view of"); equal states, equal words.
-        """
-        subject = with_article(self.who)
+    def sentence(self, structure, words):
+        """The content in one of `structures()`; equal seeds `words`, equal words of its own."""
+        subject, thing = with_article(self.who), with_article(self.beside)
         main = Mention(
             f"{subject} {self.doing}", subject, self.doing, False, self.person, "ground"
         )
-        thing = with_article(self.beside)
         other = Mention(thing, thing, "nearby", False, False, "ground")
-        words = structures()[structure]([main, other], self.where, rng)
-        words = " ".join(words.split())
-        return words[0].upper() + words[1:] + "."
+        rng = np.random.default_rng(words)
+        text = " ".join(structures()[structure]([main, other], self.where, rng).split())
+        return text[0].upper() + text[1:] + "."
 
 
 @dataclass(frozen=True)
@@ -63,35 +55,22 @@ class Quadruple:
     ----------
     concept : str
         Concept of the anchor's subject; what an interval resamples.
-    structure, other_structure : str
+    structures : tuple of str, length 2
         Of the anchor and S+M−; of S−M+ and S−M−.
     order : tuple of str
         `SLOTS` in the order in which they are exchanged.
     anchor : str
-    exchanged : tuple of str, length 4
-        S+M− with the first 1, 2, 3 and 4 slots of `order` exchanged.
-    paraphrase, reworded : str
-        S−M+ with the anchor's content words, and with synonyms.
-    control : str
-        S−M−: every slot exchanged.
+    compared : dict of str to str
+        S+M− with 1, 2, 3 and 4 slots exchanged, "exchanged_1" … "exchanged_4"; S−M+ with the
+        anchor's content words, "paraphrase", and with synonyms, "reworded"; S−M−, every slot
+        exchanged, "control".
     """
 
     concept: str
-    structure: str
-    other_structure: str
+    structures: tuple[str, str]
     order: tuple[str, ...]
     anchor: str
-    exchanged: tuple[str, ...]
-    paraphrase: str
-    reworded: str
-    control: str
-
-    @property
-    def compared(self):
-        """The sentences compared with the anchor, by the names that tables use."""
-        graded = {f"exchanged_{k}": text for k, text in enumerate(self.exchanged, start=1)}
-        others = {name: getattr(self, name) for name in ("paraphrase", "reworded", "control")}
-        return graded | others
+    compared: dict[str, str]
 
 
 def structures():
@@ -118,12 +97,11 @@ def sentence_quadruples(seed, n=N_QUADRUPLES):
         No sentence occurs twice.
     """
     rng = np.random.default_rng([seed, len(SLOTS)])
-    ground = [concept for concept in concept_table().values() if concept.place == "ground"]
-    subjects = [c for c in ground if c.group in ("person", *CREATURES)]
-    things = [c for c in ground if c not in subjects]
-    orders = list(permutations(structures(), 2))
+    subjects = [concept for concept in _on_ground() if concept.group in ("person", *CREATURES)]
+    things = [concept for concept in _on_ground() if concept not in subjects]
     subjects, things, orders = (
-        [group[i] for i in rng.permutation(len(group))] for group in (subjects, things, orders)
+        [group[i] for i in rng.permutation(len(group))]
+        for group in (subjects, things, list(permutations(structures(), 2)))
     )
     quadruples, used = [], set()
     for number in range(n):
@@ -140,23 +118,6 @@ def sentence_quadruples(seed, n=N_QUADRUPLES):
     return quadruples
 
 
-def word_overlap(quadruples):
-    """Jaccard overlap of the anchor's words with those of each compared sentence, on average.
-
-    Returns
-    -------
-    dict of str to dict of str to float
-        By compared sentence: "content words" and "function words".
-    """
-    kinds = ("content words", "function words")
-    overlaps = {}
-    for name in quadruples[0].compared:
-        pairs = [(_words(q.anchor), _words(q.compared[name])) for q in quadruples]
-        shared = [[_jaccard(a, b) for a, b in zip(*pair, strict=True)] for pair in pairs]
-        overlaps[name] = dict(zip(kinds, np.mean(shared, axis=0).tolist(), strict=True))
-    return overlaps
-
-
 def _words(sentence):
     """Content words and function words of a sentence, as two sets."""
     words = set(sentence.lower().replace(",", "").rstrip(".").split())
@@ -164,75 +125,64 @@ def _words(sentence):
     return words - function, function
 
 
-def _jaccard(a, b):
-    return len(a & b) / len(a | b) if a | b else 1.0
+def _on_ground():
+    return [concept for concept in concept_table().values() if concept.place == "ground"]
 
 
-def _quadruple(subject, thing, structure_pair, first, rng):
-    structure, other_structure = structure_pair
+def _quadruple(subject, thing, both_structures, first, rng):
     said, exchanged, reworded = _contents(subject, thing, rng)
     rest = [slot for i, slot in enumerate(SLOTS) if i != first]
     order = (SLOTS[first], *(rest[i] for i in rng.permutation(len(rest))))
-    words = int(rng.integers(2**31))
-    graded = []
+    words, (structure, other_structure) = int(rng.integers(2**31)), both_structures
+    compared = {}
     for k in range(1, len(SLOTS) + 1):
         partly = replace(said, **{slot: getattr(exchanged, slot) for slot in order[:k]})
-        graded.append(partly.sentence(structure, np.random.default_rng(words)))
-    return Quadruple(
-        concept=subject.name,
-        structure=structure,
-        other_structure=other_structure,
-        order=order,
-        anchor=said.sentence(structure, np.random.default_rng(words)),
-        exchanged=tuple(graded),
-        paraphrase=said.sentence(other_structure, np.random.default_rng(words)),
-        reworded=reworded.sentence(other_structure, np.random.default_rng(words)),
-        control=exchanged.sentence(other_structure, np.random.default_rng(words)),
-    )
+        compared[f"exchanged_{k}"] = partly.sentence(structure, words)
+    for name, content in (("paraphrase", said), ("reworded", reworded), ("control", exchanged)):
+        compared[name] = content.sentence(other_structure, words)
+    anchor = said.sentence(structure, words)
+    return Quadruple(subject.name, both_structures, order, anchor, compared)
 
 
 def _contents(subject, thing, rng):
     """What the anchor says; the same with every slot exchanged; the same in other words."""
     fitting = [s for s in SETTINGS if subject.fits(s) and thing.fits(s)]
     setting, elsewhere = (fitting[i] for i in rng.permutation(len(fitting))[:2])
-    where = _pick(rng, SETTINGS[setting]["ground"])
-    places = SETTINGS[elsewhere]["ground"]
+    where, places = _pick(rng, SETTINGS[setting]["ground"]), SETTINGS[elsewhere]["ground"]
     same_frame = [place for place in places if _words(place)[1] == _words(where)[1]]
-    concepts = [
-        concept for concept in concept_table().values()
-        if concept.place == "ground" and concept.fits(setting) and concept.fits(elsewhere)
-    ]  # fmt: skip
-    outside = [c for c in concepts if c.group not in ("person", *CREATURES) and c != thing]
+    others = [
+        concept
+        for concept in _on_ground()
+        if concept.fits(setting) and concept.fits(elsewhere) and concept not in (subject, thing)
+    ]
+    outside = [concept for concept in others if concept.group not in ("person", *CREATURES)]
     person = subject.group == "person"
     beside, doing = _noun(rng, thing), _pick(rng, subject.doing)
     if person:
         who, whom = ("woman", "man") if rng.integers(2) else ("man", "woman")
         other_who, other_doing = ALONE[who][1], _other_words(doing, subject.doing)
-        actions = [d for c in concepts if c.group == "person" and c != subject for d in c.doing]
+        actions = [d for concept in others if concept.group == "person" for d in concept.doing]
     else:
-        creatures = [c for c in concepts if c.group in CREATURES and c != subject]
+        creatures = [concept for concept in others if concept.group in CREATURES]
         who, whom = _noun(rng, subject), _noun(rng, _pick(rng, creatures))
         other_who, other_doing = _other_words(who, map(_singular, subject.nouns)), doing
         actions = _other_actions(subject, doing)
     said = Content(who, doing, beside, where, person)
-    exchanged = Content(
-        whom, _pick(rng, actions), _noun(rng, _pick(rng, outside)),
-        _pick(rng, same_frame or places), person,
-    )  # fmt: skip
-    reworded = Content(
-        other_who, other_doing, _other_words(beside, map(_singular, thing.nouns)),
-        _other_words(where, SETTINGS[setting]["ground"]), person,
-    )  # fmt: skip
-    return said, exchanged, reworded
+    other_action, other_thing = _pick(rng, actions), _noun(rng, _pick(rng, outside))
+    other_place = _pick(rng, same_frame or places)
+    exchanged = Content(whom, other_action, other_thing, other_place, person)
+    other_thing = _other_words(beside, map(_singular, thing.nouns))
+    other_place = _other_words(where, SETTINGS[setting]["ground"])
+    return said, exchanged, Content(other_who, other_doing, other_thing, other_place, person)
 
 
 def _other_actions(creature, doing):
     """What other animals do; a list that is the creature's own has one meaning, the usual
     list has several."""
-    alike = [c for c in concept_table().values() if c.place == "ground" and c.group in CREATURES]
+    alike = [concept for concept in _on_ground() if concept.group in CREATURES]
     usual = Counter(c.doing for c in alike if c.group == creature.group).most_common(1)[0][0]
     own = {doing} if creature.doing == usual else {*creature.doing}
-    return sorted({d for c in alike for d in c.doing} - own)
+    return sorted({d for concept in alike for d in concept.doing} - own)
 
 
 def _other_words(words, options):

@@ -1,0 +1,293 @@
+"""Which encoder, and which vector space? Secs. 3 and 7 of the paper.
+
+Encoders are compared on fewer images than the study's model sees, the same for every encoder:
+backbones frozen, projections trained, the floor random weights. A random backbone has a seed of
+its own, so that it stays the same over the training seeds of its projections.
+"""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import huggingface_hub
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torchvision
+
+from clipsim.data import caption_pool
+from clipsim.evaluation import (
+    ResampledPairs,
+    description_scores,
+    finding,
+    measured,
+    retrieval_of,
+    train_or_load,
+)
+from clipsim.figures import PAGE_IN, claim_title, flat_table, interval_points
+from clipsim.model import IMAGE_BACKBONES, TEXT_BACKBONES, image_backbone, text_backbone
+from clipsim.retrieval import score_pairs
+
+# What a comparison costs: a minute for two random backbones and twelve trainings on two cores.
+N_TRAIN, N_VAL_PAIRS, N_SEEDS, BATCH, EPOCHS = 500, 100, 3, 64, 20
+PAPER = {"image": "resnet50", "text": "bert-base-uncased"}
+JUDGES = {"expert": ", experts' pairs", "crowd": ", crowd's pairs", "": ""}
+
+
+def random_image_encoder(name, draw=0):
+    """The name of an image encoder's architecture with random weights, fixed by `draw`.
+
+    The name works wherever a profile's `image_encoder` does, once this was called.
+    """
+    build = partial(_randomly, draw, lambda: image_backbone(name, pretrained=False))
+    IMAGE_BACKBONES[f"random {name} {draw}"] = build
+    return f"random {name} {draw}"
+
+
+def random_text_encoder(name, draw=0):
+    """As `random_image_encoder`, for a profile's `text_encoder`."""
+
+    def build():
+        backbone = text_backbone(name, pretrained=False)
+        return backbone.network, backbone.tokens.tokenizer
+
+    TEXT_BACKBONES[f"random {name} {draw}"] = partial(_randomly, draw, build)
+    return f"random {name} {draw}"
+
+
+def _randomly(draw, build, pretrained):
+    """Whatever `build` makes, its weights from the seed `draw`; "pretrained" has no meaning."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(draw)
+        return build()
+
+
+def has_local_weights(modality):
+    """Whether the weights of the paper's "image" or "text" encoder are on this machine."""
+    if modality == "image":
+        url = torchvision.models.ResNet50_Weights.IMAGENET1K_V1.url
+        return (Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]).is_file()
+    cached = huggingface_hub.try_to_load_from_cache(PAPER["text"], "model.safetensors")
+    return isinstance(cached, str)
+
+
+def compared_encoders(profile):
+    """The (image, text) encoders to compare, by what they are.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        The profile's own first; each side, and both, with random weights; the paper's where
+        their weights are on this machine.
+    """
+    image, text = profile.image_encoder, profile.text_encoder
+    random_image, random_text = random_image_encoder(image), random_text_encoder(text)
+    encoders = {
+        f"{image} + {text}": (image, text),
+        f"random {image} + {text}": (random_image, text),
+        f"{image} + random {text}": (image, random_text),
+        f"random {image} + random {text}": (random_image, random_text),
+    }
+    if image != PAPER["image"] and has_local_weights("image"):
+        encoders[f"{PAPER['image']} + {text}"] = (PAPER["image"], text)
+    if text != PAPER["text"] and has_local_weights("text"):
+        encoders[f"{image} + {PAPER['text']}"] = (image, PAPER["text"])
+    return encoders
+
+
+def comparison_data(profile, images, pairs):
+    """The images and pairs of the comparison: fewer to train on, every test pair.
+
+    Returns
+    -------
+    images : CaptionedImages
+        `N_TRAIN` training images, drawn with the profile's seed, and the images of the pairs.
+    pairs : LabelledPairs
+        All but the validation pairs, of which `N_VAL_PAIRS` remain.
+    """
+    rng = np.random.default_rng(profile.seed)
+    validation = rng.permutation(np.flatnonzero(pairs.split == "val"))[:N_VAL_PAIRS]
+    tested = np.flatnonzero(pairs.split != "val")
+    pairs = pairs.where(np.sort(np.concatenate([tested, validation])))
+    training = rng.permutation(images.indices("train"))[:N_TRAIN]
+    position = images.position()
+    paired = [position[image_id] for image_id in pairs.image_ids]
+    if not {*paired} & {*images.indices("val")}:
+        # Judged pairs are of test images only: epochs still need images to choose by.
+        paired += images.indices("val")[: 2 * N_VAL_PAIRS].tolist()
+    return images.subset(np.unique([*training, *paired])), pairs
+
+
+def encoder_scores(profile, images, pairs, encoders):
+    """Eq. 4 and the image cosine of the pairs, with projections trained on these encoders.
+
+    Parameters
+    ----------
+    profile : Profile
+    images, pairs
+        From `comparison_data`.
+    encoders : tuple of str
+        Names of an image and a text encoder.
+
+    Returns
+    -------
+    dict of str to array of float32, shape (S, P)
+        `clip_score` and `image_cosine`, a row for each training seed.
+    """
+    image, text = encoders
+    scores = []
+    for seed in range(profile.seed, profile.seed + min(N_SEEDS, profile.n_seeds)):
+        altered = replace(
+            profile,
+            image_encoder=image,
+            text_encoder=text,
+            seed=seed,
+            pool="train",
+            pool_file=None,
+            trainable="projections",
+            batch_size=min(BATCH, profile.batch_size),
+            epochs=min(EPOCHS, profile.epochs),
+        )
+        folder = profile.work_dir / "encoders" / altered.hash[:8]
+        model = train_or_load(altered, images, folder)
+        retrieval = retrieval_of(altered, model, images, caption_pool(altered, images))
+        scores.append(description_scores(altered, retrieval, pairs))
+    return {name: np.stack([of_seed[name] for of_seed in scores]) for name in scores[0]}
+
+
+def score_rows(profile, pairs, scores):
+    """AUC of several scores of the same pairs, and how much more the first one has.
+
+    Parameters
+    ----------
+    profile : Profile
+    pairs : LabelledPairs
+    scores : mapping of str to array of float, shape (S, P)
+        By name; a row for each training seed.
+
+    Returns
+    -------
+    list of dict
+        By source (experts' pairs first) and name: `source`, `name`, `auc` and `first_less_this`
+        (paired) as `measured` gives them, `n_pairs`, `n_seeds`, `resampled`.
+    """
+    rows = []
+    for source, of_source in pairs.by_source.items():
+        inside = of_source & (pairs.split != "val")
+        sample = ResampledPairs.of(pairs.where(inside), profile)
+        aucs = {name: sample.auc(values[:, inside]) for name, values in scores.items()}
+        first = next(iter(aucs.values()))
+        rows += [
+            {"source": source, "name": name}
+            | measured({"auc": auc, "first_less_this": first - auc})
+            | {"n_pairs": sample.n_labelled, "n_seeds": len(auc), "resampled": sample.unit}
+            for name, auc in aucs.items()
+        ]
+    return rows
+
+
+def encoder_comparison(profile, images, pairs):
+    """What each pair of encoders is worth.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    pairs : LabelledPairs
+
+    Returns
+    -------
+    rows : list of dict
+        As `score_rows`, the names being the encoders', for each `metric` ("clip_score",
+        "image_cosine").
+    findings : list of dict
+        On "a better encoder improves the score", for either side and each source.
+    """
+    images, pairs = comparison_data(profile, images, pairs)
+    encoders = compared_encoders(profile)
+    scores = {
+        name: encoder_scores(profile, images, pairs, pair) for name, pair in encoders.items()
+    }
+    own, random_image, random_text = list(encoders)[:3]
+    sides, rows = {random_image: "image", random_text: "text"}, []
+    for metric in scores[own]:
+        of_metric = {name: scores_of[metric] for name, scores_of in scores.items()}
+        rows += [{"metric": metric} | row for row in score_rows(profile, pairs, of_metric)]
+    findings = [
+        finding(
+            "better_encoder",
+            f"{sides[row['name']]} side: AUC of Eq. 4 with {own} less that with {row['name']}, "
+            f"projections trained alike{JUDGES[row['source']]}",
+            row["first_less_this"],
+            row["first_less_this_ci95"],
+            n_pairs=row["n_pairs"],
+            n_seeds=row["n_seeds"],
+            interval=f"{row['resampled']} resampled; models held fixed",
+        )
+        for row in rows
+        if row["metric"] == "clip_score" and row["name"] in sides
+    ]
+    return rows, findings
+
+
+def encoder_chart(rows, findings, data):
+    """AUC of Eq. 4 and of the image cosine for each pair of encoders; a panel for each source.
+
+    Parameters
+    ----------
+    rows, findings : list of dict
+        From `encoder_comparison`.
+    data : str
+        What the images are.
+
+    Returns
+    -------
+    figure, numbers, caption
+    """
+    numbers = flat_table(rows)
+    sources, n_encoders = numbers.source.unique(), numbers.name.nunique()
+    height = 0.6 + len(sources) * (0.5 + 0.34 * n_encoders)
+    figure, axes = plt.subplots(
+        len(sources), figsize=(PAGE_IN, height), sharex=True, squeeze=False
+    )
+    for axis, source in zip(axes.flat, sources, strict=True):
+        of_source = [row for row in rows if row["source"] == source]
+        interval_points(axis, of_source, "auc", "name")
+        axis.axvline(0.5, color="#bbbbbb", linewidth=0.8, zorder=0)
+        axis.set_xlabel(f"AUC of {of_source[0]['n_pairs']:,} pairs, {data}{JUDGES[source]}")
+    claim_title(figure, findings)
+    caption = (
+        f"Lines: 95 % intervals, {rows[0]['resampled']} resampled, models held fixed; ticks: "
+        "single training seeds. Grey: chance."
+    )
+    return figure, numbers, caption
+
+
+def space_scores(profile, models, images, pairs):
+    """Eq. 4 with description vectors of either space, and the image cosine.
+
+    The descriptions are the same N: images are searched for in the joint space.
+
+    Parameters
+    ----------
+    profile : Profile
+    models : sequence of DualEncoder
+    images : CaptionedImages
+    pairs : LabelledPairs
+
+    Returns
+    -------
+    dict of str to array of float32, shape (S, P)
+        "Eq. 4, joint space", "Eq. 4, text space", "image cosine"; a row for each model.
+    """
+    joint, pool = replace(profile, vector_space="joint"), caption_pool(profile, images)
+    scores = []
+    for model in models:
+        retrieval = retrieval_of(joint, model, images, pool)
+        found = description_scores(profile, retrieval, pairs)
+        index_pairs = pairs.positions(retrieval.image_ids)
+        own = model.encode_texts(retrieval.pool.tolist(), space="text")[retrieval.ids]
+        of_text = score_pairs(own, index_pairs, profile.normalisation)
+        scores.append([found["clip_score"], of_text, found["image_cosine"]])
+    names = ("Eq. 4, joint space", "Eq. 4, text space", "image cosine")
+    return dict(zip(names, np.stack(scores, axis=1), strict=True))

@@ -1,0 +1,125 @@
+"""Encoders compared alike: the same data, random weights that stay the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from clipsim.data import LabelledPairs, load, load_pairs
+from clipsim.model import DualEncoder, image_backbone
+from clipsim.studies.encoders_and_language import encoders
+from clipsim.studies.encoders_and_language.encoders import encoder_chart, score_rows
+
+
+@pytest.fixture
+def nowhere(monkeypatch):
+    """A machine without the paper's weights."""
+    monkeypatch.setattr(encoders, "has_local_weights", lambda modality: False)
+
+
+def test_a_random_encoder_is_its_draw_whatever_came_before():
+    name = encoders.random_image_encoder("tiny", 3)
+    pixels = torch.randint(256, (2, 3, 224, 224), dtype=torch.uint8)
+    first = image_backbone(name)(pixels)
+    torch.rand(5)
+    assert torch.equal(first, image_backbone(name)(pixels))
+    other = image_backbone(encoders.random_image_encoder("tiny", 4))(pixels)
+    assert not torch.equal(first, other)
+
+
+def test_only_the_named_side_is_random(smoke):
+    text = encoders.random_text_encoder("minilm", 0)
+    profile = replace(smoke, image_encoder="efficientnet_lite0", text_encoder=text)
+    mixed = DualEncoder(profile)
+    own = DualEncoder(replace(profile, text_encoder="minilm"))
+    for name, weight in own.image_backbone.state_dict().items():
+        assert torch.equal(weight, mixed.image_backbone.state_dict()[name])
+    embedding = "network.embeddings.word_embeddings.weight"
+    weights = [model.text_backbone.state_dict()[embedding] for model in (own, mixed)]
+    assert weights[0].shape == weights[1].shape
+    assert not torch.equal(*weights)
+
+
+def test_encoders_of_the_paper_only_where_their_weights_are(smoke, nowhere, monkeypatch):
+    four = encoders.compared_encoders(smoke)
+    assert next(iter(four.values())) == ("tiny", "tiny")
+    assert len(four) == 4
+    monkeypatch.setattr(encoders, "has_local_weights", lambda modality: modality == "text")
+    more = encoders.compared_encoders(smoke)
+    assert set(more.values()) - set(four.values()) == {("tiny", "bert-base-uncased")}
+
+
+def test_local_weights_are_looked_for_without_fetching(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    assert not encoders.has_local_weights("image")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "resnet50-0676ba61.pth").touch()
+    assert encoders.has_local_weights("image")
+
+
+def test_the_comparison_keeps_every_test_pair(smoke, monkeypatch):
+    images = load(smoke)
+    pairs = load_pairs(smoke, images)
+    monkeypatch.setattr(encoders, "N_TRAIN", 20)
+    monkeypatch.setattr(encoders, "N_VAL_PAIRS", 6)
+    few, kept = encoders.comparison_data(smoke, images, pairs)
+    assert len(few.indices("train")) == 20
+    assert (kept.split == "val").sum() == 6
+    assert (kept.split == "test").sum() == (pairs.split == "test").sum()
+    assert set(kept.image_ids) == set(few.image_ids) - set(np.array(few.image_ids)[:20])
+
+
+def test_scores_of_both_sides_and_spaces(smoke, nowhere, tmp_path, monkeypatch):
+    monkeypatch.setattr("clipsim.model.features.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("clipsim.profile.RUNS", tmp_path)
+    images = load(smoke)
+    pairs = load_pairs(smoke, images)
+    rows, findings = encoders.encoder_comparison(smoke, images, pairs)
+    assert [found["experiment"].split()[0] for found in findings] == ["image", "text"]
+    assert {found["n_seeds"] for found in findings} == {2}
+    assert rows[0]["first_less_this"] == 0
+    figure, numbers, _ = encoder_chart(rows, findings, images.name)
+    assert len(numbers) == len(rows) == 2 * 4
+    assert len(figure.axes) == 1
+    scores = encoders.space_scores(smoke, [DualEncoder(smoke)], images, pairs)
+    joint, text = scores["Eq. 4, joint space"], scores["Eq. 4, text space"]
+    assert joint.shape == text.shape == (1, len(pairs))
+    assert not np.allclose(joint, text)
+
+
+def made_pairs(n):
+    """Pairs of few images, in turns similar and not, judged by two sources."""
+    number = np.arange(n)
+    return LabelledPairs(
+        id_a=np.array([f"i{i % 40}" for i in number]),
+        id_b=np.array([f"i{40 + i * 7 % 43}" for i in number]),
+        similar=(number % 2).astype(np.int8),
+        graded=np.zeros(n, dtype=np.float32),
+        kind=np.full(n, ""),
+        split=np.full(n, "cross"),
+        source=np.array(["expert", "expert", "crowd", "crowd"] * (n // 4)),
+    )
+
+
+def test_rows_are_of_each_source_and_differences_paired(smoke):
+    pairs, rng = made_pairs(400), np.random.default_rng(0)
+    good = pairs.similar + rng.normal(size=(2, 400))
+    scores = {"good": good, "nearly": good + 0.05 * rng.normal(size=(2, 400)), "bad": -good}
+    rows = score_rows(smoke, pairs, scores)
+    assert [(row["source"], row["name"]) for row in rows[:4]] == [
+        ("expert", "good"), ("expert", "nearly"), ("expert", "bad"), ("crowd", "good"),
+    ]  # fmt: skip
+    for row in rows:
+        inside = pairs.source == row["source"]
+        of_seeds = [roc_auc_score(pairs.similar[inside], v[inside]) for v in scores[row["name"]]]
+        assert row["auc_of_seeds"] == pytest.approx(of_seeds)
+        assert row["auc"] == pytest.approx(np.mean(of_seeds))
+        assert (row["n_pairs"], row["resampled"]) == (200, "images")
+    itself, nearly, bad = rows[:3]
+    assert (itself["first_less_this"], itself["first_less_this_ci95"]) == (0, [0, 0])
+    assert bad["first_less_this_ci95"][0] > 0
+    # Scores that err together differ by less than their own intervals are wide.
+    width = np.diff(nearly["first_less_this_ci95"])
+    assert width < 0.3 * np.diff(nearly["auc_ci95"])
