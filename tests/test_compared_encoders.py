@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from clipsim.data import LabelledPairs, load, load_pairs
 from clipsim.model import DualEncoder, image_backbone
 from clipsim.studies.encoders_and_language import encoders
-from clipsim.studies.encoders_and_language.encoders import encoder_chart, score_rows
+from clipsim.studies.encoders_and_language.encoders import score_rows
 
 
 @pytest.fixture
@@ -74,15 +74,13 @@ def test_the_comparison_keeps_every_test_pair(smoke, monkeypatch):
 def test_scores_of_both_sides_and_spaces(smoke, nowhere, tmp_path, monkeypatch):
     monkeypatch.setattr("clipsim.model.features.CACHE", tmp_path / "cache")
     monkeypatch.setattr("clipsim.profile.RUNS", tmp_path)
+    smoke = replace(smoke, n_seeds=1)
     images = load(smoke)
     pairs = load_pairs(smoke, images)
     rows, findings = encoders.encoder_comparison(smoke, images, pairs)
     assert [found["experiment"].split()[0] for found in findings] == ["image", "text"]
-    assert {found["n_seeds"] for found in findings} == {2}
     assert rows[0]["first_less_this"] == 0
-    figure, numbers, _ = encoder_chart(rows, findings, images.name)
-    assert len(numbers) == len(rows) == 2 * 4
-    assert len(figure.axes) == 1
+    assert len(rows) == 2 * 4
     scores = encoders.space_scores(smoke, [DualEncoder(smoke)], images, pairs)
     joint, text = scores["Eq. 4, joint space"], scores["Eq. 4, text space"]
     assert joint.shape == text.shape == (1, len(pairs))
@@ -108,12 +106,12 @@ def test_rows_are_of_each_source_and_differences_paired(smoke):
     good = pairs.similar + rng.normal(size=(2, 400))
     scores = {"good": good, "nearly": good + 0.05 * rng.normal(size=(2, 400)), "bad": -good}
     rows = score_rows(smoke, pairs, scores)
-    assert [(row["source"], row["name"]) for row in rows[:4]] == [
+    assert [(row["source"], row["group"]) for row in rows[:4]] == [
         ("expert", "good"), ("expert", "nearly"), ("expert", "bad"), ("crowd", "good"),
     ]  # fmt: skip
     for row in rows:
         inside = pairs.source == row["source"]
-        of_seeds = [roc_auc_score(pairs.similar[inside], v[inside]) for v in scores[row["name"]]]
+        of_seeds = [roc_auc_score(pairs.similar[inside], v[inside]) for v in scores[row["group"]]]
         assert row["auc_of_seeds"] == pytest.approx(of_seeds)
         assert row["auc"] == pytest.approx(np.mean(of_seeds))
         assert (row["n_pairs"], row["resampled"]) == (200, "images")

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from clipsim import load_profile
 from clipsim.data import CaptionedImages, DataError, LabelledPairs, caption_pool, load, load_pairs
 from clipsim.retrieval import Describer, caption_score
-from clipsim.studies.beyond_the_training_data import ScoredPairs, auc_chart, experiments
+from clipsim.studies.beyond_the_training_data import ScoredPairs, experiments
 from clipsim.studies.beyond_the_training_data.compared_groups import auc_rows, evaluated
 
 PIXELS = {"ssim", "fsim"}
@@ -59,18 +59,6 @@ def test_gain_is_over_the_better_of_the_two(scored):
     aucs = [roc_auc_score(pairs.similar, values) for values in (good, noise, fair)]
     assert gain[0] == pytest.approx(aucs[0] - max(aucs[1:]))
     assert not replace(scored["seeing"], scores=scores | {"ssim": good}).gain.any()
-
-
-def test_chart_shows_every_row_and_keeps_it(scored):
-    rows, findings = experiments.unseen_things(scored["seeing"])
-    figure, numbers, caption = auc_chart(scored["seeing"], rows, findings)
-    (axis,) = figure.axes
-    drawn = {round(x, 9) for line in axis.lines for x in np.atleast_1d(line.get_xdata())}
-    for row in rows:
-        assert {round(x, 9) for x in (row["auc"], *row["auc_ci95"])} <= drawn
-    assert len(numbers) == len(rows)
-    assert findings[0]["experiment"] in caption
-    assert auc_chart(scored["seeing"], [], [])[0] is None
 
 
 def test_in_between_pairs_and_other_sources_do_not_count(scored):

@@ -9,7 +9,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "caption_lengths", "differences_chart", "score_distributions", "seed_spread_chart",
             "similarity_by_rank", "verdict_chart",
         ],
-        "intervals": ["claim_title", "finding_sentence", "flat_table", "interval_points"],
+        "intervals": [
+            "auc_chart", "claim_title", "finding_sentence", "flat_table", "interval_points",
+        ],
         "sheets": [
             "FRAME", "comparison_caption", "draw_comparison", "image_sheet", "pair_sheet",
             "retrieval_sheet", "worst_case_sheet", "wrapped",

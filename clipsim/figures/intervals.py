@@ -2,12 +2,13 @@
 
 from textwrap import wrap
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 
 from clipsim.evaluation import CLAIMS
-from clipsim.figures.style import IDENTITY
+from clipsim.figures.style import IDENTITY, PAGE_IN
 from clipsim.metrics.compared import METRIC_LABELS
 
 TITLE_WIDTH = 92  # characters in 7 inches
@@ -52,6 +53,41 @@ def interval_points(axis, rows, value, by, metric="metric"):
     axis.set_ylabel("")
     if len(looks) > 1:
         sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
+
+
+def auc_chart(rows, findings, data):
+    """The AUC of every metric in groups of pairs, and what it says of the claims.
+
+    Parameters
+    ----------
+    rows : list of dict
+        `group`, `metric`, `auc` as `measured` gives it, `n_pairs`, `resampled`; `source` where
+        several judged the pairs.
+    findings : list of dict
+        Of the same experiment: the title, and the caption.
+    data : str
+        What the images are.
+
+    Returns
+    -------
+    figure, numbers, caption
+        Without rows, where the data cannot answer, no figure.
+    """
+    numbers, words = flat_table(rows), [finding_sentence(found) for found in findings]
+    if not rows:
+        return None, numbers, " ".join(words or ["These data cannot answer this."])
+    labelled = []
+    for row in rows:
+        counted = f"{row['n_pairs']:,} {row.get('source', '')}".strip()
+        labelled.append(row | {"at": f"{row['group']}\n{counted} pairs"})
+    n_groups, n_metrics = len({row["at"] for row in labelled}), numbers.metric.nunique()
+    figure, axis = plt.subplots(figsize=(PAGE_IN, 1 + n_groups * max(0.36, 0.14 * n_metrics)))
+    interval_points(axis, labelled, "auc", "at")
+    axis.axvline(0.5, color="#bbbbbb", linewidth=0.8, zorder=0)
+    axis.set_xlabel(f"AUC, {data} (0.5: chance)")
+    claim_title(figure, findings)
+    words.append(f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: single models.")
+    return figure, numbers, " ".join(words)
 
 
 def flat_table(rows):

@@ -8,7 +8,6 @@ pairs share them) and holds the models fixed, and their spread stands apart.
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from clipsim.data import CaptionedImages, LabelledPairs, caption_pool, load, load_pairs
@@ -19,7 +18,6 @@ from clipsim.evaluation import (
     measured,
     models_of_seeds,
 )
-from clipsim.figures import PAGE_IN, claim_title, finding_sentence, flat_table, interval_points
 from clipsim.profile import Profile
 from clipsim.retrieval import Describer, pixel_scores, scores_of_models
 
@@ -138,32 +136,3 @@ def auc_rows(groups, metrics=COMPARED):
 def evaluated(pairs):
     """Mask of the pairs that count, without those that thresholds are chosen on."""
     return pairs.counted & (pairs.split != "val")
-
-
-def auc_chart(scored, rows, findings):
-    """The AUC of every metric in every group, and what it says of the claims.
-
-    Parameters
-    ----------
-    scored : ScoredPairs
-        What the experiment took.
-    rows, findings : list of dict
-        What it gave.
-
-    Returns
-    -------
-    figure, numbers, caption
-        Without rows, where the data cannot answer, no figure.
-    """
-    numbers, words = flat_table(rows), [finding_sentence(found) for found in findings]
-    if not rows:
-        return None, numbers, " ".join(words or [f"{scored.images.name} cannot answer this."])
-    labelled = [row | {"at": f"{row['group']}\n{row['n_pairs']:,} pairs"} for row in rows]
-    n_groups, n_metrics = (numbers[name].nunique() for name in ("group", "metric"))
-    figure, axis = plt.subplots(figsize=(PAGE_IN, 1 + n_groups * max(0.36, 0.14 * n_metrics)))
-    interval_points(axis, labelled, "auc", "at")
-    axis.axvline(0.5, color="#bbbbbb", linewidth=0.8, zorder=0)
-    axis.set_xlabel(f"AUC, {scored.images.name} (0.5: chance)")
-    claim_title(figure, findings)
-    words.append(f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: single models.")
-    return figure, numbers, " ".join(words)

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import huggingface_hub
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torchvision
@@ -24,7 +23,6 @@ from clipsim.evaluation import (
     retrieval_of,
     train_or_load,
 )
-from clipsim.figures import PAGE_IN, claim_title, flat_table, interval_points
 from clipsim.model import IMAGE_BACKBONES, TEXT_BACKBONES, image_backbone, text_backbone
 from clipsim.retrieval import score_pairs
 
@@ -168,8 +166,8 @@ def score_rows(profile, pairs, scores):
     Returns
     -------
     list of dict
-        By source (experts' pairs first) and name: `source`, `name`, `auc` and `first_less_this`
-        (paired) as `measured` gives them, `n_pairs`, `n_seeds`, `resampled`.
+        By source (experts' pairs first) and name: `source`, `group` (the name), `auc` and
+        `first_less_this` (paired) as `measured` gives them, `n_pairs`, `n_seeds`, `resampled`.
     """
     rows = []
     for source, of_source in pairs.by_source.items():
@@ -178,7 +176,7 @@ def score_rows(profile, pairs, scores):
         aucs = {name: sample.auc(values[:, inside]) for name, values in scores.items()}
         first = next(iter(aucs.values()))
         rows += [
-            {"source": source, "name": name}
+            {"source": source, "group": name}
             | measured({"auc": auc, "first_less_this": first - auc})
             | {"n_pairs": sample.n_labelled, "n_seeds": len(auc), "resampled": sample.unit}
             for name, auc in aucs.items()
@@ -216,7 +214,7 @@ def encoder_comparison(profile, images, pairs):
     findings = [
         finding(
             "better_encoder",
-            f"{sides[row['name']]} side: AUC of Eq. 4 with {own} less that with {row['name']}, "
+            f"{sides[row['group']]} side: AUC of Eq. 4 with {own} less that with {row['group']}, "
             f"projections trained alike{JUDGES[row['source']]}",
             row["first_less_this"],
             row["first_less_this_ci95"],
@@ -225,42 +223,9 @@ def encoder_comparison(profile, images, pairs):
             interval=f"{row['resampled']} resampled; models held fixed",
         )
         for row in rows
-        if row["metric"] == "clip_score" and row["name"] in sides
+        if row["metric"] == "clip_score" and row["group"] in sides
     ]
     return rows, findings
-
-
-def encoder_chart(rows, findings, data):
-    """AUC of Eq. 4 and of the image cosine for each pair of encoders; a panel for each source.
-
-    Parameters
-    ----------
-    rows, findings : list of dict
-        From `encoder_comparison`.
-    data : str
-        What the images are.
-
-    Returns
-    -------
-    figure, numbers, caption
-    """
-    numbers = flat_table(rows)
-    sources, n_encoders = numbers.source.unique(), numbers.name.nunique()
-    height = 0.6 + len(sources) * (0.5 + 0.34 * n_encoders)
-    figure, axes = plt.subplots(
-        len(sources), figsize=(PAGE_IN, height), sharex=True, squeeze=False
-    )
-    for axis, source in zip(axes.flat, sources, strict=True):
-        of_source = [row for row in rows if row["source"] == source]
-        interval_points(axis, of_source, "auc", "name")
-        axis.axvline(0.5, color="#bbbbbb", linewidth=0.8, zorder=0)
-        axis.set_xlabel(f"AUC of {of_source[0]['n_pairs']:,} pairs, {data}{JUDGES[source]}")
-    claim_title(figure, findings)
-    caption = (
-        f"Lines: 95 % intervals, {rows[0]['resampled']} resampled, models held fixed; ticks: "
-        "single training seeds. Grey: chance."
-    )
-    return figure, numbers, caption
 
 
 def space_scores(profile, models, images, pairs):
