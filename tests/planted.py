@@ -7,7 +7,6 @@ import numpy as np
 from clipsim import load_profile
 from clipsim.data import load, load_pairs
 from clipsim.data.scenes.scenes import concept_table
-from clipsim.studies.similarity_graph.clusters import KnownImages, every_pair
 
 
 def scenes(n_train_scenes):
@@ -50,16 +49,3 @@ class PlantedModel:
             for concept in scene.content:
                 vector[self.column[concept]] += 1
         return vector
-
-
-def planted_groups(n_classes=8, n_each=5, noise=0.1, seed=0):
-    """Images of known classes; scores near 0.8 within a class and near 0.2 between."""
-    rng = np.random.default_rng(seed)
-    content = np.repeat([f"class {i}" for i in range(n_classes)], n_each)
-    pairs = every_pair(len(content))
-    alike = content[pairs[:, 0]] == content[pairs[:, 1]]
-    ids = tuple(f"{i:03d}" for i in range(len(content)))
-    known = KnownImages(ids, pairs, alike, np.ones(len(alike)), {"content": content})
-    matrix = np.zeros((len(ids), len(ids)))
-    matrix[tuple(pairs.T)] = np.where(alike, 0.8, 0.2) + noise * rng.uniform(-1, 1, len(pairs))
-    return known, (matrix + matrix.T).astype(np.float32)

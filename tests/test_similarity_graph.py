@@ -1,0 +1,283 @@
+"""Clusters against a search, scikit-learn and planted scores; drawings hold every picture."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from reference import components_by_search
+from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
+
+from clipsim import load_profile
+from clipsim.data import AGREE, TOP, LabelledPairs, load, load_pairs
+from clipsim.retrieval import Retrieval
+from clipsim.studies import similarity_graph as study
+from clipsim.studies.similarity_graph import CLUSTERS, PAIRS, KnownImages, MetricGraphs
+from clipsim.studies.similarity_graph.clusters import (
+    PAPER,
+    best_component_threshold,
+    every_pair,
+)
+from clipsim.studies.similarity_graph.drawings import grid_places
+
+PROFILE = load_profile("smoke")
+
+
+def planted_groups(n_classes=8, n_each=5, noise=0.1, seed=0):
+    """Graphs of images of known classes; scores near 0.8 within a class and near 0.2 between."""
+    content = np.repeat([f"class {i}" for i in range(n_classes)], n_each)
+    pairs = every_pair(len(content))
+    alike = content[pairs[:, 0]] == content[pairs[:, 1]]
+    ids = tuple(f"{i:03d}" for i in range(len(content)))
+    known = KnownImages(ids, pairs, alike, np.ones(len(alike)), {"content": content})
+    matrix = np.zeros((len(ids), len(ids)), dtype=np.float32)
+    noise = noise * np.random.default_rng(seed).uniform(-1, 1, len(pairs))
+    matrix[tuple(pairs.T)] = np.where(alike, 0.8, 0.2) + noise
+    return MetricGraphs(known, matrix + matrix.T)
+
+
+def some_known(graphs, n_known, seed):
+    """The same scores; known are some pairs only, in any order, and not all weigh alike."""
+    known, some = graphs.known, np.random.default_rng(seed).permutation(len(graphs.scores))
+    pairs, alike = known.pairs[some[:n_known]][:, ::-1], known.alike[some[:n_known]]
+    few = KnownImages(known.image_ids, pairs, alike, 1.0 + np.arange(n_known) % 2, {})
+    return MetricGraphs(few, graphs.matrix)
+
+
+def partition(labels):
+    """What is together, without the numbers."""
+    labels = np.asarray(labels)
+    return sorted(np.flatnonzero(labels == label).tolist() for label in set(labels.tolist()))
+
+
+def test_components_at_every_threshold_are_what_a_search_finds():
+    graphs = planted_groups(noise=0.7)
+    tied = MetricGraphs(graphs.known, graphs.matrix.round(1))  # many scores are equal
+    levels = np.unique(tied.scores)
+    for threshold in [*levels, *(levels[1:] + levels[:-1]) / 2, levels[0] - 1, levels[-1] + 1]:
+        edges = every_pair(40)[tied.scores >= threshold]
+        expected = sorted(map(sorted, components_by_search(40, edges)))
+        assert partition(tied.labels(threshold)) == expected
+
+
+def test_kappa_is_scikit_learns_and_weights_are_repetitions():
+    rng = np.random.default_rng(0)
+    in_cluster, alike = rng.random((2, 60)) < 0.4
+    counts = rng.integers(0, 4, 60)
+    repeated = cohen_kappa_score(np.repeat(in_cluster, counts), np.repeat(alike, counts))
+    assert study.pair_agreement(in_cluster, alike, counts) == pytest.approx(repeated)
+    several = np.stack([in_cluster, alike, np.ones(60, dtype=bool)], axis=1)
+    expected = [cohen_kappa_score(in_cluster, alike), 1, 0]
+    assert study.pair_agreement(several, alike, np.ones(60)) == pytest.approx(expected)
+    assert np.isnan(study.pair_agreement(several[:, 2], several[:, 2], np.ones(60)))
+    assert np.isnan(study.pair_agreement(alike, alike, np.zeros(60)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_over_all_pairs_kappa_is_the_adjusted_rand_index(seed):
+    graphs = planted_groups()
+    labels = np.random.default_rng(seed).integers(0, 12, len(graphs.known))
+    expected = adjusted_rand_score(graphs.known.classes["content"], labels)
+    assert graphs.agreement(labels) == pytest.approx(expected)
+
+
+def test_a_sweep_finds_the_planted_classes():
+    graphs = planted_groups()
+    table = study.sweep(graphs, seed=0)
+    assert (np.diff(table.threshold) < 0).all()
+    assert (np.diff(table.share_in_largest) >= 0).all()
+    assert (np.diff(table.share_alone) <= 0).all()
+    for method in ("components", "communities"):
+        best = table.loc[table[method].idxmax()]
+        assert (best[method], best.n_components, best.share_in_largest) == (1, 8, 5 / 40)
+    last = table.iloc[-1]
+    assert (last.n_edges, last.share_in_largest, last.components) == (780, 1, 0)
+    assert last.neighbours == 39
+
+
+def test_what_known_edges_are_worth():
+    graphs = some_known(planted_groups(noise=0.5), 200, seed=0)
+    known, shape = graphs.known, graphs.shape(0.6)
+    edge = graphs.matrix[tuple(known.pairs.T)] >= 0.6
+    both = known.weights[edge & known.alike].sum()
+    assert shape["edges_alike"] == pytest.approx(both / known.weights[edge].sum())
+    assert shape["alike_joined"] == pytest.approx(both / known.weights[known.alike].sum())
+    assert np.isnan(graphs.shape(9)["edges_alike"])
+
+
+@pytest.mark.parametrize("n_known", [780, 60])
+def test_no_threshold_makes_better_components_than_the_best(n_known):
+    graphs = some_known(planted_groups(noise=0.5), n_known, seed=1)
+    best = graphs.agreement(graphs.labels(best_component_threshold(graphs)))
+    assert best == max(graphs.agreement(graphs.labels(score)) for score in graphs.scores)
+    planted = planted_groups()
+    between = planted.scores[~planted.known.alike].max()
+    assert between < best_component_threshold(planted) < planted.scores[planted.known.alike].min()
+
+
+def test_rows_with_intervals_controls_and_differences():
+    planted = planted_groups()
+    noise = np.triu(np.random.default_rng(1).random(planted.matrix.shape), 1)
+    graphs = {"clip_score": planted, "image_cosine": MetricGraphs(planted.known, noise + noise.T)}
+    best = {
+        "clip_score": {"components": 0.5, "communities": 0.5},
+        "image_cosine": {"components": 0.97, "communities": 0.97},
+    }
+    thresholds = {
+        PAIRS: {"clip_score": 0.1, "image_cosine": 0.5},
+        PAPER: {"clip_score": 0.5, "image_cosine": None},
+    }
+    rows, differences = study.quality_rows(graphs, thresholds, best, PROFILE)
+    assert len(rows) == 2 * 3 + 2 * 2
+    of = {(row["metric"], row["origin"], row["method"]): row for row in rows}
+    found = of["clip_score", CLUSTERS, "components"]
+    assert (found["kappa"], found["kappa_ci95"]) == (1, [1, 1])
+    assert found["classes"]["content"]["adjusted_rand"] == 1
+    giant = of["clip_score", PAIRS, "components"]
+    assert (giant["kappa"], giant["share_in_largest"], giant["n_clusters"]) == (0, 1, 1)
+    for row in rows:
+        assert abs(row["kappa_shuffled"]) < 0.02
+        low, high = row["kappa_shuffled_95"]
+        assert low <= 0 <= high
+    assert of["image_cosine", CLUSTERS, "components"]["kappa_ci95"][0] < 0.1
+    assert [row["method"] for row in differences] == ["components", "communities"]
+    for row in differences:
+        other = of["image_cosine", CLUSTERS, row["method"]]["kappa"]
+        assert row["difference"] == pytest.approx(1 - other)
+        assert row["difference_ci95"][0] > 0.5
+
+
+def test_more_images_join_at_the_same_threshold():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(240, 4)).astype(np.float32)
+    ids, own = np.array([f"{i}" for i in range(240)]), np.arange(240)[:, None]
+    retrieval = Retrieval(ids, vectors, own, own, ids, vectors)
+    pairs = every_pair(240)
+    known = KnownImages(tuple(ids), pairs, rng.random(len(pairs)) < 0.1, np.ones(len(pairs)), {})
+    thresholds = {"fixed": {"clip_score": 0.9}}
+    studied = SimpleNamespace(
+        profile=PROFILE, retrieval=retrieval, known={"val": known, "test": known},
+        thresholds=thresholds,
+    )  # fmt: skip
+    rows = study.growth_rows(studied)
+    fixed, chosen = ([r for r in rows if r["origin"] == name] for name in ("fixed", CLUSTERS))
+    assert [row["n_images"] for row in fixed] == [50, 100, 200, 240]
+    neighbours = [row["neighbours"] for row in fixed]
+    assert neighbours == sorted(neighbours)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    whole = MetricGraphs(known, unit @ unit.T)
+    last = {"n_images": 240, "origin": "fixed", "kappa": whole.agreement(whole.labels(0.9))}
+    assert fixed[-1] == last | whole.shape(0.9)
+    assert chosen[-1]["threshold"] == pytest.approx(best_component_threshold(whole), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    images = load(PROFILE)
+    return images, load_pairs(PROFILE, images)
+
+
+def test_all_pairs_of_scenes_are_known_by_their_content(scenes):
+    images, pairs = scenes
+    labelled = {(a, b): s for a, b, s in zip(pairs.id_a, pairs.id_b, pairs.similar, strict=True)}
+    for split, known in study.known_images(images, pairs, PROFILE).items():
+        assert set(known.image_ids) == set(pairs.where(pairs.split == split).image_ids)
+        assert len(known.pairs) == len(known) * (len(known) - 1) // 2
+        for (a, b), alike in zip(known.pairs, known.alike, strict=True):
+            contents = [images.scenes[known.image_ids[i]].content for i in (a, b)]
+            assert alike == (contents[0] == contents[1])
+            assert labelled.get((known.image_ids[a], known.image_ids[b]), alike) == alike
+
+
+def test_some_of_the_images_and_what_is_known_of_them(scenes):
+    known = study.known_images(*scenes, PROFILE)["test"]
+    few = known.subset([4, 0, 2])
+    assert few.image_ids == tuple(known.image_ids[i] for i in (4, 0, 2))
+    content = few.classes["content"]
+    np.testing.assert_array_equal(content, known.classes["content"][[4, 0, 2]])
+    assert len(few.pairs) == 3
+    np.testing.assert_array_equal(content[few.pairs[:, 0]] == content[few.pairs[:, 1]], few.alike)
+
+
+def photograph_pairs(split):
+    """A chain a-b-c … of photographs, every fourth pair alike."""
+    ids = np.array([f"{split}-{i:03d}" for i in range(41)])
+    similar = (np.arange(40) % 4 == 0).astype(np.int8)
+    kind, blank = np.where(similar == 1, AGREE, "other"), np.full(40, "")
+    splits = np.full(40, split)
+    return LabelledPairs(ids[:-1], ids[1:], similar, similar.astype(float), kind, splits, blank)
+
+
+def test_photographs_are_known_by_pairs():
+    val, test = map(photograph_pairs, ("val", "test"))
+    names = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
+    both = {name: np.concatenate([getattr(val, name), getattr(test, name)]) for name in names}
+    known = study.known_images(SimpleNamespace(scenes={}), replace(val, **both), PROFILE)["test"]
+    assert sorted(known.image_ids) == sorted(test.image_ids)
+    alike = {frozenset(known.image_ids[i] for i in pair) for pair in known.pairs[known.alike]}
+    similar = test.where(test.similar == 1)
+    assert alike == set(map(frozenset, zip(similar.id_a, similar.id_b, strict=True)))
+    assert known.weights[known.alike].sum() == pytest.approx(TOP)
+    assert known.weights.sum() == pytest.approx(1)
+    assert 0 < known.subset(range(30)).alike.mean() < 1, "the pairs come shuffled"
+    assert np.bincount(known.groups).tolist() == [2] * 10 + [1] * 21
+
+
+def test_pictures_of_several_groups():
+    known = planted_groups(n_classes=6).known
+    chosen = study.pictured(known, seed=0, n_groups=3, n_each=4, n_others=0)
+    _, counts = np.unique(known.classes["content"][chosen], return_counts=True)
+    assert counts.tolist() == [4, 4, 4]
+    more = study.pictured(known, seed=0, n_groups=3, n_each=4, n_others=5)
+    assert (len(set(more)), set(chosen) < set(more)) == (17, True)
+    assert len(study.pictured(known, seed=0, n_groups=10, n_each=4, n_others=99)) == 30
+
+
+class Pictures:
+    """Grey squares, whatever the id."""
+
+    def pixels(self, image_id):
+        return np.full((3, 24, 24), 128, dtype=np.uint8)
+
+
+@pytest.fixture
+def graphs():
+    yield planted_groups(n_classes=4, n_each=4)
+    plt.close("all")
+
+
+def test_every_picture_has_a_place_near_its_neighbours(graphs):
+    places = grid_places(graphs.graph(0.5), seed=0)
+    assert len(set(map(tuple, places.tolist()))) == 16
+    apart = np.linalg.norm(np.subtract(*places[graphs.known.pairs.T]), axis=1)
+    alike = graphs.known.alike
+    assert apart[alike].mean() < 0.6 * apart[~alike].mean()
+
+
+@pytest.mark.parametrize(("threshold", "numbered"), [(0.5, {"1", "2", "3", "4"}), (2, set())])
+def test_the_drawing_has_every_picture_edge_and_community(graphs, threshold, numbered):
+    figure, table, _ = study.graph_sheet(Pictures(), graphs, threshold, seed=0)
+    (axis,) = figure.axes
+    assert len(axis.images) == 16
+    n_edges = sum(len(collection.get_segments()) for collection in axis.collections)
+    assert n_edges == (graphs.scores >= threshold).sum()
+    assert {text.get_text() for text in axis.texts} == numbered
+    if numbered:
+        assert partition(table.community) == partition(graphs.known.groups)
+    else:
+        assert set(table.community) == {-1}
+
+
+def test_the_dendrogram_joins_at_the_scores(graphs):
+    figure, table, _ = study.dendrogram_sheet(Pictures(), graphs, {"τ": 0.5})
+    above, below = figure.axes
+    joins = [line.get_ydata()[1] for line in above.lines if len(line.get_ydata()) == 4]
+    bottom, top = above.get_ylim()
+    assert bottom > max(joins) > min(joins) > top, "the score falls from the pictures upwards"
+    assert len(below.images) == 16
+    np.testing.assert_allclose(sorted(joins, reverse=True), table.score, atol=1e-6)
+    images = [tuple(map(int, row.split(" | "))) for row in table.images]
+    assert len(images[-1]) == 16
+    for score, of_join in zip(table.score, images, strict=True):
+        assert sorted(of_join) in partition(graphs.labels(score))
