@@ -5,7 +5,7 @@ import pytest
 from clipsim import load_profile
 from clipsim import profile as config
 from clipsim.data import load, load_pairs
-from clipsim.evaluation import steps as pipeline
+from clipsim.evaluation import retrieve, score_all_metrics, train_or_load
 
 
 def scored_scenes(folder, **settings):
@@ -16,7 +16,7 @@ def scored_scenes(folder, **settings):
         profile = load_profile("smoke", epochs=1, **settings)
         images = load(profile)
         pairs = load_pairs(profile, images)
-        model = pipeline.train_or_load(profile, images)
-        retrieval = pipeline.retrieve(profile, model, images)
-        scores = pipeline.score_all_metrics(profile, images, pairs, retrieval)
+        model = train_or_load(profile, images)
+        retrieval = retrieve(profile, model, images)
+        scores = score_all_metrics(profile, images, pairs, retrieval)
         yield profile, images, pairs, model, retrieval, scores

@@ -1,11 +1,23 @@
-"""An interval decides a claim only where it lies clear of the border."""
+"""An interval decides a claim; verdicts are of this very profile and data, and nothing else."""
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
-from clipsim.evaluation.claims import CLAIMS, finding, verdict
+from clipsim.evaluation.claims import (
+    CLAIMS,
+    claim_verdicts,
+    finding,
+    gathered_findings,
+    verdict,
+    verdict_words,
+)
+from clipsim.figures import claims_markdown, write_verdicts
+from clipsim.record import StaleError
+
+MORE = {"n_pairs": 40, "n_seeds": 2, "interval": "pairs resampled"}
 
 
 @pytest.mark.parametrize(
@@ -28,19 +40,85 @@ def test_verdicts(ci95, region, expected):
 
 
 def test_a_finding_is_json_and_names_a_known_claim():
-    found = finding(
-        "n_too_low", "AUC at N = 10 less that at N = 1", 0.1, (0.05, 0.15),
-        n_pairs=400, n_seeds=5, interval="pairs resampled, models held fixed",
-    )  # fmt: skip
+    found = finding("n_too_low", "AUC", 0.1, (0.05, 0.15), **MORE | {"n_pairs": None})
     assert found == json.loads(json.dumps(found, allow_nan=False))
-    assert found["region"] == [0.0, None]
-    assert found["verdict"] == "supported"
-    assert CLAIMS[found["claim"]].section == "sec. 3"
+    assert (found["region"], found["verdict"]) == ([0.0, None], "supported")
     with pytest.raises(KeyError):
-        finding("unknown", "", 0, (0, 0), n_pairs=1, n_seeds=1, interval="")
+        finding("unknown", "", 0, (0, 0), **MORE)
 
 
-def test_a_finding_need_not_be_of_pairs():
-    more = {"n_pairs": None, "n_seeds": 1, "interval": "rounds resampled"}
-    found = finding("retrieval_is_the_cost", "share of time saved", 0.5, (0.4, 0.6), **more)
-    assert json.loads(json.dumps(found, allow_nan=False))["n_pairs"] is None
+@pytest.fixture
+def profile(smoke, tmp_path, monkeypatch):
+    """A profile with recorded findings, of which one claim has two that disagree."""
+    monkeypatch.setattr("clipsim.profile.RUNS", tmp_path)
+    profile = replace(smoke, seed=77)  # with an override: below runs
+    findings = [
+        finding("clip_beats_ssim_fsim", "over SSIM", 0.2, (0.1, 0.3), **MORE),
+        finding("n_too_low", "joint", 0.2, (0.1, 0.3), **MORE | {"n_pairs": None, "n_seeds": 1}),
+        finding("n_too_low", "text | own", -0.2, (-0.3, -0.1), **MORE),
+        finding("n_too_high", "few", 0.4, (0, 0), **MORE) | {"ci95": [None, None]},  # NaN in JSON
+        finding("always_positive", "share", 0.02, (0.01, 0.03), region=(0, 0), **MORE),
+    ]
+    for stem in {claim.notebook for claim in CLAIMS.values()}:
+        write(profile, stem, [f for f in findings if CLAIMS[f["claim"]].notebook == stem])
+    return profile
+
+
+def write(profile, stem, findings, **more):
+    data = {"fingerprint": "these"}
+    record = {"profile_hash": profile.hash, "data": data, "results": {"findings": findings}}
+    path = profile.results_dir / f"{stem}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record | more), encoding="utf-8")
+
+
+def test_every_claim_has_a_row_and_a_verdict(profile):
+    findings = gathered_findings(profile, "these")
+    assert list(dict.fromkeys(findings.claim)) == list(CLAIMS)
+    claims = claim_verdicts(findings).set_index("claim")
+    words = {key: verdict_words(row) for key, row in claims.iterrows()}
+    assert words["clip_beats_ssim_fsim"] == "supported"
+    assert words["always_positive"] == "not supported"
+    assert words["n_too_low"] == "undecided (1 supported, 1 not supported)"
+    assert words["n_too_high"] == "undecided"
+    assert words["better_encoder"] == "not tested"
+    assert claims.verdict["better_encoder"] == "undecided"
+
+
+def test_the_table_has_a_row_per_claim_with_its_experiments(profile):
+    text = write_verdicts(gathered_findings(profile, "these"), profile)
+    rows = text.splitlines()[2:]
+    assert len(rows) == len(CLAIMS)
+    assert all(row.count(" | ") == 2 for row in rows)
+    assert "| 0.200 [0.100, 0.300] over SSIM (40 pairs, 2 seeds): supported |" in rows[0]
+    assert "0.200 [0.100, 0.300] joint (1 seed): supported<br>-0.200 [" in rows[1]
+    assert "0.400 [–] few (40 pairs, 2 seeds): undecided" in rows[2]
+    assert (profile.figures_dir / "verdicts.md").read_text(encoding="utf-8").strip() == text
+
+
+def test_data_stand_side_by_side(profile):
+    claims = claim_verdicts(gathered_findings(profile, "these")).to_dict("records")
+    rows = claims_markdown({"demo": claims, "photographs": claims}).splitlines()
+    assert len(rows) == 2 + len(CLAIMS)
+    assert rows[2].endswith("| sec. 5, Table 1 | **supported** | **supported** |")
+    assert rows[3].endswith("| undecided (1 supported, 1 not supported) |")
+    assert rows[-1].endswith("| **not tested** | **not tested** |")
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "says"),
+    [
+        ({"profile_hash": "older"}, "from other settings: run notebook 08"),
+        ({"data": {"fingerprint": "others"}}, "from other data: run notebook 08"),
+    ],
+)
+def test_what_is_older_is_refused_by_name(profile, spoiled, says):
+    write(profile, "08_number_of_descriptions", [], **spoiled)
+    with pytest.raises(StaleError, match=says):
+        gathered_findings(profile, "these")
+
+
+def test_what_is_missing_is_named(profile):
+    (profile.results_dir / "05_threshold_sweeps.json").unlink()
+    with pytest.raises(StaleError, match=r"05_threshold_sweeps\.json is missing: run notebook 05"):
+        gathered_findings(profile, "these")

@@ -3,8 +3,7 @@
 import json
 import re
 
-from clipsim.evaluation.claims import claims_markdown
-from clipsim.figures.tables import paper_and_run, seed_sentence, table_1_markdown
+from clipsim.figures import claims_markdown, paper_and_run, seed_sentence, table_1_markdown
 from clipsim.profile import NOTEBOOKS, REPOSITORY
 from clipsim.report.notebooks import notebook_paths, outline
 from clipsim.report.reproduction import conditions, expected_numbers

@@ -1,11 +1,11 @@
-"""The threshold a criterion chooses: against brute force, at ties, plateaus and extremes."""
+"""The threshold a criterion chooses, against the rule in words; and what it never saw."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from made_pairs import joined, labelled_pairs
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
-from test_evaluation import joined, labelled_pairs
 
 from clipsim import load_profile
 from clipsim.evaluation.thresholds import (
@@ -49,6 +49,8 @@ def test_equal_to_the_rule_in_words(seed, criterion):
     scores = rng.integers(8, size=25) / 4 + similar * rng.choice([-0.5, 0.0, 0.5])
     chosen = best_threshold(scores, similar, criterion)
     assert chosen == pytest.approx(rule(scores.tolist(), similar, criterion))
+    order = rng.permutation(25)
+    assert best_threshold(scores[order], similar[order], criterion) == chosen
 
 
 def test_criteria_differ_where_the_classes_are_unbalanced():
@@ -57,12 +59,6 @@ def test_criteria_differ_where_the_classes_are_unbalanced():
     # Accuracy does best to call nothing similar; balanced accuracy finds the similar pairs.
     assert best_threshold(scores, similar, "accuracy") > 3
     assert best_threshold(scores, similar, "balanced_accuracy") == pytest.approx(2.25)
-
-
-def test_a_constant_score_gets_one_constant_answer():
-    for similar in ([0, 0, 1], [0, 1, 1]):
-        threshold = best_threshold([0.3] * 3, similar)
-        assert (threshold <= 0.3) == (np.mean(similar) > 0.5)
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e15])
@@ -98,24 +94,38 @@ def test_an_unknown_criterion_is_named():
         best_threshold([0.1, 0.2], [0, 1], "f1")
 
 
-def test_thresholds_do_not_depend_on_the_order_of_the_pairs():
-    pairs = joined(labelled_pairs(50, "val", 1), labelled_pairs(50, "test", 2))
-    rng = np.random.default_rng(3)
-    scores = rng.normal(size=100).round(1)
-    order = rng.permutation(100)
-    shuffled = held_out_thresholds(pairs.where(order), scores[order], "accuracy", 0)
-    straight = held_out_thresholds(pairs, scores, "accuracy", 0)
-    np.testing.assert_array_equal(shuffled, straight[order])
+def test_test_pairs_do_not_move_their_threshold():
+    pairs = joined(labelled_pairs(30, "val", 1), labelled_pairs(30, "test", 2))
+    scores = np.random.default_rng(3).normal(size=60)
+    changed = np.where(pairs.split == "test", -scores, scores)
+    first = held_out_thresholds(pairs, scores, "accuracy", 0)
+    second = held_out_thresholds(pairs, changed, "accuracy", 0)
+    np.testing.assert_array_equal(first, second)
+    assert np.isnan(first[:30]).all()
+    assert set(first[30:]) == {best_threshold(scores[:30], pairs.similar[:30])}
 
 
-def test_decisions_are_right_as_often_as_the_library_says():
-    rng = np.random.default_rng(4)
-    similar = rng.integers(-1, 2, size=120).astype(np.int8)
-    pairs = labelled_pairs(120, "test", similar=similar)
-    scores, thresholds = rng.normal(size=120), rng.normal(size=120)
-    thresholds[similar < 0] = np.nan  # pairs in between have none
-    right = right_decisions(pairs, scores, thresholds)
-    kept = similar >= 0
+def test_cross_fitting_leaves_out_every_pair_of_the_images_judged():
+    pairs = labelled_pairs(400, "cross", 4, n_images=60)
+    scores = np.random.default_rng(5).normal(size=400)
+    thresholds = held_out_thresholds(pairs, scores, "balanced_accuracy", 0)
+    assert not np.isnan(thresholds).any()
+    for judged in (0, 7, 99):
+        mine = [pairs.id_a[judged], pairs.id_b[judged]]
+        touching = np.isin(pairs.id_a, mine) | np.isin(pairs.id_b, mine)
+        changed = np.where(touching, 50 * scores, scores)
+        again = held_out_thresholds(pairs, changed, "balanced_accuracy", 0)
+        assert again[judged] == thresholds[judged]
+
+
+def test_pairs_in_between_have_no_threshold_and_no_decision():
+    rng = np.random.default_rng(6)
+    similar = rng.integers(-1, 2, size=200)
+    pairs = labelled_pairs(200, "cross", 6, n_images=50, similar=similar)
+    scores = rng.normal(size=200)
+    thresholds = held_out_thresholds(pairs, scores, "accuracy", 0)
+    np.testing.assert_array_equal(np.isnan(thresholds), similar < 0)
+    right, kept = right_decisions(pairs, scores, thresholds), similar >= 0
     expected = accuracy_score(similar[kept], scores[kept] >= thresholds[kept])
     assert right[kept].mean() == pytest.approx(expected)
     assert not right[~kept].any()
@@ -124,18 +134,21 @@ def test_decisions_are_right_as_often_as_the_library_says():
 def test_every_model_decides_at_thresholds_of_its_own():
     pairs = joined(labelled_pairs(50, "val", 1), labelled_pairs(50, "test", 2))
     scores = np.random.default_rng(5).normal(size=100) + pairs.similar
-    of_models = np.stack([scores, 10 * scores + 3])
-    decisions = held_out_decisions(pairs, of_models, load_profile("smoke"))
+    decisions = held_out_decisions(
+        pairs, np.stack([scores, 10 * scores + 3]), load_profile("smoke")
+    )
     np.testing.assert_array_equal(decisions[0], decisions[1])
-    threshold = best_threshold(scores[:50], pairs.similar[:50])
-    called = scores[50:] >= threshold
+    called = scores[50:] >= best_threshold(scores[:50], pairs.similar[:50])
     np.testing.assert_array_equal(decisions[0, 50:], called == pairs.similar[50:])
     assert not decisions[:, :50].any()
 
 
-def test_the_sweep_is_best_where_the_threshold_is():
+def test_the_sweep_is_scikit_learns_accuracy_and_best_where_the_threshold_is():
     rng = np.random.default_rng(5)
     similar = rng.integers(2, size=80)
     scores = rng.normal(size=80) + similar
-    table = sweep(scores, similar, [best_threshold(scores, similar), *np.linspace(-3, 4, 300)])
+    table = sweep(scores, similar, [best_threshold(scores, similar), *np.linspace(-3, 4, 50)])
     assert table.accuracy.idxmax() == 0
+    for name, function in CRITERIA.items():
+        expected = [function(similar, scores >= threshold) for threshold in table.threshold]
+        np.testing.assert_allclose(table[name], expected)

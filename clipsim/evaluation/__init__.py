@@ -1,4 +1,9 @@
-"""What a score is worth: steps that notebooks share, thresholds, Table 1, differences, claims."""
+"""What a score is worth: thresholds, Table 1 with its intervals, differences, claims.
+
+Every notebook takes from here the steps that it shares with others (`trained_model`,
+`load_scores`); 05 takes Table 1, 06 the choice of its pairs, 13 the verdicts. A study resamples
+its pairs with `ResampledPairs` and ends in a `finding`.
+"""
 
 import lazy_loader as lazy
 
@@ -7,26 +12,27 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "claims": [
             "CLAIMS", "NOT_SUPPORTED", "SUPPORTED", "UNDECIDED", "claim_verdicts", "finding",
-            "gathered_findings", "verdict", "verdict_words", "write_verdicts",
+            "gathered_findings", "verdict", "verdict_words",
         ],
         "differences": ["clip_findings", "metric_differences"],
         "figures_1_to_4": [
-            "COMPARISONS", "ERRORS", "FALSE_ALARM", "called_similar", "chosen_pair",
-            "sampled_score",
+            "COMPARISONS", "ERRORS", "FALSE_ALARM", "called_similar", "case_record", "chosen_pair",
+            "described", "errors_by_confidence",
         ],
         "resampling": [
             "DECISION", "ResampledPairs", "auc", "exact_interval", "finding_of", "interval",
-            "measured", "rank_correlation",
+            "measured",
         ],
         "steps": [
             "checkpoint_fault", "checkpoint_folder", "description_scores", "judge_captions",
             "load_retrieval", "load_scores", "models_of_seeds", "retrieval_of", "retrieve",
-            "score_all_metrics", "score_table", "train_or_load", "trained_model",
+            "score_all_metrics", "score_table", "scores_of_seeds", "train_or_load",
+            "trained_model",
         ],
         "table_1": [
-            "METRICS", "accuracy_by_kind", "decision_statistics", "evaluations", "sweep",
-            "table_1_rows", "thresholds_by_key",
+            "METRICS", "accuracy_by_kind", "decision_statistics", "evaluations",
+            "seed_evaluations", "seed_spread", "table_1_rows", "thresholds_by_key",
         ],
-        "thresholds": ["held_out_decisions", "held_out_thresholds"],
+        "thresholds": ["held_out_decisions", "held_out_thresholds", "sweep"],
     },
 )  # fmt: skip

@@ -7,7 +7,8 @@ images gives the p-value. All comparisons of a run are one family (Holm 1979).
 """
 
 import numpy as np
-from scipy.stats import binomtest
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 
 from clipsim.evaluation.claims import finding
 from clipsim.evaluation.resampling import measured
@@ -18,23 +19,9 @@ JUDGES = {"": "the test pairs", "expert": "the experts' pairs", "crowd": "the cr
 
 
 def mcnemar_p(right_a, right_b):
-    """McNemar's exact test of two metrics' decisions on the same independent pairs.
-
-    Parameters
-    ----------
-    right_a, right_b : array of bool, shape (P,)
-
-    Returns
-    -------
-    float
-        Two-sided binomial p-value of the pairs on which only one of the two is right; 1 where
-        there is none.
-    """
-    only_a = int((right_a & ~right_b).sum())
-    only_b = int((right_b & ~right_a).sum())
-    if only_a + only_b == 0:
-        return 1.0
-    return float(binomtest(only_a, only_a + only_b, 0.5).pvalue)
+    """McNemar's exact p-value of two metrics' decisions (bool, (P,)) on the same pairs."""
+    counts = [[int((a & b).sum()) for b in (right_b, ~right_b)] for a in (right_a, ~right_a)]
+    return float(mcnemar(counts, exact=True).pvalue)
 
 
 def bootstrap_p(differences):
@@ -50,33 +37,13 @@ def bootstrap_p(differences):
     return float(min(1.0, 2 * (1 + beyond) / (1 + len(differences))))
 
 
-def holm(p_values):
-    """Holm's step-down adjustment of a family of p-values.
-
-    Parameters
-    ----------
-    p_values : sequence of float, length K
-
-    Returns
-    -------
-    array of float, shape (K,)
-        The i-th smallest times (K - i + 1), never below a smaller one's, at most 1.
-    """
-    p_values = np.asarray(p_values, dtype=float)
-    order = np.argsort(p_values, kind="stable")
-    stepped = p_values[order] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1)
-    return adjusted
-
-
 def metric_differences(evaluated, criterion):
     """The CLIP score against every other metric, source by source.
 
     Parameters
     ----------
     evaluated : list of Evaluation
-        From `clipsim.evaluation.table_1.evaluations`.
+        From `evaluations`.
     criterion : {"accuracy", "balanced_accuracy"}
         What the bootstrap's p-value is of.
 
@@ -90,33 +57,24 @@ def metric_differences(evaluated, criterion):
     """
     rows = []
     for clip, other in _compared(evaluated):
-        row = {
-            "metric": clip.metric.name,
-            "baseline": other.metric.name,
-            "baseline_variant": other.metric.variant,
-        }
         less = {
             f"difference_{name}": clip.statistics[name] - other.statistics[name]
             for name in COMPARED_STATISTICS
         }
-        row |= measured(less)
-        independent = clip.sample.unit == "pairs"
-        mcnemar = mcnemar_p(clip.right, other.right) if independent else None
-        p_value = mcnemar
-        if not independent:
-            p_value = bootstrap_p(less[f"difference_{criterion}"][1:])
-        rows.append(
-            row
-            | {
-                "mcnemar_p": mcnemar,
-                "p": p_value,
-                "p_of": "McNemar, accuracy" if independent else f"bootstrap, {criterion}",
-                "n_pairs": len(clip.right),
-                "resampled": clip.sample.unit,
-                **({"source": clip.source} if clip.source else {}),
-            }
-        )
-    adjusted = holm([row["p"] for row in rows])
+        if clip.sample.unit == "pairs":
+            p_value = exact = mcnemar_p(clip.right, other.right)
+            p_of = "McNemar, accuracy"
+        else:
+            p_value, exact = bootstrap_p(less[f"difference_{criterion}"][1:]), None
+            p_of = f"bootstrap, {criterion}"
+        names = {
+            "metric": clip.metric.name,
+            "baseline": other.metric.name,
+            "baseline_variant": other.metric.variant,
+        }
+        tests = {"mcnemar_p": exact, "p": p_value, "p_of": p_of}
+        rows.append(names | measured(less) | tests | clip.counts)
+    adjusted = multipletests([row["p"] for row in rows], method="holm")[1]
     return [row | {"p_holm": float(p)} for row, p in zip(rows, adjusted, strict=True)]
 
 
@@ -128,8 +86,8 @@ def clip_findings(evaluated, differences, of_seeds, criterion):
     evaluated : list of Evaluation
     differences : list of dict
         From `metric_differences` of these evaluations.
-    of_seeds : list of SeedEvaluation
-        From `clipsim.evaluation.table_1.seed_evaluations`.
+    of_seeds : dict
+        From `seed_evaluations`.
     criterion : {"accuracy", "balanced_accuracy"}
 
     Returns
@@ -143,7 +101,7 @@ def clip_findings(evaluated, differences, of_seeds, criterion):
     for (clip, other), row in zip(_compared(evaluated), differences, strict=True):
         if other.metric.name not in PIXEL_METRICS:
             continue
-        seeds = [s for s in of_seeds if (s.metric, s.source) == (clip.metric, clip.source)]
+        seeds = of_seeds["clip_score", clip.source].values()
         less = [seed.statistics[criterion] - other.statistics[criterion] for seed in seeds]
         estimate = measured({"value": np.stack(less)})
         found = finding(

@@ -1,20 +1,12 @@
-"""The most confident errors of a metric, and the descriptions behind them.
+"""Which pairs Figures 1–4 show, and which pairs each metric gets most wrong.
 
-Metrics have scales of their own, so an error is as confident as the share of the test pairs whose
-score lies between the pair's and its threshold.
+The four comparisons of the paper are picked from the test pairs by a rule. Figure 1: alike, and
+CLIP score, SSIM and FSIM all say so. Figure 2: alike, only the CLIP score says so. Figures 3 and
+4: two different pairs, and only the CLIP score says so. Within its class the pair is taken whose
+three scores are nearest to the class's medians, by the smallest sum of rank distances.
 
-AUC and accuracy of several scores of the same pairs, and their paired differences.
-
-A score may come from several training seeds: its value is the mean over them, its interval
-resamples pairs (or images) and holds the models and thresholds fixed, and its spread over the
-seeds stands apart.
-
-The four comparisons of the paper (Figures 1–4), picked from the test pairs by a rule.
-
-Figure 1: alike, and CLIP score, SSIM and FSIM all say so. Figure 2: alike, only the CLIP score
-says so. Figures 3 and 4: two different pairs, and only the CLIP score says so. Within its class
-the pair is taken whose three scores are nearest to the class's medians, by the smallest sum
-of rank distances.
+The worst cases are a metric's most confident errors. As metrics have scales of their own, an error
+is as confident as the share of test pairs whose score lies between the pair's and its threshold.
 """
 
 from dataclasses import dataclass
@@ -22,75 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from clipsim.evaluation.resampling import ResampledPairs, measured
-from clipsim.evaluation.table_1 import METRICS, held_out_thresholds
-from clipsim.evaluation.thresholds import held_out_decisions
-
-
-@dataclass(frozen=True)
-class SampledScore:
-    """A score's AUC and accuracy, on all evaluated pairs and on every bootstrap sample.
-
-    Attributes
-    ----------
-    auc, accuracy : array of float, shape (S, 1 + B)
-        One row per training seed; column 0 is the value on all pairs. `accuracy` is the
-        profile's criterion at held-out thresholds.
-    unit : {"pairs", "images"}
-        What was resampled.
-    n_pairs : int
-    """
-
-    auc: np.ndarray
-    accuracy: np.ndarray
-    unit: str
-    n_pairs: int
-
-    @property
-    def row(self):
-        """`auc` and `accuracy` with `_ci95` and `_of_seeds`, the mean over seeds first."""
-        return self._row(self.auc, self.accuracy)
-
-    def difference(self, other):
-        """This score's values minus another's on the same samples, as `row`."""
-        if (self.n_pairs, self.auc.shape) != (other.n_pairs, other.auc.shape):
-            raise ValueError("the two scores are of other pairs, samples or numbers of seeds")
-        return self._row(self.auc - other.auc, self.accuracy - other.accuracy)
-
-    def _row(self, auc, accuracy):
-        counts = {"n_pairs": self.n_pairs, "n_seeds": len(self.auc), "resampled": self.unit}
-        return measured({"auc": auc, "accuracy": accuracy}) | counts
-
-
-def sampled_score(pairs, scores, profile):
-    """Evaluate a score with the bootstrap samples that every score of these pairs gets.
-
-    Parameters
-    ----------
-    pairs : LabelledPairs
-        Of one source, with the validation pairs that thresholds come from.
-    scores : sequence of array of float, each of shape (P,)
-        One per training seed.
-    profile : Profile
-        `threshold_criterion`, `n_bootstrap`, `seed`.
-
-    Returns
-    -------
-    SampledScore
-    """
-    evaluated, criterion = pairs.split != "val", profile.threshold_criterion
-    sample = ResampledPairs.of(pairs.where(evaluated), profile)
-    scores = np.stack(scores)
-    right = held_out_decisions(pairs, scores, profile)[:, evaluated]
-    return SampledScore(
-        sample.auc(scores[:, evaluated]),
-        sample.accuracy(right, criterion),
-        sample.unit,
-        sample.n_labelled,
-    )
-
+from clipsim.evaluation.thresholds import held_out_thresholds
+from clipsim.metrics import METRICS
 
 COMPARED = ("clip_score", "ssim", "fsim")
+FALSE_ALARM, MISS = "false alarm", "miss"
+ERRORS = (FALSE_ALARM, MISS)
 
 
 @dataclass(frozen=True)
@@ -132,68 +61,17 @@ COMPARISONS = (
 )
 
 
-def comparison_class(comparison, similar, tested, called):
-    """The pairs that a figure could show.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    similar : array of int8, shape (P,)
-        1 similar, 0 not, -1 neither.
-    tested : array of bool, shape (P,)
-        The pairs that may be shown.
-    called : mapping of str to array of bool, shape (P,)
-        What each of `COMPARED` calls the pair at its threshold.
-
-    Returns
-    -------
-    array of int64
-        Positions of the pairs.
-    """
-    truth = comparison.similar
-    inside = tested & (similar == int(truth)) & (called["clip_score"] == truth)
-    for key in ("ssim", "fsim"):
-        inside &= (called[key] == truth) == comparison.all_right
-    return np.flatnonzero(inside)
-
-
-def typical_order(candidates, scores):
-    """Candidates by the sum of their rank distances from the medians of the three scores.
-
-    Parameters
-    ----------
-    candidates : array of int64, shape (K,)
-    scores : mapping of str to array of float, shape (P,)
-
-    Returns
-    -------
-    array of int64, shape (K,)
-        The most typical first; equal sums by position.
-    """
-    middle = (len(candidates) + 1) / 2
-    distance = sum(np.abs(rankdata(scores[key][candidates]) - middle) for key in COMPARED)
-    return candidates[np.argsort(distance, kind="stable")]
-
-
-def chosen_pair(comparison, similar, tested, called, scores):
-    """Position of the pair that a figure shows, and the size of its class.
-
-    Returns
-    -------
-    position : int or None
-        None where the class has too few pairs.
-    class_size : int
-    """
-    order = typical_order(comparison_class(comparison, similar, tested, called), scores)
-    if len(order) <= comparison.place:
-        return None, len(order)
-    return int(order[comparison.place]), len(order)
-
-
 def called_similar(pairs, scores, profile):
     """What each metric calls the test pairs at its held-out threshold.
 
     Where several sources judged the pairs, the first (the experts) counts.
+
+    Parameters
+    ----------
+    pairs : LabelledPairs
+    scores : mapping of str to array of float, shape (P,)
+        By metric key.
+    profile : Profile
 
     Returns
     -------
@@ -217,8 +95,46 @@ def called_similar(pairs, scores, profile):
     return ~np.isnan(thresholds["clip_score"]), thresholds, called
 
 
-FALSE_ALARM, MISS = "false alarm", "miss"
-ERRORS = (FALSE_ALARM, MISS)
+def chosen_pair(comparison, similar, tested, called, scores):
+    """The pair that a figure shows.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    similar : array of int8, shape (P,)
+        1 similar, 0 not, -1 neither.
+    tested : array of bool, shape (P,)
+        The pairs that may be shown.
+    called : mapping of str to array of bool, shape (P,)
+        What the CLIP score, SSIM and FSIM call the pair; as of `called_similar`.
+    scores : mapping of str to array of float, shape (P,)
+
+    Returns
+    -------
+    position : int or None
+        None where the class has too few pairs.
+    class_size : int
+    """
+    order = typical_order(comparison_class(comparison, similar, tested, called), scores)
+    if len(order) <= comparison.place:
+        return None, len(order)
+    return int(order[comparison.place]), len(order)
+
+
+def comparison_class(comparison, similar, tested, called):
+    """Positions of the pairs that a figure could show; parameters as `chosen_pair`."""
+    truth = comparison.similar
+    inside = tested & (similar == int(truth)) & (called["clip_score"] == truth)
+    for key in ("ssim", "fsim"):
+        inside &= (called[key] == truth) == comparison.all_right
+    return np.flatnonzero(inside)
+
+
+def typical_order(candidates, scores):
+    """Positions by the sum of their rank distances from the medians of the three scores."""
+    middle = (len(candidates) + 1) / 2
+    distance = sum(np.abs(rankdata(scores[key][candidates]) - middle) for key in COMPARED)
+    return candidates[np.argsort(distance, kind="stable")]
 
 
 @dataclass(frozen=True)
@@ -275,47 +191,21 @@ def errors_by_confidence(metric, similar, scores, thresholds, tested):
     for error in ERRORS:
         positions = np.flatnonzero(wrong[error] & tested)
         order = positions[np.argsort(-margin[positions], kind="stable")]
-        found[error] = [
-            WorstCase(
-                metric, error, int(p), float(scores[p]), float(thresholds[p]), float(margin[p])
-            )
-            for p in order
-        ]
-    return found
-
-
-def matched_descriptions(vectors_a, vectors_b, n, highest=True):
-    """The pairs of descriptions with the highest (or lowest) cosines in Eq. 4's double sum.
-
-    Parameters
-    ----------
-    vectors_a, vectors_b : array of float, shape (N, d)
-    n : int
-        How many; fewer where N is smaller.
-    highest : bool
-
-    Returns
-    -------
-    list of (int, int, float)
-        Positions of the two descriptions and their cosine, the most extreme first; each
-        description once, or one description that all are near would fill the list.
-    """
-    a, b = (
-        np.asarray(v, dtype=float) / np.linalg.norm(v, axis=1, keepdims=True)
-        for v in (vectors_a, vectors_b)
-    )
-    cosines = a @ b.T
-    left = cosines if highest else -cosines
-    found = []
-    for _ in range(min(n, *left.shape)):
-        i, k = np.unravel_index(np.argmax(left), left.shape)
-        found.append((int(i), int(k), float(cosines[i, k])))
-        left[i], left[:, k] = -np.inf, -np.inf
+        columns = (values[order].tolist() for values in (scores, thresholds, margin))
+        cases = zip(order.tolist(), *columns, strict=True)
+        found[error] = [WorstCase(metric, error, *case) for case in cases]
     return found
 
 
 def described(case, pairs, retrieval, n=3):
     """What to show under the two images of a case.
+
+    Parameters
+    ----------
+    case : WorstCase
+    pairs : LabelledPairs
+    retrieval : Retrieval
+    n : int
 
     Returns
     -------
@@ -336,15 +226,42 @@ def described(case, pairs, retrieval, n=3):
     return [[(m[2], texts[side][m[side]]) for m in matched] for side in (0, 1)]
 
 
+def matched_descriptions(vectors_a, vectors_b, n, highest=True):
+    """The n description pairs, (i, k, cosine), of the highest or lowest cosines in Eq. 4's sum.
+
+    The most extreme first; each description once, or one that all are near would fill the list.
+    """
+    a, b = (
+        np.asarray(v, dtype=float) / np.linalg.norm(v, axis=1, keepdims=True)
+        for v in (vectors_a, vectors_b)
+    )
+    cosines = a @ b.T
+    left = cosines if highest else -cosines
+    found = []
+    for _ in range(min(n, *left.shape)):
+        i, k = np.unravel_index(np.argmax(left), left.shape)
+        found.append((int(i), int(k), float(cosines[i, k])))
+        left[i], left[:, k] = -np.inf, -np.inf
+    return found
+
+
 def case_record(case, pairs, descriptions):
-    """A worst case for a notebook's results."""
-    return {
-        "metric": case.metric,
-        "error": case.error,
-        "pair": [str(pairs.id_a[case.position]), str(pairs.id_b[case.position])],
-        "similar": bool(pairs.similar[case.position] == 1),
-        "score": case.score,
-        "threshold": case.threshold,
-        "margin": case.margin,
+    """A worst case for a notebook's results.
+
+    Parameters
+    ----------
+    case : WorstCase
+    pairs : LabelledPairs
+    descriptions : list of list of (float, str)
+        From `described`.
+
+    Returns
+    -------
+    dict
+    """
+    position = case.position
+    return {name: value for name, value in vars(case).items() if name != "position"} | {
+        "pair": [str(pairs.id_a[position]), str(pairs.id_b[position])],
+        "similar": bool(pairs.similar[position] == 1),
         "descriptions": [[text for _, text in side] for side in descriptions],
     }

@@ -1,29 +1,42 @@
-"""Pairs with their bootstrap samples, as weights: differences of statistics stay paired.
+"""Pairs with their bootstrap samples: statistics, their intervals, and their paired differences.
 
-The first row of the weights is the pairs themselves, each once. A statistic is an array of one
-value per row, so that the difference of two of them is the paired difference, with its own value
-first.
-
-Statistics of a whole bootstrap at once, and the intervals of its values.
-
-Weights say how often each of P pairs is in each of B samples; a statistic has one value per
-sample. Scores are sorted once, and a sample is counted per level of the score: a thousand samples
-of some hundred pairs take hundredths of a second, of ten thousand pairs tenths.
+Weights say how often each of P pairs is in each of B samples, and a statistic has one value per
+sample. The first sample is the pairs themselves, so the difference of two statistics of the same
+samples is the paired difference, with its own value first. Where no image is in two pairs, pairs
+are resampled; where images repeat, images are, because pairs that share one are not independent:
+what no library's bootstrap does. Scores are sorted once, and a sample is counted per level of the
+score: a thousand samples of ten thousand pairs take tenths of a second.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-from scipy.stats import binomtest, kendalltau
+from scipy.stats import binomtest
 
 from clipsim.data import LabelledPairs
 from clipsim.evaluation.claims import finding
 
 LEVEL = 0.95
+DECISION = ("accuracy", "balanced_accuracy")
+FEWEST = 10  # pairs of a class; resampling fewer makes intervals that are too short
+BLOCK = 32  # samples at a time: ten thousand pairs stay in the processor's cache
 
 
 def interval(values, level=LEVEL):
-    """Percentile interval [low, high] of bootstrap values, NaNs left out; NaNs if all are."""
+    """Percentile interval of bootstrap values.
+
+    Parameters
+    ----------
+    values : array of float, shape (B,)
+        NaNs are left out.
+    level : float
+
+    Returns
+    -------
+    list of float, length 2
+        NaNs if there is no finite value.
+    """
     if not np.isfinite(values).any():
         return [np.nan, np.nan]
     tail = (1 - level) / 2
@@ -32,13 +45,23 @@ def interval(values, level=LEVEL):
 
 
 def exact_interval(count, n):
-    """The 95 % Clopper–Pearson interval of a share: [low, high]."""
+    """The 95 % Clopper–Pearson interval of a share.
+
+    Parameters
+    ----------
+    count, n : int
+        So many of so many.
+
+    Returns
+    -------
+    list of float, length 2
+    """
     result = binomtest(int(count), int(n)).proportion_ci(LEVEL, method="exact")
     return [float(result.low), float(result.high)]
 
 
 def auc(similar, scores, weights=None):
-    """Area under the ROC curve as the Mann-Whitney statistic, ties counting half.
+    """Area under the ROC curve as the Mann–Whitney statistic, ties counting half.
 
     Parameters
     ----------
@@ -59,10 +82,7 @@ def auc(similar, scores, weights=None):
 
 
 def average_precision(similar, scores, weights):
-    """Average precision, Σ (Rᵢ - Rᵢ₋₁) Pᵢ over falling thresholds, as scikit-learn defines it.
-
-    Parameters and return as `auc`.
-    """
+    """Σ (Rᵢ - Rᵢ₋₁) Pᵢ over falling thresholds, as scikit-learn defines it; else as `auc`."""
     of_similar, other = (part[:, ::-1] for part in _per_level(scores, weights, similar))
     found = of_similar.cumsum(axis=1)
     precision = found / np.maximum(found + other.cumsum(axis=1), 1)  # nothing called gains nothing
@@ -71,16 +91,8 @@ def average_precision(similar, scores, weights):
     return _ratio(gained, np.where(other.any(axis=1), n_similar, 0))
 
 
-def rank_correlation(x, y, weights=None):
-    """Spearman's ρ: float64, shape (B,), NaN where one side is constant; a float without weights.
-
-    Parameters
-    ----------
-    x, y : array of float, shape (P,)
-    weights : array of float, shape (B, P), optional
-    """
-    if weights is None:
-        return float(rank_correlation(x, y, np.ones((1, len(x))))[0])
+def rank_correlation(x, y, weights):
+    """Spearman's ρ of x and y (P,), in weights (B, P): float64 (B,), NaN where one is constant."""
     total = weights.sum(axis=1, keepdims=True)
     ranks = [_midranks(values, weights) for values in (x, y)]
     x, y = (r - _ratio((weights * r).sum(axis=1, keepdims=True), total) for r in ranks)
@@ -91,77 +103,21 @@ def rank_correlation(x, y, weights=None):
     return _ratio(covariance, np.where(varied, np.sqrt(var_x * var_y), 0))
 
 
-def kendall(x, y, weights):
-    """Kendall's τ_b; parameters and return as `rank_correlation`, one sample after the other."""
-    x, y = (np.unique(values, return_inverse=True)[1] for values in (x, y))
-    found = []
-    for counts in weights.astype(int):
-        index = np.repeat(np.arange(len(x)), counts)
-        found.append(kendalltau(x[index], y[index], method="asymptotic").statistic)
-    return np.array(found, dtype=float)
-
-
-def accuracy(right, weights):
-    """Share of right decisions: float64, shape (B,); NaN where a sample is empty.
-
-    Parameters
-    ----------
-    right : array of bool, shape (P,)
-    weights : array of float, shape (B, P)
-    """
-    return _ratio(weights @ right.astype(float), weights.sum(axis=1))
-
-
-def balanced_accuracy(right, similar, weights):
-    """Mean of the accuracies among similar and among other pairs; NaN without both classes."""
-    parts = (accuracy(right[part], weights[:, part]) for part in (similar, ~similar))
-    return sum(parts) / 2
-
-
-def _per_level(values, weights, similar):
-    """Weight of the similar and of the other pairs at each level of the score, rising: (B, L)."""
-    order, starts, _ = _levels(values)
-    in_order = weights[:, order]
-    return [
-        np.add.reduceat(in_order * part[order], starts, axis=1) for part in (similar, ~similar)
+def accuracy(similar, right, weights, criterion):
+    """Share of right decisions in each sample, (B,); balanced, the mean of that of each class."""
+    classes = [similar, ~similar] if criterion == "balanced_accuracy" else [similar | ~similar]
+    shares = [
+        _ratio(weights[:, part] @ right[part].astype(float), weights[:, part].sum(axis=1))
+        for part in classes
     ]
-
-
-def _midranks(values, weights):
-    """Ranks of the values in each sample, equal ones sharing their mean: shape (B, P)."""
-    order, starts, level = _levels(values)
-    per_level = np.add.reduceat(weights[:, order], starts, axis=1)
-    return (per_level.cumsum(axis=1) - (per_level - 1) / 2)[:, level]
-
-
-def _levels(values):
-    """An order that sorts the values, where each level starts in it, and each value's level."""
-    levels, level = np.unique(values, return_inverse=True)
-    order = np.argsort(level, kind="stable")
-    return order, np.searchsorted(level[order], np.arange(len(levels))), level
-
-
-def _ratio(numerator, denominator):
-    numerator, denominator = np.broadcast_arrays(numerator, denominator)
-    nothing = np.full(numerator.shape, np.nan)
-    return np.divide(numerator, denominator, out=nothing, where=denominator > 0)
-
-
-FEWEST = 10  # pairs of a class; resampling fewer makes intervals that are too short
-BLOCK = 32  # samples at a time: ten thousand pairs stay in the processor's cache
-DECISION = ("accuracy", "balanced_accuracy")
+    return sum(shares) / len(classes)
 
 
 def bootstrap_weights(pairs, n_samples, seed):
-    """How often each pair is in each bootstrap sample; and what was resampled.
+    """How often each pair is in each bootstrap sample, (B, P); and what was resampled.
 
     Pairs are drawn with replacement where no image is in two pairs. Else images are drawn, and
     a pair counts as often as the product of how often its two images were drawn.
-
-    Returns
-    -------
-    weights : array of float64, shape (B, P)
-    unit : {"pairs", "images"}
     """
     rng = np.random.default_rng(seed)
     ids, members = np.unique(np.concatenate([pairs.id_a, pairs.id_b]), return_inverse=True)
@@ -185,7 +141,7 @@ class ResampledPairs:
     Attributes
     ----------
     pairs : LabelledPairs
-        P pairs. Those in between count for the correlations alone.
+        P pairs. Those in between count for the correlation alone.
     weights : array of float, shape (1 + B, P)
         Ones, then the samples.
     unit : {"pairs", "images"}
@@ -211,16 +167,6 @@ class ResampledPairs:
         drawn, unit = bootstrap_weights(pairs, profile.n_bootstrap, [profile.seed, stream])
         return cls(pairs, np.concatenate([np.ones((1, len(pairs))), drawn]), unit)
 
-    @classmethod
-    def none_of(cls, pairs):
-        """Labelled pairs without any sample of them."""
-        return cls(pairs, np.ones((1, len(pairs))), "nothing")
-
-    @property
-    def whole(self):
-        """The pairs themselves, without a sample of them."""
-        return replace(self, weights=self.weights[:1])
-
     @property
     def n_labelled(self):
         """How many pairs count as decisions."""
@@ -240,11 +186,8 @@ class ResampledPairs:
 
     def spearman(self, scores):
         """Spearman's ρ with the graded similarity; NaN where one side is constant."""
-        return self._of_graded(rank_correlation, scores)
-
-    def kendall(self, scores):
-        """Kendall's τ_b with the graded similarity; NaN where one side is constant."""
-        return self._of_graded(kendall, scores)
+        graded = self.pairs.graded
+        return self._of_models(lambda own, weights: rank_correlation(own, graded, weights), scores)
 
     def accuracy(self, right, criterion="accuracy"):
         """Share of right decisions.
@@ -256,13 +199,7 @@ class ResampledPairs:
             The latter is the mean of the shares among similar and among other pairs, NaN where
             a sample lacks one of the two.
         """
-
-        def statistic(similar, of_model, weights):
-            if criterion == "accuracy":
-                return accuracy(of_model, weights)
-            return balanced_accuracy(of_model, similar, weights)
-
-        return self._of_labelled(statistic, right)
+        return self._of_labelled(partial(accuracy, criterion=criterion), right)
 
     def _of_labelled(self, statistic, values):
         labelled = self.pairs.similar >= 0
@@ -270,10 +207,6 @@ class ResampledPairs:
         return self._of_models(
             lambda own, weights: statistic(similar, own[labelled], weights[:, labelled]), values
         )
-
-    def _of_graded(self, statistic, values):
-        graded = self.pairs.graded
-        return self._of_models(lambda own, weights: statistic(own, graded, weights), values)
 
     def _of_models(self, statistic, values):
         values = np.asarray(values)
@@ -313,28 +246,61 @@ def finding_of(claim, experiment, values, resampled, **region):
     Parameters
     ----------
     claim, experiment : str
-        As in `clipsim.evaluation.claims.finding`.
+        As in `finding`.
     values : array of float, shape (1 + B,) or (S, 1 + B)
     resampled : ResampledPairs or sequence of ResampledPairs
         What the statistic is of; several where independent groups are compared. With fewer
         than ten pairs of a class in one of them there is no interval, and the claim is undecided.
     **region
         `region`, if the claim's is not above 0.
+
+    Returns
+    -------
+    dict
     """
     groups = [resampled] if isinstance(resampled, ResampledPairs) else list(resampled)
     row = measured({"value": values})
     units = sorted({group.unit for group in groups})
     fewest = min(int(np.sum(g.pairs.similar == label)) for g in groups for label in (0, 1))
-    few = fewest < FEWEST
+    if fewest < FEWEST:
+        experiment += f"; {fewest} pairs of a class: too few, undecided by rule"
+        row["value_ci95"] = (np.nan, np.nan)
     return finding(
         claim,
-        f"{experiment}; {fewest} pairs of a class: too few, undecided by rule"
-        if few
-        else experiment,
+        experiment,
         row["value"],
-        (np.nan, np.nan) if few else row["value_ci95"],
+        row["value_ci95"],
         n_pairs=sum(group.n_labelled for group in groups),
         n_seeds=len(values) if np.ndim(values) == 2 else 1,
         interval=f"{' and '.join(units)} resampled, models held fixed",
         **region,
     )
+
+
+def _per_level(values, weights, similar):
+    """Weight of the similar and of the other pairs at each level of the score, rising: (B, L)."""
+    order, starts, _ = _levels(values)
+    in_order = weights[:, order]
+    return [
+        np.add.reduceat(in_order * part[order], starts, axis=1) for part in (similar, ~similar)
+    ]
+
+
+def _midranks(values, weights):
+    """Ranks of the values in each sample, equal ones sharing their mean: shape (B, P)."""
+    order, starts, level = _levels(values)
+    per_level = np.add.reduceat(weights[:, order], starts, axis=1)
+    return (per_level.cumsum(axis=1) - (per_level - 1) / 2)[:, level]
+
+
+def _levels(values):
+    """An order that sorts the values, where each level starts in it, and each value's level."""
+    levels, level = np.unique(values, return_inverse=True)
+    order = np.argsort(level, kind="stable")
+    return order, np.searchsorted(level[order], np.arange(len(levels))), level
+
+
+def _ratio(numerator, denominator):
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    nothing = np.full(numerator.shape, np.nan)
+    return np.divide(numerator, denominator, out=nothing, where=denominator > 0)

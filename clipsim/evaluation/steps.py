@@ -1,9 +1,7 @@
-"""The steps that the notebooks share, and what one hands to the next.
+"""The steps that notebooks share, and what one hands to the next.
 
 02 trains → checkpoint; 03 retrieves → retrieval; 04 scores → pair scores. Each is read back
 only for the same profile, data and weights, else the reader is told which notebook to run.
-
-Whether a model likes the captions that people like.
 """
 
 import hashlib
@@ -11,47 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
+from scipy.stats import bootstrap, kendalltau
 
 from clipsim.data import caption_pool, expert_ratings
-from clipsim.evaluation.resampling import interval
 from clipsim.metrics import METRICS
 from clipsim.model import DualEncoder, checkpoint_record, is_whole, resumable, train
 from clipsim.record import StaleError, load_arrays, save_arrays
 from clipsim.retrieval import Describer, Retrieval, description_scores, pixel_scores
-
-
-def caption_agreement(similarities, ratings, groups, n_bootstrap, seed):
-    """Kendall's τ_c between a model's similarities of image and caption and people's ratings.
-
-    Parameters
-    ----------
-    similarities : array of float, shape (R,)
-    ratings : array of int, shape (R, 3)
-        The three ratings of a row stand as three observations, as in CLIPScore (Hessel et al.
-        2021).
-    groups : array of str, shape (R,)
-        The image of each row: what the interval resamples.
-    n_bootstrap, seed : int
-
-    Returns
-    -------
-    dict
-        `tau_c`, `tau_c_ci95`, `n_ratings`.
-    """
-    x, y = np.repeat(similarities, ratings.shape[1]), ratings.ravel()
-    _, group = np.unique(np.repeat(groups, ratings.shape[1]), return_inverse=True)
-    n_groups = group.max() + 1
-    rng = np.random.default_rng(seed)
-    resampled = []
-    for drawn in rng.integers(n_groups, size=(n_bootstrap, n_groups)):
-        index = np.repeat(np.arange(len(x)), np.bincount(drawn, minlength=n_groups)[group])
-        resampled.append(_tau_c(x[index], y[index]))
-    return {"tau_c": _tau_c(x, y), "tau_c_ci95": interval(resampled), "n_ratings": len(x)}
-
-
-def _tau_c(x, y):
-    return float(kendalltau(x, y, variant="c").statistic)
 
 
 def train_or_load(profile, images, folder=None):
@@ -65,6 +29,10 @@ def train_or_load(profile, images, folder=None):
     images : CaptionedImages
     folder : Path, optional
         Of the checkpoint; by default that of notebook 02.
+
+    Returns
+    -------
+    DualEncoder
     """
     is_main, folder = folder is None, folder or checkpoint_folder(profile)
     reason = checkpoint_fault(profile, images, folder)
@@ -79,6 +47,15 @@ def train_or_load(profile, images, folder=None):
 def trained_model(profile, images):
     """The model that notebook 02 trained on these data.
 
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+
+    Returns
+    -------
+    DualEncoder
+
     Raises
     ------
     StaleError
@@ -92,7 +69,7 @@ def trained_model(profile, images):
 
 
 def checkpoint_folder(profile):
-    """Where notebook 02 and the command `train` leave the profile's model."""
+    """Where notebook 02 and the command `train` leave the profile's model: a Path."""
     return profile.work_dir / "checkpoint"
 
 
@@ -116,6 +93,11 @@ def models_of_seeds(profile, images):
     The seed decides the initial projections, the order of the examples, their captions and
     dropout; data, splits and pairs stay those of the profile.
 
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+
     Yields
     ------
     DualEncoder
@@ -131,6 +113,16 @@ def retrieve(profile, model, images):
     """Retrieve N descriptions for every validation and test image, and keep them.
 
     The encoded pool stays beside the checkpoint: for any pictures described by the same model.
+
+    Parameters
+    ----------
+    profile : Profile
+    model : DualEncoder
+    images : CaptionedImages
+
+    Returns
+    -------
+    Retrieval
     """
     describer = Describer.of(profile, model, caption_pool(profile, images))
     describer.save(checkpoint_folder(profile))
@@ -139,6 +131,28 @@ def retrieve(profile, model, images):
         profile.work_dir / "retrieval.npz", _fingerprint(profile, images), **vars(retrieval)
     )
     return retrieval
+
+
+def load_retrieval(profile, images):
+    """What `retrieve` kept.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+
+    Returns
+    -------
+    Retrieval
+
+    Raises
+    ------
+    StaleError
+        If it is missing, or from other data, settings or weights.
+    """
+    fingerprint = _fingerprint(profile, images)
+    path = profile.work_dir / "retrieval.npz"
+    return Retrieval(**load_arrays(path, fingerprint, "03_caption_retrieval"))
 
 
 def retrieval_of(profile, model, images, pool):
@@ -160,39 +174,37 @@ def retrieval_of(profile, model, images, pool):
     return Describer.of(profile, model, pool).retrieval(images, _evaluated(images))
 
 
-def load_retrieval(profile, images):
-    """What `retrieve` kept; `StaleError` if it is missing or from other data or weights."""
-    fingerprint = _fingerprint(profile, images)
-    path = profile.work_dir / "retrieval.npz"
-    return Retrieval(**load_arrays(path, fingerprint, "03_caption_retrieval"))
+def scores_of_seeds(profile, images, pairs):
+    """Eq. 4 and the image cosine of pairs, by the models of `models_of_seeds`.
 
-
-def judge_captions(profile, model, images):
-    """Whether the model likes the captions that experts like (Kendall's τ_c).
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    pairs : LabelledPairs
 
     Returns
     -------
-    dict
-        As `caption_agreement`, with the counts of rows; empty unless `pairs: human`.
+    dict of int to dict of str to array of float32, shape (P,)
+        By seed, the profile's own first; by metric key.
     """
-    if profile.pairs != "human":
-        return {}
-    ratings = expert_ratings(images, profile.data_root, profile.max_bad_rows)
-    row = {image_id: i for i, image_id in enumerate(images.image_ids)}
-    of_rating = [row[image_id] for image_id in ratings.image_ids]
-    rated = sorted(set(of_rating))
-    vectors = dict(zip(rated, model.encode_images(images.subset(rated)), strict=True))
-    image_vectors = np.stack([vectors[i] for i in of_rating])
-    similarities = (image_vectors * model.encode_texts(ratings.captions)).sum(axis=1)
-    groups = np.array(ratings.image_ids)
-    agreement = caption_agreement(
-        similarities, ratings.scores, groups, profile.n_bootstrap, profile.seed
-    )
-    return agreement | {"rows": ratings.details}
+    pool = caption_pool(profile, images)
+    models = models_of_seeds(profile, images)
+    return {
+        seed: description_scores(profile, retrieval_of(profile, model, images, pool), pairs)
+        for seed, model in enumerate(models, start=profile.seed)
+    }
 
 
 def score_all_metrics(profile, images, pairs, retrieval):
     """Score the pairs with every metric of the study, and keep the scores.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    pairs : LabelledPairs
+    retrieval : Retrieval
 
     Returns
     -------
@@ -209,7 +221,24 @@ def score_all_metrics(profile, images, pairs, retrieval):
 
 
 def load_scores(profile, images, pairs):
-    """What `score_all_metrics` kept for these very pairs, else `StaleError`."""
+    """What `score_all_metrics` kept.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    pairs : LabelledPairs
+
+    Returns
+    -------
+    dict of str to array of float32, shape (P,)
+        By `Metric.key`.
+
+    Raises
+    ------
+    StaleError
+        If it is missing, or of other pairs, metrics, data, settings or weights.
+    """
     path = profile.work_dir / "pair_scores.npz"
     made_by = "04_similarity_scoring"
     scores = load_arrays(path, _fingerprint(profile, images), made_by)
@@ -222,9 +251,80 @@ def load_scores(profile, images, pairs):
 
 
 def score_table(pairs, scores):
-    """Pairs and their scores as a table, one row per pair."""
+    """Pairs and their scores as a table, a row per pair.
+
+    Parameters
+    ----------
+    pairs : LabelledPairs
+    scores : mapping of str to array of float, shape (P,)
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
     names = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
     return pd.DataFrame({name: getattr(pairs, name) for name in names} | dict(scores))
+
+
+def judge_captions(profile, model, images):
+    """Whether the model likes the captions that experts like (Kendall's τ_c).
+
+    Parameters
+    ----------
+    profile : Profile
+    model : DualEncoder
+    images : CaptionedImages
+
+    Returns
+    -------
+    dict
+        As `caption_agreement`, with the counts of rows; empty unless `pairs: human`.
+    """
+    if profile.pairs != "human":
+        return {}
+    ratings = expert_ratings(images, profile.data_root, profile.max_bad_rows)
+    position = images.position()
+    rated, row = np.unique([position[i] for i in ratings.image_ids], return_inverse=True)
+    vectors = model.encode_images(images.subset(rated))[row]
+    similarities = (vectors * model.encode_texts(ratings.captions)).sum(axis=1)
+    groups = np.array(ratings.image_ids)
+    agreement = caption_agreement(
+        similarities, ratings.scores, groups, profile.n_bootstrap, profile.seed
+    )
+    return agreement | {"rows": ratings.details}
+
+
+def caption_agreement(similarities, ratings, groups, n_bootstrap, seed):
+    """Kendall's τ_c between a model's similarities of image and caption and people's ratings.
+
+    Parameters
+    ----------
+    similarities : array of float, shape (R,)
+    ratings : array of int, shape (R, 3)
+        The three ratings of a row stand as three observations, as in CLIPScore (Hessel et al.
+        2021).
+    groups : array, shape (R,)
+        The image of each row: what the interval resamples.
+    n_bootstrap, seed : int
+
+    Returns
+    -------
+    dict
+        `tau_c`, `tau_c_ci95`, `n_ratings`.
+    """
+    rows_of = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+
+    def tau_c(drawn):
+        rows = np.concatenate([rows_of[i] for i in drawn])
+        x = np.repeat(similarities[rows], ratings.shape[1])
+        return float(kendalltau(x, ratings[rows].ravel(), variant="c").statistic)
+
+    images = np.arange(len(rows_of))
+    found = bootstrap(
+        [images], tau_c, n_resamples=n_bootstrap, vectorized=False, method="percentile", rng=seed
+    )
+    ends = [float(end) for end in found.confidence_interval]
+    return {"tau_c": tau_c(images), "tau_c_ci95": ends, "n_ratings": ratings.size}
 
 
 def _evaluated(images):

@@ -1,8 +1,7 @@
-"""The spread over training seeds, which a bootstrap with the model held fixed does not cover.
+"""Table 1: how well each metric tells similar from different pairs, and how far seeds lie apart.
 
-How well a score tells similar from different pairs: accuracy, ranking, Table 1.
-
-Thresholds come from `thresholds`: never tuned on the pairs they are reported on.
+Thresholds come from `thresholds`: never tuned on the pairs they are reported on. The intervals
+hold the trained model fixed; the spread over training seeds stands beside them.
 """
 
 from dataclasses import dataclass
@@ -10,19 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm.auto import tqdm
 
-from clipsim.data import caption_pool
 from clipsim.evaluation.resampling import DECISION, ResampledPairs, measured
-from clipsim.evaluation.steps import description_scores, models_of_seeds, retrieval_of
-from clipsim.evaluation.thresholds import (
-    best_threshold,  # noqa: F401
-    held_out_thresholds,
-    right_decisions,
-    sweep,  # noqa: F401
-)
+from clipsim.evaluation.thresholds import held_out_thresholds, right_decisions
 from clipsim.metrics import METRICS, Metric
 
+SPREAD = (*DECISION, "auc", "average_precision")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """A metric on the evaluated pairs of one source; all metrics share the bootstrap samples.
 
@@ -35,8 +29,8 @@ class Evaluation:
     scores, thresholds : array of float, shape (P,)
         The thresholds are held out; NaN for pairs in between.
     statistics : dict of str to array of float, shape (1 + B,)
-        Those of `decision_statistics` and `ranking_statistics`: of all pairs, then of every
-        bootstrap sample, thresholds held fixed.
+        `accuracy`, `balanced_accuracy`, `auc`, `average_precision`, and `spearman` with the graded
+        similarity: of all pairs, then of every bootstrap sample, thresholds held fixed.
     """
 
     metric: Metric
@@ -52,9 +46,20 @@ class Evaluation:
         return self.sample.pairs
 
     @property
+    def labelled(self):
+        """Which of them count as decisions: bool, shape (P,)."""
+        return self.pairs.similar >= 0
+
+    @property
     def right(self):
         """Whether each labelled pair is decided right: bool, shape (P',)."""
-        return right_decisions(self.pairs, self.scores, self.thresholds)[self.pairs.similar >= 0]
+        return right_decisions(self.pairs, self.scores, self.thresholds)[self.labelled]
+
+    @property
+    def counts(self):
+        """`n_pairs`, what was `resampled`, and `source` where there are several."""
+        source = {"source": self.source} if self.source else {}
+        return {"n_pairs": self.sample.n_labelled, "resampled": self.sample.unit} | source
 
 
 def decision_statistics(sample, scores, thresholds):
@@ -75,25 +80,17 @@ def decision_statistics(sample, scores, thresholds):
     return {criterion: sample.accuracy(right, criterion) for criterion in DECISION}
 
 
-def ranking_statistics(sample, scores):
-    """AUC, average precision, Spearman's ρ and Kendall's τ_b; as `decision_statistics`."""
-    return {
-        "auc": sample.auc(scores),
-        "average_precision": sample.average_precision(scores),
-        "spearman": sample.spearman(scores),
-        "kendall": sample.kendall(scores),
-    }
-
-
 def evaluations(pairs, scores, profile):
     """Every metric on every source's evaluated pairs, all on the same bootstrap samples.
 
     Parameters
     ----------
     pairs : LabelledPairs
+        Test pairs with the validation pairs that thresholds come from, or cross-fitted ones.
     scores : mapping of str to array of float, shape (P,)
         Scores by `Metric.key`.
     profile : Profile
+        `threshold_criterion`, `n_bootstrap`, `seed`.
 
     Returns
     -------
@@ -103,27 +100,24 @@ def evaluations(pairs, scores, profile):
     found = []
     for source, inside in pairs.by_source.items():
         of_source = pairs.where(inside)
-        evaluated = of_source.split != "val"
-        test = of_source.where(evaluated)
-        sample = ResampledPairs.of(test, profile)
+        sample = ResampledPairs.of(of_source.where(of_source.split != "val"), profile)
         for metric in tqdm(METRICS, desc=f"bootstrap {source}".strip(), leave=False):
             values = np.asarray(scores[metric.key])[inside]
-            thresholds = held_out_thresholds(
-                of_source, values, profile.threshold_criterion, profile.seed
-            )[evaluated]
-            values = values[evaluated]
-            statistics = decision_statistics(sample, values, thresholds)
-            statistics |= ranking_statistics(sample, values)
-            found.append(Evaluation(metric, source, sample, values, thresholds, statistics))
+            found.append(_evaluation(metric, source, of_source, sample, values, profile))
     return found
 
 
-def table_1(pairs, scores, profile):
-    """Table 1 of the paper on these pairs, with thresholds that never saw them.
-
-    Parameters as `evaluations`, return as `table_1_rows`.
-    """
-    return table_1_rows(evaluations(pairs, scores, profile))
+def _evaluation(metric, source, pairs, sample, scores, profile):
+    """One metric's scores of a source's pairs, at thresholds held out from the sample's pairs."""
+    thresholds = held_out_thresholds(pairs, scores, profile.threshold_criterion, profile.seed)
+    evaluated = pairs.split != "val"
+    scores, thresholds = scores[evaluated], thresholds[evaluated]
+    statistics = decision_statistics(sample, scores, thresholds) | {
+        "auc": sample.auc(scores),
+        "average_precision": sample.average_precision(scores),
+        "spearman": sample.spearman(scores),
+    }
+    return Evaluation(metric, source, sample, scores, thresholds, statistics)
 
 
 def table_1_rows(evaluated):
@@ -132,12 +126,15 @@ def table_1_rows(evaluated):
     Parameters
     ----------
     evaluated : list of Evaluation
+        From `evaluations`.
 
     Returns
     -------
     list of dict
-        A row per source, metric and origin of the threshold; DESIGN.md's contract, plus
-        `threshold_range`, `n_similar`, the rank statistics and the unit that was resampled.
+        A row per source, metric and origin of the threshold: `metric`, `variant`, `threshold` (the
+        median of the held-out ones) with `threshold_range`, `threshold_from` ("validation" for
+        held-out ones, or "paper"), every statistic with its `_ci95`, `n_pairs`, `n_similar`, the
+        unit that was `resampled`, and `source` where there are several.
     """
     rows = []
     for one in evaluated:
@@ -149,26 +146,32 @@ def table_1_rows(evaluated):
             at_paper = measured(decision_statistics(one.sample, one.scores, thresholds))
             origins["paper"] = (thresholds, at_held_out | at_paper)
         for origin, (thresholds, statistics) in origins.items():
-            counted = thresholds[one.pairs.similar >= 0]
-            rows.append(
-                {
-                    "metric": one.metric.name,
-                    "variant": one.metric.variant,
-                    "threshold": float(np.median(counted)),
-                    "threshold_range": [float(counted.min()), float(counted.max())],
-                    "threshold_from": origin,
-                    **statistics,
-                    "n_pairs": len(counted),
-                    "n_similar": int((one.pairs.similar == 1).sum()),
-                    "resampled": one.sample.unit,
-                    **({"source": one.source} if one.source else {}),
-                }
-            )
+            counted = thresholds[one.labelled]
+            row = {
+                "metric": one.metric.name,
+                "variant": one.metric.variant,
+                "threshold": float(np.median(counted)),
+                "threshold_range": [float(counted.min()), float(counted.max())],
+                "threshold_from": origin,
+            }
+            n_similar = int((one.pairs.similar == 1).sum())
+            rows.append(row | statistics | one.counts | {"n_similar": n_similar})
     return rows
 
 
 def thresholds_by_key(rows, source=""):
-    """The held-out (median) threshold of each metric, by its key, from Table 1's rows."""
+    """The held-out (median) threshold of each metric, by its key, from Table 1's rows.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `table_1_rows`.
+    source : str
+
+    Returns
+    -------
+    dict of str to float
+    """
     variants = {(metric.name, metric.variant): metric.key for metric in METRICS}
     return {
         variants[row["metric"], row["variant"]]: row["threshold"]
@@ -177,115 +180,67 @@ def thresholds_by_key(rows, source=""):
     }
 
 
-def accuracy_by_kind(pairs, scores, profile):
+def accuracy_by_kind(evaluated):
     """Accuracy per kind of pair and metric, at held-out thresholds.
+
+    Parameters
+    ----------
+    evaluated : list of Evaluation
 
     Returns
     -------
     dict
         Kind to {metric key: accuracy as a fraction}, with "n_pairs"; empty without kinds.
     """
-    kinds = sorted(set(pairs.kind.tolist()) - {""})
-    if not kinds:
-        return {}
     table = {}
-    for metric in METRICS:
-        values = np.asarray(scores[metric.key])
-        thresholds = held_out_thresholds(pairs, values, profile.threshold_criterion, profile.seed)
-        for kind in kinds:
-            inside = (pairs.kind == kind) & ~np.isnan(thresholds)
-            right = (values >= thresholds)[inside] == (pairs.similar[inside] == 1)
+    for one in evaluated:
+        kinds = one.pairs.kind[one.labelled]
+        for kind in sorted(set(kinds.tolist()) - {""}):
+            inside = kinds == kind
             cell = table.setdefault(kind, {"n_pairs": int(inside.sum())})
-            cell[metric.key] = float(right.mean())
+            cell[one.metric.key] = float(one.right[inside].mean())
     return table
 
 
-OF_THE_MODEL = tuple(metric.key for metric in METRICS if metric.matrix is None)
-
-
-@dataclass(frozen=True)
-class SeedEvaluation:
-    """One model's metric on the evaluated pairs of one source.
-
-    Attributes
-    ----------
-    metric : Metric
-    source : str
-    seed : int
-        Of the training.
-    threshold : float
-        The median of the held-out thresholds.
-    statistics : dict of str to array of float, shape (1 + B,)
-        Accuracy and balanced accuracy at the held-out thresholds of this model, `auc` and
-        `average_precision`: of all pairs, then of every bootstrap sample.
-    """
-
-    metric: Metric
-    source: str
-    seed: int
-    threshold: float
-    statistics: dict
-
-    @property
-    def values(self):
-        """The statistics of all pairs, and the threshold, by name."""
-        whole = {name: float(values[0]) for name, values in self.statistics.items()}
-        return whole | {"threshold": self.threshold}
-
-
-def scores_of_seeds(profile, images, pairs):
-    """Eq. 4 and the image cosine of pairs, by the models of `models_of_seeds`.
-
-    Returns
-    -------
-    dict of int to dict of str to array of float32, shape (P,)
-        By seed, the profile's own first.
-    """
-    pool = caption_pool(profile, images)
-    models = models_of_seeds(profile, images)
-    return {
-        seed: description_scores(profile, retrieval_of(profile, model, images, pool), pairs)
-        for seed, model in enumerate(models, start=profile.seed)
-    }
-
-
-def seed_evaluations(pairs, of_seeds, profile, evaluated):
+def seed_evaluations(pairs, scores_of_seeds, profile, evaluated):
     """Every seed's metrics on the pairs and bootstrap samples of the evaluations.
 
     Parameters
     ----------
     pairs : LabelledPairs
-    of_seeds : dict
-        From `scores_of_seeds`.
+    scores_of_seeds : dict
+        From `scores_of_seeds` of the same pairs.
     profile : Profile
     evaluated : list of Evaluation
-        From `clipsim.evaluation.table_1.evaluations` of the same pairs.
+        From `evaluations` of the same pairs.
 
     Returns
     -------
-    list of SeedEvaluation
+    dict of (str, str) to dict of int to Evaluation
+        By metric key and source, then by seed; every model has thresholds of its own. Metrics that
+        compare pixels know no seed.
     """
-    found = []
-    for metric in (metric for metric in METRICS if metric.key in OF_THE_MODEL):
-        for one in (one for one in evaluated if one.metric is metric):
+    found = {}
+    for key in next(iter(scores_of_seeds.values())):
+        for one in (one for one in evaluated if one.metric.key == key):
             inside = pairs.source == one.source
-            of_source = pairs.where(inside)
-            for seed, scores in of_seeds.items():
-                scores = scores[metric.key][inside]
-                thresholds = held_out_thresholds(
-                    of_source, scores, profile.threshold_criterion, profile.seed
+            found[key, one.source] = {
+                seed: _evaluation(
+                    one.metric, one.source, pairs.where(inside), one.sample, scores[key][inside],
+                    profile,
                 )
-                tested = of_source.split != "val"
-                found.append(_seed_evaluation(one, seed, scores[tested], thresholds[tested]))
+                for seed, scores in scores_of_seeds.items()
+            }  # fmt: skip
     return found
 
 
 def seed_spread(of_seeds, evaluated):
-    """Values, mean and standard deviation over the seeds, beside the bootstrap interval.
+    """Values, mean and standard deviation over the seeds, beside the bootstrap's.
 
     Parameters
     ----------
-    of_seeds : list of SeedEvaluation
+    of_seeds : dict
+        From `seed_evaluations`.
     evaluated : list of Evaluation
 
     Returns
@@ -295,34 +250,24 @@ def seed_spread(of_seeds, evaluated):
         and `bootstrap_sd`, of the profile's own model over the resampled pairs or images (None
         for the threshold, which is held fixed).
     """
+    own = {(one.metric.key, one.source): one for one in evaluated}
     rows = []
-    for one in (one for one in evaluated if one.metric.key in OF_THE_MODEL):
-        seeds = [s for s in of_seeds if (s.metric, s.source) == (one.metric, one.source)]
-        for statistic in seeds[0].values:
-            values = [seed.values[statistic] for seed in seeds]
-            rows.append(
-                {
-                    "metric": one.metric.key,
-                    **({"source": one.source} if one.source else {}),
-                    "statistic": statistic,
-                    "seeds": [seed.seed for seed in seeds],
-                    "values": values,
-                    "mean": float(np.mean(values)),
-                    "sd": _sd(values),
-                    "bootstrap_sd": _sd(one.statistics.get(statistic, ())[1:]),
-                    "resampled": one.sample.unit,
-                }
-            )
+    for (key, source), seeds in of_seeds.items():
+        values = {n: [float(s.statistics[n][0]) for s in seeds.values()] for n in SPREAD}
+        values["threshold"] = [float(np.nanmedian(s.thresholds)) for s in seeds.values()]
+        for statistic, of_statistic in values.items():
+            row = {
+                "metric": key,
+                "statistic": statistic,
+                "seeds": list(seeds),
+                "values": of_statistic,
+                "mean": float(np.mean(of_statistic)),
+                "sd": _sd(of_statistic),
+                "bootstrap_sd": _sd(own[key, source].statistics.get(statistic, ())[1:]),
+                "resampled": own[key, source].sample.unit,
+            }
+            rows.append(row | ({"source": source} if source else {}))
     return rows
-
-
-def _seed_evaluation(one, seed, scores, thresholds):
-    statistics = decision_statistics(one.sample, scores, thresholds) | {
-        "auc": one.sample.auc(scores),
-        "average_precision": one.sample.average_precision(scores),
-    }
-    threshold = float(np.nanmedian(thresholds))
-    return SeedEvaluation(one.metric, one.source, seed, threshold, statistics)
 
 
 def _sd(values):

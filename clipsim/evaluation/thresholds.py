@@ -6,7 +6,6 @@ where all pairs are of one split, from the pairs that share no group of images (
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 N_GROUPS = 10
 
@@ -92,13 +91,10 @@ def held_out_thresholds(pairs, scores, criterion, seed):
         return thresholds
     ids = pairs.image_ids
     groups = np.random.default_rng(seed).permutation(np.arange(len(ids)) % N_GROUPS)
-    group = dict(zip(ids, groups.tolist(), strict=True))
-    group_a = np.array([group[i] for i in pairs.id_a.tolist()])
-    group_b = np.array([group[i] for i in pairs.id_b.tolist()])
-    low, high = np.minimum(group_a, group_b), np.maximum(group_a, group_b)
-    for f, g in sorted(set(zip(low.tolist(), high.tolist(), strict=True))):
-        inside = labelled & (low == f) & (high == g)
-        chosen_on = labelled & ~np.isin(group_a, [f, g]) & ~np.isin(group_b, [f, g])
+    of_pairs = np.sort(groups[pairs.positions(ids)], axis=1)
+    for two in np.unique(of_pairs, axis=0):
+        inside = labelled & (of_pairs == two).all(axis=1)
+        chosen_on = labelled & ~np.isin(of_pairs, two).any(axis=1)
         thresholds[inside] = best_threshold(scores[chosen_on], pairs.similar[chosen_on], criterion)
     return thresholds
 
@@ -145,17 +141,19 @@ def held_out_decisions(pairs, scores, profile):
 def sweep(scores, similar, thresholds):
     """Accuracy and balanced accuracy at each of a list of thresholds.
 
+    Parameters
+    ----------
+    scores : array of float, shape (P,)
+    similar : array of {0, 1}, shape (P,)
+    thresholds : sequence of float
+
     Returns
     -------
     pandas.DataFrame
         Columns threshold, accuracy, balanced_accuracy.
     """
-    rows = [
-        {
-            "threshold": threshold,
-            "accuracy": accuracy_score(similar, scores >= threshold),
-            "balanced_accuracy": balanced_accuracy_score(similar, scores >= threshold),
-        }
-        for threshold in thresholds
-    ]
-    return pd.DataFrame(rows)
+    similar = np.asarray(similar) == 1
+    right = (scores >= np.asarray(thresholds)[:, None]) == similar
+    balanced = (right[:, similar].mean(axis=1) + right[:, ~similar].mean(axis=1)) / 2
+    columns = {"threshold": thresholds, "accuracy": right.mean(axis=1)}
+    return pd.DataFrame(columns | {"balanced_accuracy": balanced})

@@ -5,13 +5,14 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "charts": [
-            "caption_lengths", "differences_chart", "score_distributions", "seed_spread_chart",
-            "similarity_by_rank", "verdict_chart",
+        "accuracy_charts": [
+            "accuracy_by_kind_chart", "accuracy_chart", "differences_chart",
+            "roc_and_precision_recall", "threshold_sweeps",
         ],
         "intervals": [
             "auc_chart", "claim_title", "finding_sentence", "flat_table", "interval_points",
         ],
+        "charts": ["caption_lengths", "score_distributions", "similarity_by_rank"],
         "sheets": [
             "FRAME", "comparison_caption", "draw_comparison", "image_sheet", "pair_sheet",
             "retrieval_sheet", "worst_case_sheet", "wrapped",
@@ -20,6 +21,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "COLUMN_IN", "IDENTITY", "OTHER", "PAGE_IN", "SIMILAR", "marker_style", "save_figure",
             "show", "save_table", "show_figure", "use_style",
         ],
-        "tables": ["LABELS", "caption", "recall_table", "training_settings"],
+        "tables": [
+            "LABELS", "claims_markdown", "differences_table", "paper_and_run", "recall_table",
+            "seed_sentence", "table_1_markdown", "training_settings", "write_table_1",
+            "write_verdicts",
+        ],
     },
 )  # fmt: skip

@@ -9,7 +9,7 @@ import seaborn as sns
 
 from clipsim.evaluation import CLAIMS
 from clipsim.figures.style import IDENTITY, PAGE_IN
-from clipsim.metrics.compared import METRIC_LABELS
+from clipsim.metrics import METRIC_LABELS
 
 TITLE_WIDTH = 92  # characters in 7 inches
 NO_METRIC = {"color": "#222222", "marker": "o"}

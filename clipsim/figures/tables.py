@@ -1,13 +1,21 @@
-"""Tables for people: Table 1 as Markdown and CSV, recall, paper and run side by side."""
+"""Tables for people: Table 1, its differences and verdicts as Markdown; recall and settings."""
 
+import numpy as np
 import pandas as pd
 
-from clipsim.evaluation import METRICS
+from clipsim.evaluation import DECISION, METRICS, claim_verdicts, verdict_words
 from clipsim.figures.style import save_table
 from clipsim.record import atomic_path
 
 LABELS = {(metric.name, metric.variant): metric for metric in METRICS}
 SOURCES = {"expert": "experts", "crowd": "crowd"}
+WORDS = {"auc": "AUC", "spearman": "Spearman ρ"}
+
+
+def markdown_table(rows):
+    """Rows, each a dict of heading to text, as a Markdown table."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(row.values() for row in rows)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def write_table_1(rows, profile):
@@ -16,7 +24,7 @@ def write_table_1(rows, profile):
     Parameters
     ----------
     rows : list of dict
-        From `clipsim.evaluation.table_1.table_1`.
+        From `clipsim.evaluation.table_1_rows`.
     profile : Profile
 
     Returns
@@ -25,43 +33,37 @@ def write_table_1(rows, profile):
         The Markdown.
     """
     save_table(pd.DataFrame(rows), profile.figures_dir / "table_1.csv")
-    text = table_1_markdown(rows)
-    with atomic_path(profile.figures_dir / "table_1.md") as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
-    return text
+    return _written(table_1_markdown(rows), profile.figures_dir / "table_1.md")
 
 
 def table_1_markdown(rows):
-    """Table 1 as a Markdown table, the paper's accuracy beside each row that has one."""
-    with_source = any("source" in row for row in rows)
-    head = ["metric", "τ", "τ from", "accuracy [95 %]", "balanced accuracy [95 %]", "AUC [95 %]"]
-    head += ["Spearman ρ [95 %]", "paper (τ)"]
-    lines = []
+    """Table 1 as a Markdown table, the paper's accuracy beside each row that has one.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `clipsim.evaluation.table_1_rows`.
+
+    Returns
+    -------
+    str
+    """
+    cells = []
     for row in rows:
-        metric = LABELS[row["metric"], row["variant"]]
-        low, high = row["threshold_range"]
-        threshold = f"{row['threshold']:.2f}"
-        if f"{low:.2f}" != f"{high:.2f}":
-            threshold += f" ({low:.2f}–{high:.2f})"
-        paper = "–"
-        if metric.paper_accuracy is not None:
-            paper = f"{metric.paper_accuracy:.2f} ({metric.paper_threshold})"
-        cells = [metric.label, threshold, row["threshold_from"]]
-        cells += [_with_interval(row, name) for name in ("accuracy", "balanced_accuracy")]
-        cells += [_with_interval(row, name) for name in ("auc", "spearman")]
-        cells += [paper]
-        if with_source:
-            cells.insert(0, SOURCES[row["source"]])
-        lines.append(cells)
-    head = ["judged by", *head] if with_source else head
-    table = [head, ["---"] * len(head), *lines]
+        low, high = (f"{end:.2f}" for end in row["threshold_range"])
+        spread = f" ({low}–{high})" if low != high else ""
+        metric = compared_metric(row)
+        names = {"metric": metric.label, "τ": f"{row['threshold']:.2f}{spread}"}
+        measured = _with_intervals(row, (*DECISION, "auc", "spearman"))
+        paper = {"paper (τ)": _in_the_paper(metric)}
+        cells.append(_judged(row) | names | {"τ from": row["threshold_from"]} | measured | paper)
     counts = {row.get("source", ""): (row["n_pairs"], row["n_similar"]) for row in rows}
     notes = [
         f"{SOURCES.get(source, 'test')}: {n:,} pairs, {similar:,} of them similar"
         for source, (n, similar) in counts.items()
     ]
-    body = "\n".join("| " + " | ".join(cells) + " |" for cells in table)
-    return f"{body}\n\n{'; '.join(notes)}; intervals resample {rows[0]['resampled']}."
+    unit = f"intervals resample {rows[0]['resampled']}"
+    return f"{markdown_table(cells)}\n\n{'; '.join(notes)}; {unit}."
 
 
 def paper_and_run(rows):
@@ -70,32 +72,33 @@ def paper_and_run(rows):
     Parameters
     ----------
     rows : list of dict
-        Table 1's rows of one source.
+        From `clipsim.evaluation.table_1_rows`.
 
     Returns
     -------
     str
-        A row per metric: the paper's accuracy at its threshold, this run's at the held-out
-        and at the paper's threshold, and their differences from the paper's.
+        A row per metric and source: the paper's accuracy at its threshold, this run's at the
+        held-out and at the paper's threshold, and the difference from the paper's.
     """
-    by_metric = {}
-    for row in rows:
-        metric = LABELS[row["metric"], row["variant"]]
-        by_metric.setdefault(metric, {})[row["threshold_from"]] = row
-    table = [
-        ["metric", "paper (τ)", "this run, held-out τ", "difference", "this run, paper's τ"],
-        ["---"] * 5,
-    ]
-    for metric, of_metric in by_metric.items():
-        own = of_metric["validation"]
-        paper, difference, at_paper = "–", "–", "–"
-        if metric.paper_accuracy is not None:
-            paper = f"{metric.paper_accuracy:.2f} ({metric.paper_threshold})"
-            difference = f"{own['accuracy'] - metric.paper_accuracy:+.2f}"
-            at_paper = f"{of_metric['paper']['accuracy']:.2f}"
-        held_out = f"{_with_interval(own, 'accuracy')} ({own['threshold']:.2f})"
-        table.append([metric.label, paper, held_out, difference, at_paper])
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
+    at_paper = {
+        (compared_metric(row), row.get("source")): f"{row['accuracy']:.2f}"
+        for row in rows
+        if row["threshold_from"] == "paper"
+    }
+    cells = []
+    for row in (row for row in rows if row["threshold_from"] == "validation"):
+        metric = compared_metric(row)
+        accuracy = _with_intervals(row, ["accuracy"])["accuracy [95 %]"]
+        less = "–" if metric.paper_accuracy is None else row["accuracy"] - metric.paper_accuracy
+        line = {
+            "metric": metric.label,
+            "paper (τ)": _in_the_paper(metric),
+            "this run, held-out τ": f"{accuracy} ({row['threshold']:.2f})",
+            "difference": less if less == "–" else f"{less:+.2f}",
+            "this run, paper's τ": at_paper.get((metric, row.get("source")), "–"),
+        }
+        cells.append(_judged(row) | line)
+    return markdown_table(cells)
 
 
 def differences_table(rows, criterion):
@@ -104,23 +107,26 @@ def differences_table(rows, criterion):
     Parameters
     ----------
     rows : list of dict
-        From `clipsim.evaluation.differences.metric_differences`.
+        From `clipsim.evaluation.metric_differences`.
     criterion : {"accuracy", "balanced_accuracy"}
+
+    Returns
+    -------
+    str
     """
-    with_source = any("source" in row for row in rows)
-    names = list(dict.fromkeys(("accuracy", criterion, "auc", "average_precision")))
-    words = {"auc": "AUC"}
-    head = ["CLIP score less", *(words.get(n, n.replace("_", " ")) + " [95 %]" for n in names)]
-    head += ["p (McNemar)", "p (bootstrap)", "p (Holm)"]
-    head = ["judged by", *head] if with_source else head
-    table = [head, ["---"] * len(head)]
+    cells = []
     for row in rows:
-        cells = [LABELS[row["baseline"], row["baseline_variant"]].label]
-        cells += [_with_interval(row, f"difference_{name}", "+.2f") for name in names]
-        tests = ["–", p_text(row["p"])]
-        cells += [*(tests if row["mcnemar_p"] is None else tests[::-1]), p_text(row["p_holm"])]
-        table.append([SOURCES[row["source"]], *cells] if with_source else cells)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
+        shown = dict.fromkeys(("accuracy", criterion, "auc", "average_precision"))
+        less = _with_intervals(row, shown, "difference_", "+.2f")
+        exact = row["mcnemar_p"] is not None
+        tests = {
+            "p (McNemar)": p_text(row["p"]) if exact else "–",
+            "p (bootstrap)": "–" if exact else p_text(row["p"]),
+            "p (Holm)": p_text(row["p_holm"]),
+        }
+        metric = {"CLIP score less": compared_metric(row).label}
+        cells.append(_judged(row) | metric | less | tests)
+    return markdown_table(cells)
 
 
 def seed_sentence(rows, criterion):
@@ -129,40 +135,71 @@ def seed_sentence(rows, criterion):
     Parameters
     ----------
     rows : list of dict
-        Of one source, from `clipsim.evaluation.table_1.seed_spread`.
+        Of one source, from `clipsim.evaluation.seed_spread`.
     criterion : {"accuracy", "balanced_accuracy"}
+
+    Returns
+    -------
+    str
     """
     of = {row["statistic"]: row for row in rows if row["metric"] == "clip_score"}
-    if len(of["auc"]["values"]) < 2:
+    thresholds = of["threshold"]["values"]
+    if len(thresholds) < 2:
         return "One seed has no spread."
     parts = [
-        f"{words} {of[name]['mean']:.3f}, sd over seeds {of[name]['sd']:.3f} "
+        f"{in_words(name)} {of[name]['mean']:.3f}, sd over seeds {of[name]['sd']:.3f} "
         f"(bootstrap {of[name]['bootstrap_sd']:.3f})"
-        for name, words in ((criterion, criterion.replace("_", " ")), ("auc", "AUC"))
+        for name in (criterion, "auc")
     ]
-    thresholds = of["threshold"]["values"]
     chosen = f"thresholds from {min(thresholds):.2f} to {max(thresholds):.2f}"
     return f"CLIP score, mean of {len(thresholds)} seeds: {'; '.join(parts)}; {chosen}."
 
 
-def p_text(p_value):
-    """A p-value to three digits, "< .001" below."""
-    return "< .001" if p_value < 0.001 else f"{p_value:.3f}".replace("0.", ".", 1)
+def claims_markdown(claims_by_data):
+    """The verdicts on every claim, the data side by side, as Markdown.
+
+    Parameters
+    ----------
+    claims_by_data : dict of str to list of dict
+        By the name of the data, the rows of `clipsim.evaluation.claim_verdicts`.
+
+    Returns
+    -------
+    str
+    """
+    cells = []
+    for rows in zip(*claims_by_data.values(), strict=True):
+        words = [verdict_words(row) for row in rows]
+        words = [said if "(" in said else f"**{said}**" for said in words]
+        claim = {"claim": rows[0]["text"], "in the paper": rows[0]["section"]}
+        cells.append(claim | dict(zip(claims_by_data, words, strict=True)))
+    return markdown_table(cells)
 
 
-def of_source(rows, source):
-    """The rows of one source; all, where there is but one."""
-    return [row for row in rows if row.get("source", "") == source]
+def write_verdicts(findings, profile):
+    """Write `verdicts.md` among the figures: a row per claim with its verdict and experiments.
 
+    Parameters
+    ----------
+    findings : pandas.DataFrame
+        From `clipsim.evaluation.gathered_findings`.
+    profile : Profile
 
-def named(name, source):
-    """A figure's name with its source, where there are several."""
-    return "_".join(filter(None, [name, source]))
-
-
-def caption(text, source=""):
-    """A figure's caption as Markdown, with who judged the pairs, where there are several."""
-    return f"*{SOURCES[source].capitalize()}: {text}*" if source else f"*{text}*"
+    Returns
+    -------
+    str
+        The Markdown.
+    """
+    cells = []
+    for claim in claim_verdicts(findings).to_dict("records"):
+        experiments = findings[findings.claim == claim["claim"]].to_dict("records")
+        line = {
+            "claim": f"{claim['text']} ({claim['section']})",
+            "verdict": f"**{verdict_words(claim)}**",
+            "experiments: estimate [95 %]": "<br>".join(map(_experiment, experiments)),
+        }
+        cells.append(line)
+    return _written(markdown_table(cells), profile.figures_dir / "verdicts.md")
 
 
 def recall_table(recall):
@@ -171,11 +208,6 @@ def recall_table(recall):
     table["queries"] = [recall["n_images"], recall["pool_size"]]
     table["candidates"] = [recall["pool_size"], recall["n_images"]]
     return table.rename_axis("direction").reset_index()
-
-
-def _with_interval(row, name, form=".2f"):
-    low, high = row[f"{name}_ci95"]
-    return f"{row[name]:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def training_settings(profile, record, n_train):
@@ -194,7 +226,6 @@ def training_settings(profile, record, n_train):
     pandas.DataFrame
         Columns setting, paper, this run, difference ("" where the paper's own value is used).
     """
-    contrast = profile.batch_size * record["processes"]
     settings = [
         ("image encoder", "resnet50", profile.image_encoder),
         ("text encoder", "bert-base-uncased", profile.text_encoder),
@@ -202,7 +233,7 @@ def training_settings(profile, record, n_train):
         ("training images", 35_000, n_train),
         ("optimiser", "adam", profile.optimizer),
         ("learning rate", 1e-5, profile.learning_rate),
-        ("images that are contrasted", 5, contrast),
+        ("images that are contrasted", 5, profile.batch_size * record["processes"]),
         ("epochs", 5, profile.epochs),
         ("schedule", None, profile.schedule),
         ("captions of an image in an epoch", None, profile.captions_per_epoch),
@@ -216,3 +247,59 @@ def training_settings(profile, record, n_train):
         difference = "not printed" if paper is None else "" if paper == own else "differs"
         rows.append((name, "–" if paper is None else str(paper), str(own), difference))
     return pd.DataFrame(rows, columns=["setting", "paper", "this run", "difference"])
+
+
+def compared_metric(row):
+    """The metric that a row of Table 1 is of, or that a difference is from."""
+    name, variant = ("metric", "variant") if "variant" in row else ("baseline", "baseline_variant")
+    return LABELS[row[name], row[variant]]
+
+
+def in_words(statistic):
+    """A statistic's name for people: "balanced accuracy", "AUC"."""
+    return WORDS.get(statistic, statistic.replace("_", " "))
+
+
+def p_text(p_value):
+    """A p-value to three digits, "< .001" below."""
+    return "< .001" if p_value < 0.001 else f"{p_value:.3f}".replace("0.", ".", 1)
+
+
+def _with_intervals(row, names, prefix="", form=".2f"):
+    """Statistics of a row with their 95 % intervals, as cells."""
+    cells = {}
+    for name in names:
+        low, high = row[f"{prefix}{name}_ci95"]
+        interval = f"[{low:{form}}, {high:{form}}]"
+        cells[f"{in_words(name)} [95 %]"] = f"{row[prefix + name]:{form}} {interval}"
+    return cells
+
+
+def _in_the_paper(metric):
+    if metric.paper_accuracy is None:
+        return "–"
+    return f"{metric.paper_accuracy:.2f} ({metric.paper_threshold})"
+
+
+def _judged(row):
+    """Who judged, as a cell, where there are several."""
+    return {"judged by": SOURCES[row["source"]]} if "source" in row else {}
+
+
+def _experiment(row):
+    """A finding in a line: estimate and interval, what it is of, how much is behind it."""
+    if pd.isna(row.get("estimate", np.nan)):
+        return row["experiment"]
+    interval = "[–]"
+    if np.isfinite(row["ci95"]).all():
+        interval = "[{:.3f}, {:.3f}]".format(*row["ci95"])
+    pairs = "" if pd.isna(row["n_pairs"]) else f"{row['n_pairs']:,.0f} pairs, "
+    seeds = f"{row['n_seeds']:.0f} seed" + "s" * (row["n_seeds"] > 1)
+    what = row["experiment"].replace("|", "∣")
+    return f"{row['estimate']:.3f} {interval} {what} ({pairs}{seeds}): {row['verdict']}"
+
+
+def _written(text, path):
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return text

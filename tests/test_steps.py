@@ -1,5 +1,6 @@
 """What one notebook hands to the next: right for the same data and weights, else refused."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,8 +8,7 @@ import pytest
 from reference import eq_4
 from scored_scenes import scored_scenes
 
-from clipsim.evaluation import steps as pipeline
-from clipsim.model.trainer import Trainer
+from clipsim.evaluation import steps
 from clipsim.record import StaleError
 
 
@@ -44,9 +44,9 @@ def test_descriptions_are_never_captions_of_held_out_images_only(study):
 
 def test_what_was_kept_is_read_back(study):
     profile, images, pairs, model, retrieval, scores = study
-    assert pipeline.train_or_load(profile, images).fingerprint == model.fingerprint
-    np.testing.assert_array_equal(pipeline.load_retrieval(profile, images).ids, retrieval.ids)
-    again = pipeline.load_scores(profile, images, pairs)
+    assert steps.train_or_load(profile, images).fingerprint == model.fingerprint
+    np.testing.assert_array_equal(steps.load_retrieval(profile, images).ids, retrieval.ids)
+    again = steps.load_scores(profile, images, pairs)
     assert again.keys() == scores.keys()
     np.testing.assert_array_equal(again["fsim"], scores["fsim"])
 
@@ -55,48 +55,31 @@ def test_other_data_are_refused_and_the_notebook_to_run_is_named(study):
     profile, images, pairs, *_ = study
     fewer = images.subset(range(len(images) - 1))
     with pytest.raises(StaleError, match="other data: run notebook 02_clip_training first"):
-        pipeline.trained_model(profile, fewer)
+        steps.trained_model(profile, fewer)
     with pytest.raises(StaleError, match="run notebook 03_caption_retrieval again"):
-        pipeline.load_retrieval(profile, fewer)
+        steps.load_retrieval(profile, fewer)
     with pytest.raises(StaleError, match="run notebook 04_similarity_scoring again"):
-        pipeline.load_scores(profile, images, pairs.where(pairs.similar == 1))
+        steps.load_scores(profile, images, pairs.where(pairs.similar == 1))
     with pytest.raises(StaleError, match="run notebook 02_clip_training first"):
-        pipeline.trained_model(replace(profile, seed=5), images)
+        steps.trained_model(replace(profile, seed=5), images)
 
 
-def test_an_interrupted_training_is_no_model_and_goes_on(study, monkeypatch):
+def test_an_unfinished_checkpoint_or_one_of_other_settings_is_no_model(study, tmp_path):
     profile, images, *_ = study
-    profile = replace(profile, epochs=3, seed=8)
-    epochs, record = [], Trainer._record
-
-    def interrupted(self, epoch, *rest):
-        epochs.append(epoch)
-        if epochs.count(2) == 1 and epoch == 2:
-            raise KeyboardInterrupt
-        return record(self, epoch, *rest)
-
-    monkeypatch.setattr(Trainer, "_record", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        pipeline.train_or_load(profile, images)
-    assert (pipeline.checkpoint_folder(profile) / "checkpoint.json").is_file()
-    with pytest.raises(StaleError, match="interrupted: run notebook 02_clip_training first"):
-        pipeline.trained_model(profile, images)
-    assert len(pipeline.train_or_load(profile, images).record["history"]) == 4
-    assert epochs == [0, 1, 2, 2, 3]
-
-
-def test_a_checkpoint_of_other_settings_is_no_model(study):
-    profile, images, *_ = study
-    folder = pipeline.checkpoint_folder(profile)
-    assert pipeline.checkpoint_fault(profile, images, folder) == ""
+    folder = steps.checkpoint_folder(profile)
+    assert steps.checkpoint_fault(profile, images, folder) == ""
     other = replace(profile, learning_rate=0.5)
-    assert "other settings" in pipeline.checkpoint_fault(other, images, folder)
+    assert "other settings" in steps.checkpoint_fault(other, images, folder)
+    record = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
+    record["history"].pop()  # as an interruption leaves it
+    (tmp_path / "checkpoint.json").write_text(json.dumps(record), encoding="utf-8")
+    assert "interrupted" in steps.checkpoint_fault(profile, images, tmp_path)
 
 
 def test_models_of_seeds_differ_and_share_the_data(study):
     profile, images, *_ = study
-    models = list(pipeline.models_of_seeds(profile, images))
+    models = list(steps.models_of_seeds(profile, images))
     assert len(models) == profile.n_seeds == len({model.fingerprint for model in models})
     assert {model.record["data"] for model in models} == {images.fingerprint}
-    again = [model.fingerprint for model in pipeline.models_of_seeds(profile, images)]
+    again = [model.fingerprint for model in steps.models_of_seeds(profile, images)]
     assert again == [model.fingerprint for model in models]

@@ -1,0 +1,242 @@
+"""The charts of notebook 05: Table 1, the CLIP score's lead, the seeds, thresholds and curves.
+
+Every function returns the figure, its numbers as a table, and its caption. Where several sources
+judged the pairs, they stand side by side.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
+
+from clipsim.evaluation import METRICS, sweep
+from clipsim.figures.style import IDENTITY, PAGE_IN, marker_style
+from clipsim.figures.tables import SOURCES, compared_metric, in_words, seed_sentence
+from clipsim.metrics import METRIC_LABELS
+
+GREY, LIGHT = "#888888", "#cccccc"
+
+
+def accuracy_chart(rows, spread, criterion):
+    """Table 1 as a picture: accuracy with its interval, the other seeds', and the paper's.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `clipsim.evaluation.table_1_rows`; those at the paper's thresholds are not shown.
+    spread : list of dict
+        From `clipsim.evaluation.seed_spread`.
+    criterion : {"accuracy", "balanced_accuracy"}
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+    caption : str
+    """
+    spread = _by_source(spread)
+    rows = [row for row in rows if row["threshold_from"] == "validation"]
+    figure, panels = _panels(rows, [criterion], 0.75 + 0.3 * len(METRICS))
+    numbers, best, said = [], {}, {}
+    for axis, source, _, shown in panels:
+        seeds = {r["metric"]: r["values"] for r in spread[source] if r["statistic"] == criterion}
+        for place, (row, metric) in enumerate(_draw_intervals(axis, shown, criterion)):
+            axis.text(1.015, place, f"{row[criterion]:.2f}", va="center", ha="right")
+            if metric.paper_accuracy is not None:
+                axis.plot(metric.paper_accuracy, place, "x", color=GREY, markersize=6)
+            others = seeds.get(metric.key, [])[1:]  # the first is the profile's own
+            look = marker_style(metric.key) | {"linestyle": "", "markersize": 2.5}
+            axis.plot(others, [place + 0.25] * len(others), **look)
+            numbers.append(row | {"other_seeds": others})
+        axis.axvline(0.5, color=LIGHT, linewidth=0.8)
+        axis.set(xlabel=f"{in_words(criterion)} (fraction)", xlim=(0.35, 1.02))
+        top = max(shown, key=lambda row: row[criterion])
+        best[source] = f"{compared_metric(top).label} {top[criterion]:.2f}"
+        said[source] = f"{top['n_pairs']:,} pairs. {seed_sentence(spread[source], criterion)}"
+    _title(figure, f"Highest {in_words(criterion)}: {_each(best)}")
+    marks = "small: other training seeds; ×: the paper's accuracy, on pairs of its own"
+    caption = f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; {marks}. {_each(said)}"
+    return figure, pd.DataFrame(numbers).drop(columns="threshold_range"), caption
+
+
+def accuracy_by_kind_chart(by_kind):
+    """Accuracy of each metric in each kind of pair: the cells of the 2×2.
+
+    Parameters
+    ----------
+    by_kind : dict
+        From `clipsim.evaluation.accuracy_by_kind`.
+
+    Returns
+    -------
+    figure, numbers, caption
+        As `accuracy_chart`.
+    """
+    table = pd.DataFrame(by_kind).T
+    shown = table.drop(columns="n_pairs").rename(columns=METRIC_LABELS)
+    figure, axis = plt.subplots(figsize=(PAGE_IN, 0.8 + 0.3 * len(shown)))
+    colours = {"vmin": 0, "vmax": 1, "cmap": "vlag_r", "cbar": False}
+    sns.heatmap(shown, annot=True, fmt=".2f", linewidths=1, ax=axis, **colours)
+    kind, label = shown.stack().idxmin()
+    _title(figure, f"Lowest accuracy: {label} on “{kind}”")
+    caption = f"At least {table.n_pairs.min():.0f} pairs of each kind, at held-out thresholds."
+    return figure, table.rename_axis("kind").reset_index(), caption
+
+
+def differences_chart(rows, criterion):
+    """The CLIP score's lead over every other metric, with intervals: a forest of differences.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `clipsim.evaluation.metric_differences`.
+    criterion : {"accuracy", "balanced_accuracy"}
+
+    Returns
+    -------
+    figure, numbers, caption
+        As `accuracy_chart`.
+    """
+    figure, panels = _panels(rows, [criterion, "auc"], 0.4 + 0.27 * len(METRICS))
+    least = {}
+    for axis, source, name, shown in panels:
+        _draw_intervals(axis, shown, f"difference_{name}")
+        axis.axvline(0, color=GREY, linewidth=0.8)
+        axis.set_xlabel(f"{in_words(name)} of the CLIP score less the other's")
+        last = min(shown, key=lambda row: row[f"difference_{criterion}"])
+        lead = f"{last[f'difference_{criterion}']:+.2f}"
+        least[source] = f"{lead} over {compared_metric(last).label}"
+    _title(figure, f"Smallest lead of the CLIP score: {_each(least)}")
+    unit = f"95 % intervals resample {rows[0]['resampled']}, model and thresholds held fixed"
+    return figure, pd.DataFrame(rows), f"{in_words(criterion).capitalize()} and AUC; {unit}."
+
+
+def threshold_sweeps(evaluated, criterion):
+    """Accuracy against the threshold, a panel per metric, with held-out and paper's thresholds.
+
+    Parameters
+    ----------
+    evaluated : list of Evaluation
+        From `clipsim.evaluation.evaluations`.
+    criterion : {"accuracy", "balanced_accuracy"}
+
+    Returns
+    -------
+    figure, numbers, caption
+        As `accuracy_chart`.
+    """
+    tables = []
+    for one in evaluated:
+        values, similar = one.scores[one.labelled], one.pairs.similar[one.labelled]
+        chosen, paper = float(np.nanmedian(one.thresholds)), one.metric.paper_threshold
+        ends = [*values, chosen, chosen if paper is None else paper]
+        thresholds = [chosen, *np.linspace(min(ends), max(ends), 201)]
+        names = {"metric": one.metric.key, "source": SOURCES.get(one.source, "")}
+        tables.append(sweep(values, similar, thresholds).assign(**names))
+    table = pd.concat(tables, ignore_index=True)
+    style = "source" if table.source.nunique() > 1 else None
+    figure, axes = plt.subplots(2, -(-len(METRICS) // 2), figsize=(PAGE_IN, 4.2), sharey=True)
+    for metric, axis in zip(METRICS, axes.flat, strict=False):
+        own, look = table[table.metric == metric.key], marker_style(metric.key)
+        lines = {"color": look["color"], "style": style, "legend": axis is axes[0, 0] and "auto"}
+        sns.lineplot(own, x="threshold", y=criterion, ax=axis, **lines)
+        chosen = own.drop_duplicates("source")
+        axis.plot(chosen.threshold, chosen[criterion], linestyle="", **look)
+        if metric.paper_threshold is not None:
+            axis.plot(metric.paper_threshold, metric.paper_accuracy, "x", color=GREY)
+        axis.set(title=metric.label, ylim=(0.35, 1.0), ylabel=in_words(criterion))
+    top = table.loc[table[criterion].idxmax()]
+    best = f"{METRIC_LABELS[top.metric]}, {top[criterion]:.2f} at τ = {top.threshold:.2f}"
+    _title(figure, f"Highest {in_words(criterion)}, with hindsight: {best}")
+    return figure, table, "Markers: held-out thresholds (their median); ×: the paper's."
+
+
+def roc_and_precision_recall(evaluated):
+    """ROC curves, and precision against recall, of all metrics: neither needs a threshold.
+
+    Parameters
+    ----------
+    evaluated : list of Evaluation
+        From `clipsim.evaluation.evaluations`.
+
+    Returns
+    -------
+    figure, numbers, caption
+        As `accuracy_chart`.
+    """
+    by_source = _by_source(evaluated)
+    size = (PAGE_IN, 0.4 + 3.1 * len(by_source))
+    figure, axes = plt.subplots(len(by_source), 2, figsize=size, squeeze=False)
+    tables, best = [], {}
+    for (left, right), (source, shown) in zip(axes, by_source.items(), strict=True):
+        for one in shown:
+            data = one.pairs.similar[one.labelled], one.scores[one.labelled]
+            line = IDENTITY[one.metric.key] | marker_style(one.metric.key) | {"markevery": 0.15}
+            look = {"name": one.metric.label, "curve_kwargs": line}
+            last = {"plot_chance_level": one is shown[-1], "chance_level_kw": {"color": LIGHT}}
+            roc = RocCurveDisplay.from_predictions(*data, ax=left, **look, **last)
+            recall = PrecisionRecallDisplay.from_predictions(*data, ax=right, **look, **last)
+            names = {"source": source, "metric": one.metric.key}
+            points = {"false_rate": roc.fpr, "true_rate": roc.tpr}
+            tables.append(pd.DataFrame(names | {"curve": "ROC"} | points))
+            points = {"recall": recall.recall, "precision": recall.precision}
+            tables.append(pd.DataFrame(names | {"curve": "precision"} | points))
+        for axis in (left, right):
+            axis.set_title(SOURCES.get(source, "").capitalize())
+            axis.legend(fontsize=6)
+        left.set(xlabel="others called similar", ylabel="similar called similar")
+        right.set(xlabel="similar called similar (recall)", ylabel="called similar that are")
+        top = max(shown, key=lambda one: one.statistics["auc"][0])
+        best[source] = f"{top.metric.label} {top.statistics['auc'][0]:.2f}"
+    _title(figure, f"Largest area under the ROC curve: {_each(best)}")
+    caption = "ROC curves; precision against recall. Grey: what a score that knows nothing gets."
+    return figure, pd.concat(tables), caption
+
+
+def _panels(found, statistics, height):
+    """A figure with a row of panels for each statistic and a column for each source.
+
+    Returns it with axis, source, statistic, and what was found for the source, panel by panel.
+    """
+    by_source = _by_source(found)
+    size = (PAGE_IN, height * len(statistics))
+    figure, axes = plt.subplots(
+        len(statistics), len(by_source), figsize=size, sharex="row", sharey=True, squeeze=False
+    )
+    panels = []
+    for line, statistic in zip(axes, statistics, strict=True):
+        for axis, (source, own) in zip(line, by_source.items(), strict=True):
+            axis.set_title(SOURCES.get(source, "").capitalize())
+            panels.append((axis, source, statistic, own))
+    return figure, panels
+
+
+def _by_source(found):
+    """Rows, or evaluations, by who judged the pairs."""
+    by_source = {}
+    for one in found:
+        source = one.get("source", "") if isinstance(one, dict) else one.source
+        by_source.setdefault(source, []).append(one)
+    return by_source
+
+
+def _draw_intervals(axis, rows, name):
+    """A statistic of each row's metric with its 95 % interval, from top to bottom."""
+    metrics = [compared_metric(row) for row in rows]
+    for place, (row, metric) in enumerate(zip(rows, metrics, strict=True)):
+        look = marker_style(metric.key)
+        axis.plot(row[f"{name}_ci95"], [place, place], color=look["color"])
+        axis.plot(row[name], place, markersize=6, **look)
+    axis.set_yticks(range(len(rows)), [metric.label for metric in metrics])
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    return list(zip(rows, metrics, strict=True))
+
+
+def _each(said):
+    """What is said of each source, in a line."""
+    return "; ".join(f"{SOURCES[key]}: {text}" if key else text for key, text in said.items())
+
+
+def _title(figure, point):
+    figure.suptitle(point, x=0.01, ha="left", fontsize=9, fontweight="bold")

@@ -1,0 +1,84 @@
+"""The charts of notebook 05 show the numbers of Table 1, source by source."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from made_pairs import of_three_seeds, study
+from sklearn.metrics import auc
+
+from clipsim.evaluation.differences import metric_differences
+from clipsim.evaluation.table_1 import (
+    METRICS,
+    accuracy_by_kind,
+    seed_evaluations,
+    seed_spread,
+    table_1_rows,
+)
+from clipsim.figures import accuracy_charts as charts
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """Evaluations of pairs that two sources judged, and their seeds."""
+    quality = {"clip_score": 2.0}
+    pairs, scores, profile, evaluated = study(quality, split="cross", source=("expert", "crowd"))
+    seeds = seed_evaluations(pairs, of_three_seeds(pairs, scores, 2.0), profile, evaluated)
+    yield evaluated, seed_spread(seeds, evaluated)
+    plt.close("all")
+
+
+def points(axis):
+    """Where the single points of a panel are, and the ends of its intervals."""
+    lines = [np.asarray(line.get_xdata(), dtype=float) for line in axis.lines]
+    return [values[0] for values in lines if len(values) == 1], lines
+
+
+def test_accuracy_and_its_intervals_by_source(judged):
+    evaluated, spread = judged
+    rows = [row for row in table_1_rows(evaluated) if row["threshold_from"] == "validation"]
+    figure, numbers, caption = charts.accuracy_chart(table_1_rows(evaluated), spread, "accuracy")
+    assert [axis.get_title() for axis in figure.axes] == ["Experts", "Crowd"]
+    for axis, source in zip(figure.axes, ("expert", "crowd"), strict=True):
+        found, lines = points(axis)
+        for row in (row for row in rows if row["source"] == source):
+            assert row["accuracy"] in found
+            assert any(np.array_equal(row["accuracy_ci95"], line) for line in lines)
+    assert numbers.accuracy.tolist() == [row["accuracy"] for row in rows]
+    others = numbers.other_seeds.map(len)
+    assert others.tolist() == [2, 0, 0, 0, 0, 2] * 2
+    assert "CLIP score 0." in figure.get_suptitle()
+    assert "crowd: 300 pairs. CLIP score, mean of 3 seeds" in caption
+
+
+def test_differences_of_the_criterion_and_of_auc(judged):
+    rows = metric_differences(judged[0], "accuracy")
+    figure, numbers, _ = charts.differences_chart(rows, "accuracy")
+    assert len(figure.axes) == 4
+    of_experts = [row["difference_auc"] for row in rows if row["source"] == "expert"]
+    assert points(figure.axes[2])[0] == of_experts
+    assert len(numbers) == 2 * (len(METRICS) - 1)
+
+
+def test_every_kind_of_pair_and_metric_has_its_cell():
+    *_, evaluated = study({"clip_score": 2.0})
+    by_kind = accuracy_by_kind(evaluated)
+    figure, numbers, _ = charts.accuracy_by_kind_chart(by_kind)
+    cells = [text.get_text() for text in figure.axes[0].texts]
+    assert cells[0] == f"{by_kind['even']['clip_score']:.2f}"
+    assert len(cells) == 2 * len(METRICS)
+    assert numbers.kind.tolist() == ["even", "odd"]
+
+
+def test_sweeps_mark_the_held_out_threshold_and_curves_have_table_1s_areas(judged):
+    evaluated, _ = judged
+    figure, numbers, _ = charts.threshold_sweeps(evaluated, "accuracy")
+    first = numbers.drop_duplicates(["metric", "source"])
+    held_out = [np.nanmedian(one.thresholds) for one in evaluated]
+    assert first.threshold.tolist() == held_out
+    assert [axis.get_title() for axis in figure.axes] == [m.label for m in METRICS]
+    figure, numbers, _ = charts.roc_and_precision_recall(evaluated)
+    for one in evaluated:
+        own = numbers[(numbers.metric == one.metric.key) & (numbers.source == one.source)]
+        roc = own[own.curve == "ROC"]
+        assert auc(roc.false_rate, roc.true_rate) == pytest.approx(one.statistics["auc"][0])
+    assert f"experts: CLIP score {evaluated[0].statistics['auc'][0]:.2f}" in figure.get_suptitle()

@@ -1,0 +1,128 @@
+"""Which pairs the figures show, and the most confident errors: by hand and by brute force."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from made_pairs import labelled_pairs
+from reference import eq_4
+
+from clipsim.evaluation.figures_1_to_4 import (
+    COMPARISONS,
+    FALSE_ALARM,
+    MISS,
+    case_record,
+    chosen_pair,
+    comparison_class,
+    described,
+    errors_by_confidence,
+    matched_descriptions,
+    typical_order,
+)
+from clipsim.retrieval import Retrieval
+
+KEYS = ("clip_score", "ssim", "fsim")
+
+
+def test_each_figure_has_its_class_and_an_empty_one_no_pair():
+    similar = np.array([1, 1, 0, 0, 0, 1, -1], dtype=np.int8)
+    tested = np.array([True, True, True, True, True, False, False])
+    of_pixels = np.array([1, 0, 1, 1, 1, 1, 1], dtype=bool)
+    clip = np.array([1, 1, 0, 0, 1, 1, 1], dtype=bool)
+    called = {"clip_score": clip, "ssim": of_pixels, "fsim": of_pixels}
+    classes = [comparison_class(c, similar, tested, called).tolist() for c in COMPARISONS]
+    assert classes == [[0], [1], [2, 3], [2, 3]]
+    scores = {key: np.linspace(0, 1, 7) for key in KEYS}
+    chosen = [chosen_pair(c, similar, tested, called, scores) for c in COMPARISONS[2:]]
+    assert {position for position, _ in chosen} == {2, 3}
+    nothing = {key: np.zeros(7, dtype=bool) for key in KEYS}
+    assert chosen_pair(COMPARISONS[0], similar, tested, nothing, scores) == (None, 0)
+
+
+def test_the_most_typical_pair_is_the_one_in_the_middle_of_all_three():
+    rng = np.random.default_rng(0)
+    scores = {key: rng.normal(size=21) for key in KEYS}
+    for values in scores.values():
+        values[4] = np.median(np.delete(values, 4))
+    assert typical_order(np.arange(21), scores)[0] == 4
+
+
+SIMILAR = np.array([0, 0, 0, 1, 1, 1, 0, -1], dtype=np.int8)
+SCORES = np.array([0.9, 0.6, 0.2, 0.1, 0.4, 0.8, 0.95, 0.99])
+TESTED = np.array([True] * 6 + [False, False])
+
+
+def errors(metric="ssim", **changes):
+    """The errors of the made scores; and their positions and margins."""
+    thresholds = np.where(TESTED, 0.5, np.nan)
+    given = {"similar": SIMILAR, "scores": SCORES, "thresholds": thresholds, "tested": TESTED}
+    found = errors_by_confidence(metric, **given | changes)
+    return found, {e: [(c.position, round(c.margin, 12)) for c in found[e]] for e in found}
+
+
+def test_errors_and_margins_worked_by_hand():
+    found, margins = errors()
+    # Tested scores in order: .1 .2 .4 | .6 .8 .9; of .9 two of six lie between, of .6 none.
+    third, sixth = round(1 / 3, 12), round(1 / 6, 12)
+    assert margins == {FALSE_ALARM: [(0, third), (1, 0)], MISS: [(3, 0.5), (4, sixth)]}
+    first = found[FALSE_ALARM][0]
+    assert (first.metric, first.score, first.threshold) == ("ssim", 0.9, 0.5)
+    thresholds = np.where(TESTED, 0.5, np.nan)
+    stretched = errors(scores=np.exp(9 * SCORES), thresholds=np.exp(9 * thresholds))
+    assert stretched[1] == margins  # no matter the metric's scale
+    thresholds[0], thresholds[4] = 0.95, 0.3
+    _, own = errors(thresholds=thresholds)  # each pair has its own
+    assert [position for cases in own.values() for position, _ in cases] == [1, 3]
+
+
+def test_errors_are_all_of_the_wrong_decisions():
+    rng = np.random.default_rng(0)
+    similar, scores = rng.integers(2, size=90), rng.normal(size=90).round(1)
+    everywhere = {"thresholds": np.full(90, 0.1), "tested": np.ones(90, dtype=bool)}
+    _, found = errors(similar=similar, scores=scores, **everywhere)
+    positions = [position for cases in found.values() for position, _ in cases]
+    assert sorted(positions) == np.flatnonzero((scores >= 0.1) != similar).tolist()
+    for cases in found.values():
+        assert all(a[1] >= b[1] for a, b in pairwise(cases))
+
+
+@pytest.mark.parametrize("highest", [True, False])
+def test_matched_descriptions_are_the_extreme_cosines_each_description_once(highest):
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(5, 4)), 3 * rng.normal(size=(5, 4))
+    cosines = np.array([[u @ w / np.linalg.norm(u) / np.linalg.norm(w) for w in b] for u in a])
+    found = matched_descriptions(a, b, 9, highest)
+    assert len({i for i, *_ in found}) == len({k for _, k, _ in found}) == 5
+    for step, (i, k, value) in enumerate(found):
+        assert cosines[i, k] == pytest.approx(value)
+        rows, columns = ([m[side] for m in found[:step]] for side in (0, 1))
+        free = np.delete(np.delete(cosines, rows, 0), columns, 1)
+        assert value == pytest.approx(free.max() if highest else free.min())
+    orthogonal = matched_descriptions(np.eye(2), np.eye(2), 3)
+    assert eq_4(np.eye(2), np.eye(2)) == pytest.approx(sum(c for *_, c in orthogonal) / 4)
+
+
+def test_descriptions_under_the_pictures_and_the_record_of_a_case():
+    """Eight pairs of sixteen images, each with four of six descriptions."""
+    pairs = labelled_pairs(8, "test", similar=SIMILAR)
+    rng = np.random.default_rng(2)
+    ids = np.array(pairs.image_ids)
+    chosen = np.array([rng.choice(6, 4, replace=False) for _ in ids])
+    pool = np.array([f"description {i}" for i in range(6)])
+    retrieval = Retrieval(
+        ids, rng.normal(size=(16, 3)), chosen, rng.random((16, 4)), pool, rng.normal(size=(6, 3))
+    )
+    case = errors()[0][FALSE_ALARM][0]
+    texts = described(case, pairs, retrieval)
+    for side, image_id in zip(texts, (pairs.id_a[0], pairs.id_b[0]), strict=True):
+        assert [text for _, text in side] == retrieval.descriptions(image_id)[:3]
+    record = case_record(case, pairs, texts)
+    assert record["pair"] == [pairs.id_a[0], pairs.id_b[0]]
+    assert (record["similar"], record["error"], record["score"]) == (False, "false alarm", 0.9)
+    of_clip = errors("clip_score")[0]
+    left, right = described(of_clip[FALSE_ALARM][0], pairs, retrieval)
+    # The same description under both is a cosine of one, and it is the highest.
+    assert left[0] == right[0]
+    assert left[0][0] == pytest.approx(1)
+    lowest, _ = described(of_clip[MISS][0], pairs, retrieval)
+    assert [value for value, _ in lowest] == sorted(value for value, _ in lowest)
