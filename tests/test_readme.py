@@ -3,10 +3,11 @@
 import json
 import re
 
+from clipsim.report.reproduction import conditions, expected_numbers
+
 from clipsim.figures import claims_markdown, paper_and_run, seed_sentence, table_1_markdown
 from clipsim.profile import NOTEBOOKS, REPOSITORY
 from clipsim.report.notebooks import notebook_paths, outline
-from clipsim.report.reproduction import conditions, expected_numbers
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 

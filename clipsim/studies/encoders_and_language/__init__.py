@@ -12,8 +12,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "encoders": ["encoder_comparison", "score_rows", "space_scores"],
         "sentences": ["sentence_quadruples"],
         "structure_or_meaning": [
-            "before_and_after", "probe_chart", "probe_rows", "probed_spaces",
-            "structure_findings",
+            "before_and_after", "probe_chart", "probe_rows", "probed_spaces", "structure_findings",
         ],
     },
 )  # fmt: skip
