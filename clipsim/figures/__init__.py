@@ -1,4 +1,8 @@
-"""The look, the charts, the sheets of pictures and the tables of the study."""
+"""The look, the charts, the sheets of pictures and the tables of the study.
+
+A notebook takes `use_style` and `show` from here, and what it shows: charts and sheets come as
+`figure, numbers, caption`. Studies take the colours and widths, and draw for themselves.
+"""
 
 import lazy_loader as lazy
 
@@ -9,17 +13,17 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "accuracy_by_kind_chart", "accuracy_chart", "differences_chart",
             "roc_and_precision_recall", "threshold_sweeps",
         ],
+        "charts": ["alignment", "score_distributions", "similarity_by_rank", "training_curves"],
         "intervals": [
             "auc_chart", "claim_title", "finding_sentence", "flat_table", "interval_points",
         ],
-        "charts": ["caption_lengths", "score_distributions", "similarity_by_rank"],
         "sheets": [
-            "FRAME", "comparison_caption", "draw_comparison", "image_sheet", "pair_sheet",
-            "retrieval_sheet", "worst_case_sheet", "wrapped",
+            "FRAME", "comparison_figure", "image_sheet", "pair_sheet", "retrieval_sheet",
+            "worst_case_sheet", "wrapped",
         ],
         "style": [
             "COLUMN_IN", "IDENTITY", "OTHER", "PAGE_IN", "SIMILAR", "marker_style", "save_figure",
-            "show", "save_table", "show_figure", "use_style",
+            "save_table", "show", "use_style",
         ],
         "tables": [
             "LABELS", "claims_markdown", "differences_table", "paper_and_run", "recall_table",

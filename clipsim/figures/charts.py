@@ -1,226 +1,187 @@
-"""What training did, as pictures. Every function returns the figure and its numbers as a table.
+"""The charts of notebooks 02–04.
 
-The charts of the study. Every function returns the figure and its numbers as a table.
+Every function returns the figure, its numbers as a table, and its caption, as `show` takes them.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from sklearn.decomposition import PCA
+import seaborn as sns
+from sklearn.metrics import roc_auc_score
 
-from clipsim.evaluation import METRICS
+from clipsim.metrics import METRICS
 from clipsim.figures.style import COLUMN_IN, IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
-
-
-def caption_lengths(images):
-    """Number of captions by their number of words."""
-    words = [len(caption.split()) for group in images.captions for caption in group]
-    table = pd.Series(words).value_counts().sort_index().rename_axis("words")
-    table = table.rename("captions").reset_index()
-    figure, axis = plt.subplots(figsize=(COLUMN_IN, 2.2))
-    axis.bar(table.words, table.captions, color="#888888", width=0.8)
-    axis.set(xlabel="words per caption", ylabel="captions")
-    return figure, table
-
-
-def similarity_by_rank(sims):
-    """Cosine of image and description against its rank: median and middle 80 % of images.
-
-    Parameters
-    ----------
-    sims : array of float, shape (M, N)
-    """
-    low, median, high = np.quantile(sims, [0.1, 0.5, 0.9], axis=0)
-    ranks = np.arange(1, sims.shape[1] + 1)
-    figure, axis = plt.subplots(figsize=(COLUMN_IN, 2.4))
-    axis.fill_between(ranks, low, high, color=IDENTITY["clip_score"]["color"], alpha=0.2)
-    axis.plot(ranks, median, **marker_style("clip_score"))
-    axis.set(xlabel="rank of the description", ylabel="sim(image, description)")
-    return figure, pd.DataFrame({"rank": ranks, "low": low, "median": median, "high": high})
-
-
-def score_distributions(scores, similar):
-    """Histogram of each metric's scores, similar pairs against others; each on its own axis.
-
-    Heights are shares of the similar and of the other pairs, which may differ in number.
-
-    Parameters
-    ----------
-    scores : mapping of str to array of float, shape (P,)
-    similar : array of {0, 1}, shape (P,)
-    """
-    keys = [metric for metric in METRICS if metric.key in scores]
-    columns = min(len(keys), 3) if len(keys) != 4 else 4
-    rows = -(-len(keys) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(PAGE_IN, 1.9 * rows), squeeze=False)
-    for unused in axes.flat[len(keys) :]:
-        unused.remove()
-    counts = []
-    for axis, metric in zip(axes.flat, keys, strict=False):
-        values = np.asarray(scores[metric.key])
-        edges = np.linspace(values.min(), values.max(), 31)
-        for name, flag, colour in (("similar", 1, SIMILAR), ("other", 0, OTHER)):
-            height = np.histogram(values[similar == flag], edges)[0] / (similar == flag).sum()
-            axis.stairs(height, edges, fill=True, color=colour, alpha=0.55, label=name)
-            axis.stairs(height, edges, color=colour, linewidth=1)
-            low, high = edges[:-1], edges[1:]
-            counts.append(
-                pd.DataFrame(
-                    {
-                        "metric": metric.key,
-                        "pairs": name,
-                        "low": low,
-                        "high": high,
-                        "share": height,
-                    }
-                )
-            )
-        axis.set_title(metric.label)
-        axis.set(xlabel="score", ylabel="share of pairs" if axis in axes[:, 0] else "")
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    return figure, pd.concat(counts, ignore_index=True)
-
+from clipsim.model import matched_vectors
 
 INK = "#222222"
-IMAGES, TEXTS = "#0173b2", "#de8f05"
+RECALL_SHADES = {"R@1": "#9ecae1", "R@5": "#4292c6", "R@10": "#08519c"}
+PAIR_COLOURS = {"similar": SIMILAR, "matching": SIMILAR, "other": OTHER}
 
 
 def training_curves(history):
-    """Loss, gradient, rate, temperature and validation recall per epoch.
+    """Loss and validation recall per epoch.
 
     Parameters
     ----------
     history : list of dict
-        Of a checkpoint's record.
+        Of a checkpoint's record; its first entry is from before training.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        A row per epoch, with its gradient norm, learning rate and temperature, too.
+    caption : str
     """
-    plain = ("epoch", "loss", "gradient_norm", "learning_rate", "temperature")
-    table = pd.DataFrame(
-        {
-            **{name: record[name] for name in plain},
-            **{f"image_to_text {k}": v for k, v in record["recall"]["image_to_text"].items()},
-            **{f"text_to_image {k}": v for k, v in record["recall"]["text_to_image"].items()},
-            "mean_recall": record["mean_recall"],
-        }
-        for record in history
+    numbers = pd.json_normalize(history).drop(columns="images_per_s", errors="ignore")
+    recall = numbers.melt("epoch", numbers.filter(like="R@").columns, value_name="recall")
+    recall[["direction", "recall at"]] = recall.variable.str.split(".", expand=True)[[1, 2]]
+    before, best = numbers.iloc[0], numbers.iloc[1:].nlargest(1, "mean_recall").iloc[0]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE_IN, 2.4), width_ratios=[2, 3])
+    sns.lineplot(numbers, x="epoch", y="loss", color=INK, ax=left)
+    left.set(title="Contrastive loss", ylabel="mean loss (nats)")
+    lines = {"hue": "recall at", "palette": RECALL_SHADES, "style": "direction"}
+    sns.lineplot(recall.replace("_", " ", regex=True), x="epoch", y="recall", ax=right, **lines)
+    rose = f"from {before.mean_recall:.2f} to {best.mean_recall:.2f}"
+    right.set(title=f"Mean validation recall: {rose}", ylabel="recall (fraction)", ylim=(0, 1))
+    sns.move_legend(right, "center left", bbox_to_anchor=(1, 0.5))
+    for axis in (left, right):
+        axis.axvline(best.epoch, color="#bbbbbb", linewidth=1, zorder=0)
+    caption = (
+        f"Mean validation recall rose from {before.mean_recall:.3f} before training to "
+        f"{best.mean_recall:.3f} in epoch {best.epoch:.0f} (grey line), which is kept. Chance at "
+        f"R@10 is about {10 / best['recall.n_images']:.3f} either way."
     )
-    best = table.epoch[table.mean_recall.where(table.epoch > 0).idxmax()]
-    panels = [
-        ("loss", "mean loss (nats)", "Contrastive loss"),
-        ("gradient_norm", "mean norm", "Gradient"),
-        ("learning_rate", "rate at the epoch's end", "Learning rate"),
-        ("temperature", "temperature", "Temperature"),
-    ]
-    figure, axes = plt.subplots(2, 3, figsize=(PAGE_IN, 4.0))
-    for axis, (name, label, title) in zip(axes.flat, panels, strict=False):
-        axis.plot(table.epoch, table[name], color=INK)
-        axis.set(ylabel=label, title=title)
-    recall, legend = axes.flat[-2:]
-    for direction, line in (("image_to_text", "-"), ("text_to_image", "--")):
-        for k, shade in ((1, "#9ecae1"), (5, "#4292c6"), (10, "#08519c")):
-            label = f"{'I→T' if direction == 'image_to_text' else 'T→I'} R@{k}"
-            recall.plot(table.epoch, table[f"{direction} R@{k}"], line, color=shade, label=label)
-    recall.set(ylabel="recall (fraction)", title="Validation recall", ylim=(0, 1))
-    for axis in axes.flat[:-1]:
-        axis.axvline(best, color="#bbbbbb", linewidth=1, zorder=0)
-    for axis in (*axes[1, :2], axes[0, 2]):
-        axis.set_xlabel("epoch")
-    legend.set_axis_off()
-    legend.legend(*recall.get_legend_handles_labels(), loc="center", title="Validation recall")
-    return figure, table
+    return figure, numbers, caption
 
 
-def training_speed(history):
-    """Images per second in each epoch. For the reader alone: no run repeats it."""
-    table = pd.DataFrame(history)[["epoch", "images_per_s"]].dropna()
-    figure, axis = plt.subplots(figsize=(COLUMN_IN, 1.8))
-    axis.plot(table.epoch, table.images_per_s, color=INK)
-    axis.set(xlabel="epoch", ylabel="images / s", ylim=(0, None))
-    return figure, table
-
-
-def alignment(before, after):
-    """Cosines of matching and of other pairs of image and caption, before and after training.
+def alignment(models, images):
+    """Cosines of matching and of other pairs of a validation image and a caption.
 
     Parameters
     ----------
-    before, after : pair of array of float32, shape (M, d)
-        Vectors of images and of one caption of each, in the same order.
+    models : dict of str to DualEncoder
+        "before" and "after" training.
+    images : CaptionedImages
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        Per training, kind of pairs and bin: the share of the pairs; and the `gap`, the mean
+        cosine of the matching pairs less that of the others.
+    caption : str
     """
+    validation = images.subset(images.indices("val"))
     figure, axes = plt.subplots(1, 2, figsize=(PAGE_IN, 2.3), sharey=True)
-    rows = []
-    for axis, (name, vectors) in zip(
-        axes, {"before": before, "after": after}.items(), strict=True
-    ):
-        cosines = vectors[0] @ vectors[1].T
-        matching = np.diag(cosines)
-        other = cosines[~np.eye(len(cosines), dtype=bool)]
+    tables, gaps = [], {}
+    for axis, (name, model) in zip(axes, models.items(), strict=True):
+        image_vectors, text_vectors = matched_vectors(model, validation)
+        cosines = image_vectors @ text_vectors.T
+        own, n_others = cosines.diagonal(), cosines.size - len(cosines)
+        gaps[name] = float(own.mean() - (cosines.sum() - cosines.trace()) / n_others)
+        groups = {"matching": own, "other": cosines[~np.eye(len(cosines), dtype=bool)]}
         edges = np.linspace(min(cosines.min(), -0.2), cosines.max(), 51)
-        for values, label, colour in ((matching, "matching", SIMILAR), (other, "other", OTHER)):
-            share = np.histogram(values, edges)[0] / len(values)
-            axis.stairs(share, edges, fill=True, color=colour, alpha=0.55, label=label)
-            axis.stairs(share, edges, color=colour, linewidth=1)
-            bins = {"low": edges[:-1], "high": edges[1:], "share": share}
-            rows.append(pd.DataFrame({"training": name, "pairs": label, **bins}))
-        axis.set(title=f"{name.capitalize()} training", xlabel="cosine of image and caption")
-    axes[0].set_ylabel("share of pairs")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure, pd.concat(rows, ignore_index=True)
+        table = _histogram(axis, groups, edges, legend=name == "after")
+        axis.set(xlabel="cosine of image and caption", ylabel="share of pairs")
+        axis.set_title(f"{name.capitalize()} training: {gaps[name]:.2f} apart")
+        tables.append(table.assign(training=name, gap=gaps[name]))
+    gap = " to ".join(f"{value:+.3f}" for value in gaps.values())
+    caption = (
+        f"{len(validation):,} validation images and a caption of each. Mean cosine of matching "
+        f"less that of other pairs: from {gap}."
+    )
+    return figure, pd.concat(tables, ignore_index=True), caption
 
 
-def both_modalities(before, after):
-    """Images and captions in the plane of the two largest principal components of both together.
-
-    Parameters
-    ----------
-    before, after : pair of array of float32, shape (M, d)
-        As `alignment`. Each panel has its own plane; lines join an image and its caption.
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(PAGE_IN, 3.3))
-    rows = []
-    for axis, (name, vectors) in zip(
-        axes, {"before": before, "after": after}.items(), strict=True
-    ):
-        fitted = PCA(2, random_state=0).fit(np.concatenate(vectors))
-        images, texts = (fitted.transform(part) for part in vectors)
-        axis.plot(*np.stack([images, texts]).transpose(2, 0, 1), color="#dddddd", linewidth=0.4)
-        for points, label, colour, marker in (
-            (images, "images", IMAGES, "o"),
-            (texts, "captions", TEXTS, "^"),
-        ):
-            axis.plot(*points.T, marker, color=colour, markersize=2.5, label=label)
-            columns = {"x": points[:, 0], "y": points[:, 1]}
-            rows.append(pd.DataFrame({"training": name, "modality": label, **columns}))
-        share = fitted.explained_variance_ratio_.sum()
-        axis.set(title=f"{name.capitalize()} training ({share:.0%} of the variance)")
-        axis.set(xlabel="first component", ylabel="second component")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure, pd.concat(rows, ignore_index=True)
-
-
-def recipe_chart(summary, rows):
-    """Validation recall of each recipe: every seed as a dot, their mean as a line.
+def similarity_by_rank(sims):
+    """Cosine of image and description against the description's rank.
 
     Parameters
     ----------
-    summary, rows : pandas.DataFrame
-        From `recipe_summary` and `recipe_study`.
+    sims : array of float, shape (M, N)
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        Of each rank the `median` and the middle 80 % of the images (`low`, `high`).
+    caption : str
     """
-    sizes = sorted(summary.n_train.unique(), reverse=True)
-    counts = [int((summary.n_train == size).sum()) for size in sizes]
-    figure, axes = plt.subplots(
-        len(sizes), 1, figsize=(PAGE_IN, 0.9 + 0.28 * sum(counts)), squeeze=False,
-        gridspec_kw={"height_ratios": counts},
+    low, median, high = np.quantile(sims, [0.1, 0.5, 0.9], axis=0)
+    ranks = range(1, sims.shape[1] + 1)
+    numbers = pd.DataFrame({"rank": ranks, "low": low, "median": median, "high": high})
+    long = pd.DataFrame(sims, columns=ranks).melt(var_name="rank", value_name="sim")
+    figure, axis = plt.subplots(figsize=(COLUMN_IN, 2.4))
+    sns.lineplot(
+        long, x="rank", y="sim", estimator="median", errorbar=("pi", 80),
+        color=IDENTITY["clip_score"]["color"], ax=axis,
     )  # fmt: skip
-    for axis, size in zip(axes[:, 0], sizes, strict=True):
-        shown = summary[summary.n_train == size].iloc[::-1].reset_index(drop=True)
-        for height, recipe in enumerate(shown.itertuples()):
-            own = rows[(rows.n_train == size) & (rows.recipe == recipe.recipe)]
-            axis.vlines(recipe.mean, height - 0.32, height + 0.32, color=INK, linewidth=1.2)
-            axis.plot(own.mean_recall, np.full(len(own), height), "o", color=IMAGES, alpha=0.6)
-            axis.plot(recipe.untrained, height, "|", color="#999999")
-        axis.set_yticks(range(len(shown)), shown.recipe)
-        axis.set(xlim=(0, None), ylim=(-0.6, len(shown) - 0.4))
-        axis.set_title(f"{size:,} training images")
-    axes[-1, 0].set_xlabel("mean validation recall (fraction); |: before training")
-    return figure, summary
+    axis.set(xlabel="rank of the description", ylabel="sim(image, description)")
+    axis.set_title(f"Similarity falls from {median[0]:.2f} to {median[-1]:.2f}")
+    caption = (
+        f"Cosine of image and description by rank over {len(sims):,} images: median "
+        f"{median[0]:.2f} at rank 1, {median[-1]:.2f} at rank {len(median)}; the band holds the "
+        "middle 80 % of images."
+    )
+    return figure, numbers, caption
+
+
+def score_distributions(scores, similar):
+    """Each metric's scores, similar pairs against others; each metric on its own axis.
+
+    Parameters
+    ----------
+    scores : mapping of str to array of float, shape (P,)
+        By metric key.
+    similar : array of {0, 1, -1}, shape (P,)
+        Pairs that are neither are left out.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        Per metric, kind of pairs and bin: the share of the similar, or of the other pairs.
+    caption : str
+    """
+    shown = [metric for metric in METRICS if metric.key in scores]
+    n_rows = -(-len(shown) // 3)
+    figure, axes = plt.subplots(n_rows, 3, figsize=(PAGE_IN, 0.2 + 1.9 * n_rows), squeeze=False)
+    for unused in axes.flat[len(shown) :]:
+        unused.remove()
+    tables, areas = [], {}
+    for axis, metric in zip(axes.flat, shown, strict=False):
+        values = np.asarray(scores[metric.key])
+        labelled = values[similar >= 0]
+        areas[metric.label] = roc_auc_score(similar[similar >= 0], labelled)
+        groups = {"similar": values[similar == 1], "other": values[similar == 0]}
+        edges = np.linspace(labelled.min(), labelled.max(), 31)
+        table = _histogram(axis, groups, edges, legend=axis is axes.flat[0])
+        axis.set(title=metric.label, xlabel="score")
+        axis.set_ylabel("share of pairs" if axis in axes[:, 0] else "")
+        tables.append(table.assign(metric=metric.key))
+    best = max(areas, key=areas.get)
+    figure.suptitle(
+        f"{best[0].upper()}{best[1:]} sets similar pairs apart from others best", x=0.01, ha="left"
+    )
+    counts = f"{(similar >= 0).sum():,} labelled pairs, {(similar == 1).sum():,} similar"
+    caption = f"Scores of {counts}; each metric has a scale of its own."
+    return figure, pd.concat(tables, ignore_index=True), caption
+
+
+def _histogram(axis, groups, edges, legend):
+    """Draw the share of each group's values in each bin, and return the shares."""
+    numbers = pd.concat(
+        [
+            pd.DataFrame({"pairs": name, "low": edges[:-1], "high": edges[1:]}).assign(
+                share=np.histogram(values, edges)[0] / len(values)
+            )
+            for name, values in groups.items()
+        ],
+        ignore_index=True,
+    )
+    sns.histplot(
+        numbers, x="low", weights="share", hue="pairs", bins=edges.tolist(), element="step",
+        palette=PAIR_COLOURS, legend=legend, ax=axis,
+    )  # fmt: skip
+    return numbers

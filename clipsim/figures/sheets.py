@@ -1,299 +1,294 @@
-"""A contact sheet of a metric's most confident errors.
+"""Contact sheets: pictures that a reader can look at, with what the study says of them.
 
-Contact sheets: pictures that a reader can look at, with what the study says of them.
+Every sheet comes with its numbers as a table and its caption, as `show` takes them.
 """
 
 import textwrap
+from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from PIL import Image
 
-from clipsim.evaluation import ERRORS, FALSE_ALARM, METRICS
-from clipsim.figures.style import IDENTITY, PAGE_IN, marker_style
+from clipsim.evaluation import ERRORS, FALSE_ALARM, METRICS, described
+from clipsim.figures.style import PAGE_IN, marker_style
 
-FRAME = "#777777"
-LISTED = 10  # descriptions that a figure has room for
-
-
-def image_sheet(images, positions, columns=4):
-    """Pictures with one caption each: figure and table (image id, split, captions)."""
-    rows = -(-len(positions) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(PAGE_IN, 2.3 * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for axis, position in zip(axes.flat, positions, strict=False):
-        show_picture(axis, images.pixels(images.image_ids[position]))
-        text_below(axis, wrapped(images.captions[position][0], 30, 3), 7)
-    table = pd.DataFrame(
-        {
-            "image_id": [images.image_ids[i] for i in positions],
-            "split": images.split[positions],
-            "captions": [" | ".join(images.captions[i]) for i in positions],
-        }
-    )
-    return figure, table
+FRAME, INK = "#777777", "#222222"
+SCREEN_DPI = 100  # of a picture on a sheet: half the page's, or the files weigh four times as much
+LISTED = 10  # descriptions that Figures 1–4 have room for
+HEADINGS = {FALSE_ALARM: "Called alike, and is not", "miss": "Called different, and is alike"}
 
 
-def pair_sheet(images, pairs, positions, titles, columns=2):
-    """Pairs of pictures, each with a title: figure and table of the pairs."""
-    rows = -(-len(positions) // columns)
-    figure = plt.figure(figsize=(PAGE_IN, 2.0 * rows))
-    cells = figure.subfigures(rows, columns, squeeze=False, wspace=0.04)
-    for cell, position, title in zip(cells.flat, positions, titles, strict=False):
-        left, right = cell.subplots(1, 2)
-        show_picture(left, images.pixels(str(pairs.id_a[position])))
-        show_picture(right, images.pixels(str(pairs.id_b[position])))
-        left.set_title(title, fontsize=8)
-    names = ("id_a", "id_b", "similar", "graded", "kind", "source")
-    table = pd.DataFrame({name: getattr(pairs, name)[positions] for name in names})
-    return figure, table.assign(title=titles)
-
-
-def retrieval_sheet(images, ids, retrieved, sims, own, columns=3, n_shown=5):
-    """Pictures with the descriptions retrieved for them.
+def image_sheet(images, seed, n=8):
+    """Some training images, each with its first caption.
 
     Parameters
     ----------
     images : CaptionedImages
-    ids : sequence of str, length K
-    retrieved : list of list of str
-        The descriptions of each image, the most similar first.
-    sims : array of float, shape (K, N)
-    own : sequence of str, length K
-        One of the image's own captions, for comparison.
+    seed : int
+        Draws them.
+    n : int
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        A row per image: `image_id`, `split` and all its `captions`.
+    caption : str
     """
-    rows = -(-len(ids) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(PAGE_IN, 3.8 * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for axis, image_id, texts, values, caption in zip(
-        axes.flat, ids, retrieved, sims, own, strict=False
-    ):
-        show_picture(axis, images.pixels(image_id))
-        lines = [
-            f"{value:.2f}  " + "\n          ".join(wrapped(text, 33, 2).split("\n")[:2])
-            for text, value in zip(texts[:n_shown], values[:n_shown], strict=True)
-        ]
-        text_below(axis, "\n".join(lines), 6.5)
-        axis.set_title(wrapped(caption, 40, 2), fontsize=7, fontweight="normal", style="italic")
-    table = pd.DataFrame(
-        [
-            {"image_id": image_id, "rank": rank + 1, "description": text, "similarity": value}
-            for image_id, texts, values in zip(ids, retrieved, sims, strict=True)
-            for rank, (text, value) in enumerate(zip(texts, values, strict=True))
-        ]
+    shown = np.random.default_rng(seed).permutation(images.indices("train"))[:n]
+    ids = [images.image_ids[i] for i in shown]
+    captions = [images.captions[i] for i in shown]
+    groups = [
+        ("", [(images.pixels(image_id), wrapped(own[0], 30, 3))])
+        for image_id, own in zip(ids, captions, strict=True)
+    ]
+    joined = [" | ".join(own) for own in captions]
+    numbers = pd.DataFrame({"image_id": ids, "split": "train", "captions": joined})
+    caption = f"{len(ids)} training images, drawn by seed, each with its first caption."
+    return picture_sheet(groups, columns=4, row_in=2.2), numbers, caption
+
+
+def pair_sheet(images, pairs, n=2):
+    """The first pairs of each kind, of each who judged them, and of each label.
+
+    Parameters
+    ----------
+    images : CaptionedImages
+    pairs : LabelledPairs
+    n : int
+        How many of each.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        A row per pair that is shown.
+    caption : str
+    """
+    columns = ("id_a", "id_b", "similar", "graded", "kind", "source")
+    table = pd.DataFrame({name: getattr(pairs, name) for name in columns})
+    by = ["kind", "source", "similar"]
+    first = table[table.similar >= 0].groupby(by).head(n)
+    numbers = first.sort_values(by, ascending=[True, True, False], kind="stable")
+    groups = []
+    for row in numbers.itertuples():
+        label = "similar" if row.similar else "not similar"
+        pictures = [(images.pixels(image_id), "") for image_id in (row.id_a, row.id_b)]
+        groups.append((f"{row.kind}{row.source}: {label}", pictures))
+    caption = f"The first {n} pairs of each kind and label."
+    return picture_sheet(groups, columns=2, row_in=2.0), numbers, caption
+
+
+def retrieval_sheet(images, retrieval, seed, n=6, n_shown=5):
+    """Some test images with the descriptions retrieved for them.
+
+    Parameters
+    ----------
+    images : CaptionedImages
+    retrieval : Retrieval
+    seed : int
+        Draws the images.
+    n, n_shown : int
+        How many images, and descriptions of each.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        A row per image and description, all N: `image_id`, `rank`, `description`, `similarity`.
+    caption : str
+    """
+    test = [images.image_ids[i] for i in images.indices("test")]
+    captions = dict(zip(images.image_ids, images.captions, strict=True))
+    groups, tables = [], []
+    for image_id in np.random.default_rng(seed).permutation(test)[:n].tolist():
+        texts = retrieval.descriptions(image_id)
+        sims = retrieval.sims[retrieval.rows([image_id])[0]].tolist()
+        below = scored(zip(sims[:n_shown], texts[:n_shown], strict=True), 36, 2)
+        title = wrapped(f"“{captions[image_id][0]}”", 40, 2)
+        groups.append((title, [(images.pixels(image_id), below)]))
+        of_image = {"image_id": image_id, "rank": range(1, len(texts) + 1)}
+        tables.append(pd.DataFrame(of_image | {"description": texts, "similarity": sims}))
+    caption = (
+        "Test images; above each a caption of its own (which the model never saw), below it the "
+        f"{n_shown} most similar descriptions of the pool with their cosine."
     )
-    return figure, table
+    figure = picture_sheet(groups, columns=3, row_in=3.5)
+    return figure, pd.concat(tables, ignore_index=True), caption
 
 
-def comparison_figure(comparison, pictures, descriptions, scores, thresholds, ranges):
+def comparison_figure(comparison, choice, images, pairs, retrieval, scores, thresholds):
     """A figure of the paper on this data: two images, their descriptions, the scores.
 
     Parameters
     ----------
     comparison : clipsim.evaluation.figures_1_to_4.Comparison
-    pictures : pair of uint8 array, shape (3, 224, 224)
-    descriptions : pair of list of str
-        The N descriptions retrieved for each image.
-    scores, thresholds : mapping of str to float
-        By metric key.
-    ranges : mapping of str to (low, high)
-        The range of each metric over the test pairs, which its strip shows.
+    choice : (int or None, int)
+        From `chosen_pair`: position of the pair, and how many are of its class.
+    images : CaptionedImages
+    pairs : LabelledPairs
+    retrieval : Retrieval
+    scores, thresholds : mapping of str to array of float, shape (P,)
+        By metric key; thresholds are NaN where a pair is not tested.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Where the class has no (further) pair, a sentence that says so.
+    numbers : pandas.DataFrame
+        A row per metric: `score`, `threshold`, what it `says`, `paper_score`.
+    caption : str
     """
+    position, class_size = choice
+    meaning = comparison.meaning[0].upper() + comparison.meaning[1:]
+    title = f"Figure {comparison.name.removeprefix('figure_')}. {meaning}"
+    if position is None:
+        figure = plt.figure(figsize=(PAGE_IN, 0.5))
+        text = f"{title}: the test pairs hold {class_size}, it needs {comparison.place + 1}"
+        figure.suptitle(text, x=0.01, ha="left")
+        numbers = pd.DataFrame([{"figure": comparison.name, "class_size": class_size}])
+        return figure, numbers, "No such pair among the test pairs."
     shown = [metric for metric in METRICS if metric.key in scores]
+    rows = []
+    for metric in shown:
+        score, threshold = (float(of[metric.key][position]) for of in (scores, thresholds))
+        row = {"figure": comparison.name, "metric": metric.key}
+        row |= {"score": score, "threshold": threshold}
+        says = "alike" if score >= threshold else "different"
+        rows.append(row | {"says": says, "paper_score": comparison.paper.get(metric.name)})
     figure = plt.figure(figsize=(PAGE_IN, 3.7))
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.3, 1.4], hspace=0.03)
-    grid = top.subplots(1, 4, width_ratios=[1, 0.95, 1, 0.95])
-    for column, (picture, texts) in enumerate(zip(pictures, descriptions, strict=True)):
-        show_picture(grid[2 * column], picture)
-        grid[2 * column].set_anchor("N")
-        lines = ["\n   ".join(wrapped(text, 35, 2).split("\n")[:2]) for text in texts[:LISTED]]
-        axis = grid[2 * column + 1]
-        axis.text(0, 1, "\n".join(lines), va="top", fontsize=6, transform=axis.transAxes)
-        axis.set_axis_off()
-    strips = np.atleast_1d(bottom.subplots(1, len(shown)))
-    rows = []
-    for axis, metric in zip(strips, shown, strict=True):
-        score, threshold = scores[metric.key], thresholds[metric.key]
-        _score_strip(axis, metric, score, threshold, ranges[metric.key])
-        paper = comparison.paper.get(metric.name)
-        says = "alike" if score >= threshold else "different"
-        note = f"{score:.2f}: {says}" + (f"\npaper {paper:.2f}" if paper is not None else "\n ")
-        axis.set_title(f"{metric.label}\n{note}", fontsize=7.5, fontweight="normal")
-        rows.append(
-            {
-                "figure": comparison.name,
-                "metric": metric.key,
-                "score": score,
-                "threshold": threshold,
-                "says": says,
-                "paper_score": paper,
-            }
-        )
-    number = comparison.name.removeprefix("figure_")
-    meaning = comparison.meaning[0].upper() + comparison.meaning[1:]
-    listed = f"the first {min(LISTED, len(texts))} of {len(texts)} descriptions of each"
-    figure.suptitle(f"Figure {number}. {meaning} ({listed})", x=0.01, ha="left", fontsize=9)
-    return figure, pd.DataFrame(rows)
-
-
-def draw_comparison(
-    comparison, position, class_size, images, pairs, retrieval, scores, thresholds
-):
-    """`comparison_figure` of the pair at `position`, or `empty_figure` where there is none."""
-    if position is None:
-        return empty_figure(comparison, class_size)
-    ids = [str(pairs.id_a[position]), str(pairs.id_b[position])]
+    ids = [str(of[position]) for of in (pairs.id_a, pairs.id_b)]
+    texts = [retrieval.descriptions(image_id) for image_id in ids]
+    _described_pictures(top, [images.pixels(image_id) for image_id in ids], texts)
+    listed = f"the first {min(LISTED, len(texts[0]))} of {len(texts[0])} descriptions of each"
+    figure.suptitle(f"{title} ({listed})", x=0.01, ha="left")
+    strips = bottom.subplots(1, len(shown), squeeze=False)[0]
     tested = ~np.isnan(thresholds["clip_score"])
-    ranges = {k: (values[tested].min(), values[tested].max()) for k, values in scores.items()}
-    return comparison_figure(
-        comparison,
-        [images.pixels(image_id) for image_id in ids],
-        [retrieval.descriptions(image_id) for image_id in ids],
-        {key: float(values[position]) for key, values in scores.items()},
-        {key: float(values[position]) for key, values in thresholds.items()},
-        ranges,
-    )
+    for axis, metric, row in zip(strips, shown, rows, strict=True):
+        _score_strip(axis, metric, row, scores[metric.key][tested])
+    said = [
+        f"{m.label} {row['score']:.2f}, {row['says']}" for m, row in zip(shown, rows, strict=True)
+    ]
+    caption = f"{'; '.join(said)}. Test pairs of this class: {class_size:,}."
+    return figure, pd.DataFrame(rows), caption
 
 
-def comparison_caption(numbers, class_size):
-    """What the metrics say of a figure's pair, and how many pairs are of its class.
+def worst_case_sheet(metric, errors, images, pairs, retrieval, clip_scores, n=3):
+    """A metric's most confident errors, with descriptions under each picture.
 
     Parameters
     ----------
+    metric : clipsim.metrics.compared.Metric
+    errors : dict of str to list of WorstCase
+        From `errors_by_confidence`.
+    images : CaptionedImages
+    pairs : LabelledPairs
+    retrieval : Retrieval
+    clip_scores : array of float, shape (P,)
+        Stand beside the scores of the other metrics.
+    n : int
+        How many of each kind of error.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        False alarms left, misses right; a sentence in the place of one that there is not.
     numbers : pandas.DataFrame
-        From `draw_comparison`.
-    class_size : int
+        A row per case that is shown.
+    caption : str
     """
-    if "says" not in numbers:
-        return "No such pair among the test pairs."
-    labels = {metric.key: metric.label for metric in METRICS}
-    said = [f"{labels[row.metric]} {row.score:.2f}, {row.says}" for row in numbers.itertuples()]
-    return f"{'; '.join(said)}. Test pairs of this class: {class_size:,}."
+    groups, rows = [], []
+    most = max(1, *(len(errors[error][:n]) for error in ERRORS))
+    for place, error in product(range(most), ERRORS):
+        if place >= len(errors[error]):
+            groups.append((f"no{' further' * (place > 0)} {error} among the test pairs", []))
+            continue
+        case = errors[error][place]
+        ids = [str(of[case.position]) for of in (pairs.id_a, pairs.id_b)]
+        row = {"metric": metric.key, "error": error, "id_a": ids[0], "id_b": ids[1]}
+        row |= {name: getattr(case, name) for name in ("score", "threshold", "margin")}
+        rows.append(row | {"clip_score": float(clip_scores[case.position])})
+        sign = "≥" if error == FALSE_ALARM else "<"
+        decision = f"{metric.label} {case.score:.2f} {sign} τ {case.threshold:.2f}"
+        beside = "" if metric.key == "clip_score" else f"; CLIP {rows[-1]['clip_score']:.2f}"
+        title = f"{HEADINGS[error]}\n{decision}, margin {case.margin:.0%} of the pairs{beside}"
+        texts = [scored(lines, 29, 3) for lines in described(case, pairs, retrieval)]
+        groups.append((title, list(zip(map(images.pixels, ids), texts, strict=True))))
+    counts = " and ".join(f"{len(errors[error]):,} × {error}" for error in ERRORS)
+    columns = ["metric", "error", "id_a", "id_b", "score", "threshold", "margin", "clip_score"]
+    numbers = pd.DataFrame(rows, columns=columns).sort_values("error", kind="stable")
+    caption = f"{metric.label}: the worst of {counts} among the test pairs."
+    return picture_sheet(groups, columns=2, row_in=3.1), numbers, caption
 
 
-def empty_figure(comparison, class_size):
-    """In place of a figure whose class has no (further) pair: a sentence that says so."""
-    number = comparison.name.removeprefix("figure_")
-    text = (
-        f"Figure {number} ({comparison.meaning}): the test pairs hold {class_size} of this class, "
-        f"and this figure needs {comparison.place + 1}."
-    )
-    figure, axis = plt.subplots(figsize=(PAGE_IN, 1.0))
-    axis.set_axis_off()
-    axis.text(0.02, 0.5, textwrap.fill(text, 90), va="center")
-    return figure, pd.DataFrame([{"figure": comparison.name, "class_size": class_size}])
+def picture_sheet(groups, columns, row_in):
+    """A figure of groups of pictures, each group a title and [(pixels, text below), …]."""
+    rows = -(-len(groups) // columns)
+    figure = plt.figure(figsize=(PAGE_IN, row_in * rows))
+    cells = figure.subfigures(rows, columns, squeeze=False, wspace=0.03)
+    most = max(1, *(len(pictures) for _, pictures in groups))
+    side = round(SCREEN_DPI * PAGE_IN / columns / most)
+    n_lines = max(title.count("\n") for title, _ in groups)
+    for cell, (title, pictures) in zip(cells.flat, groups, strict=False):
+        level = title + "\n" * (n_lines - title.count("\n"))  # or pictures would not stand in rows
+        cell.suptitle(level, x=0.02, ha="left", fontsize=7.5, fontweight="normal")
+        axes = cell.subplots(1, len(pictures), squeeze=False)[0] if pictures else []
+        for axis, (pixels, text) in zip(axes, pictures, strict=True):
+            show_picture(axis, pixels, side)
+            # As a label, text has room made for it by the layout.
+            axis.set_xlabel(text, x=0, ha="left", fontsize=6.5, color=INK)
+    return figure
 
 
-def show_picture(axis, pixels):
-    """A uint8 picture (3, H, W) in a frame, without ticks."""
-    # As they are: smoothing would triple the size of the files and show nothing more.
-    axis.imshow(np.asarray(pixels).transpose(1, 2, 0), interpolation="none")
-    axis.set_axis_on()
+def show_picture(axis, pixels, side=224):
+    """A uint8 picture (3, H, W), reduced to so many pixels a side, in a frame without ticks."""
+    picture = Image.fromarray(np.asarray(pixels).transpose(1, 2, 0))
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    # Smoothed anew by matplotlib, the file would be three times as large and show nothing more.
+    axis.imshow(picture, interpolation="none")
+    axis.set(xticks=[], yticks=[], anchor="N")
     axis.grid(False)
-    axis.set_xticks([])
-    axis.set_yticks([])
     axis.spines[:].set(visible=True, color=FRAME, linewidth=0.5)
-
-
-def text_below(axis, text, size):
-    """Text under a picture, for which the layout makes room."""
-    axis.set_xlabel(text, x=0, ha="left", fontsize=size, color="#222222")
 
 
 def wrapped(text, width, lines):
     """`text` in at most so many lines of so many characters."""
-    short = textwrap.shorten(text, width * lines, placeholder=" …")
-    return textwrap.fill(short, width)
+    return textwrap.fill(text, width, max_lines=lines, placeholder=" …")
 
 
-def _score_strip(axis, metric, score, threshold, value_range):
-    low, high = min(*value_range, threshold, score), max(*value_range, threshold, score)
+def scored(descriptions, width, lines):
+    """Descriptions, each (value, text), one below the other, the value before the text."""
+    shown = [(f"{value:.2f}".replace("-", "−"), text) for value, text in descriptions]
+    said = [f"{value}  {wrapped(text, width, lines)}" for value, text in shown]
+    return "\n".join(text.replace("\n", "\n" + 10 * " ") for text in said)
+
+
+def _described_pictures(figure, pictures, descriptions):
+    """Two pictures, and the first descriptions of each beside it."""
+    grid = figure.subplots(1, 4, width_ratios=[1, 0.95, 1, 0.95])
+    for column, (pixels, texts) in enumerate(zip(pictures, descriptions, strict=True)):
+        show_picture(grid[2 * column], pixels)
+        lines = [wrapped(text, 35, 2).replace("\n", "\n   ") for text in texts[:LISTED]]
+        axis = grid[2 * column + 1]
+        axis.text(0, 1, "\n".join(lines), va="top", fontsize=6)
+        axis.set_axis_off()
+
+
+def _score_strip(axis, metric, row, of_tested):
+    """A score between those of all test pairs; the part that is called alike is shaded."""
+    score, threshold, colour = row["score"], row["threshold"], metric.look["color"]
+    low, high = min(of_tested.min(), threshold, score), max(of_tested.max(), threshold, score)
     margin = 0.1 * (high - low)
-    colour = IDENTITY[metric.key]["color"]
-    axis.axvspan(threshold, high + margin, color=colour, alpha=0.12, linewidth=0)
+    axis.axvspan(threshold, high + margin, color=colour, alpha=0.2, linewidth=0)
     axis.axvline(threshold, color=colour, linewidth=1)
     axis.plot(score, 0, markersize=8, **marker_style(metric.key))
     axis.set(xlim=(low - margin, high + margin), ylim=(-1, 1), yticks=[])
     axis.spines["left"].set_visible(False)
     axis.grid(False)
     axis.set_xlabel(f"τ = {threshold:.2f}")
-
-
-HEADINGS = {
-    FALSE_ALARM: "Called alike, and is not",
-    "miss": "Called different, and is alike",
-}
-CHARACTERS, LINES = 29, 3  # of a description under a picture
-
-
-def worst_case_sheet(metric, cases, descriptions, images, pairs, clip_scores):
-    """False alarms left, misses right, the most confident first; descriptions under each picture.
-
-    Parameters
-    ----------
-    metric : clipsim.evaluation.table_1.Metric
-    cases : dict of str to list of WorstCase
-        By kind of error, the cases to show.
-    descriptions : dict of WorstCase to list of list of (float, str)
-        From `clipsim.evaluation.figures_1_to_4.described`.
-    images : CaptionedImages
-    pairs : LabelledPairs
-    clip_scores : array of float, shape (P,)
-        Stands beside the score of the other metrics.
-
-    Returns
-    -------
-    figure, table
-        A row per case; a kind without an error has a sentence in the place of its pictures.
-    """
-    rows = max(1, *(len(cases[error]) for error in ERRORS))
-    figure = plt.figure(figsize=(PAGE_IN, 0.4 + 3.0 * rows))
-    halves = figure.subfigures(1, 2, wspace=0.03)
-    for half, error in zip(halves, ERRORS, strict=True):
-        half.suptitle(HEADINGS[error], fontsize=9, fontweight="bold", x=0.02, ha="left")
-        axes = half.subplots(rows, 2, squeeze=False)
-        for axis in axes.flat:
-            axis.set_axis_off()
-        if not cases[error]:
-            axes[0, 0].text(0, 0.5, f"no {error} among the test pairs")
-        for line, case in zip(axes, cases[error], strict=False):
-            _draw_case(line, metric, case, descriptions[case], images, pairs, clip_scores)
-    table = [
-        {
-            "metric": case.metric,
-            "error": case.error,
-            "id_a": str(pairs.id_a[case.position]),
-            "id_b": str(pairs.id_b[case.position]),
-            "score": case.score,
-            "threshold": case.threshold,
-            "margin": case.margin,
-            "clip_score": float(clip_scores[case.position]),
-        }
-        for error in ERRORS
-        for case in cases[error]
-    ]
-    columns = ["metric", "error", "id_a", "id_b", "score", "threshold", "margin", "clip_score"]
-    return figure, pd.DataFrame(table, columns=columns)
-
-
-def _draw_case(axes, metric, case, descriptions, images, pairs, clip_scores):
-    ids = (pairs.id_a[case.position], pairs.id_b[case.position])
-    for axis, image_id, lines in zip(axes, ids, descriptions, strict=True):
-        show_picture(axis, images.pixels(str(image_id)))
-        shown = [
-            f"{value:.2f}".replace("-", "−")
-            + "  "
-            + textwrap.fill(text, CHARACTERS, max_lines=LINES, placeholder=" …").replace(
-                "\n", "\n         "
-            )
-            for value, text in lines
-        ]
-        text_below(axis, "\n".join(shown), 6)
-    sign = "≥" if case.error == FALSE_ALARM else "<"
-    verdict = f"{metric.label} {case.score:.2f} {sign} τ {case.threshold:.2f}"
-    beside = f"margin {case.margin:.0%} of the pairs"
-    if case.metric != "clip_score":
-        beside += f"; CLIP {clip_scores[case.position]:.2f}"
-    axes[0].set_title(f"{verdict}\n{beside}", fontsize=7, fontweight="normal")
+    paper = "" if row["paper_score"] is None else f"paper {row['paper_score']:.2f}"
+    note = f"{metric.label}\n{score:.2f}: {row['says']}\n{paper}"
+    axis.set_title(note, fontsize=7.5, fontweight="normal")

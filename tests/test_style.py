@@ -1,0 +1,145 @@
+"""What a notebook shows and keeps: figures, their alternative text, tables."""
+
+import base64
+import io
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from clipsim.figures import IDENTITY, show
+from clipsim.figures.style import LONGEST, alt_text, sharp_png, table_html
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def test_metrics_differ_in_more_than_colour():
+    looks = {(str(look["linestyle"]), look["marker"]) for look in IDENTITY.values()}
+    assert len(looks) == len(IDENTITY)
+
+
+class TestShow:
+    @pytest.fixture
+    def run(self, tmp_path):
+        places = {"figures_dir": tmp_path / "figures", "run_dir": tmp_path / "run"}
+        return SimpleNamespace(profile=SimpleNamespace(name="x", dataset="openmoji", **places))
+
+    def shown(self, run, name):
+        figure, axis = plt.subplots(figsize=(3, 2))
+        axis.plot([1, 2], **IDENTITY["ssim"])
+        show(run, name, figure, pd.DataFrame({"y": [1 / 3]}), "A line.")
+        return figure
+
+    def test_keeps_the_figure_small_and_its_numbers(self, run):
+        self.shown(run, "line")
+        folder = run.profile.figures_dir
+        assert {path.name for path in folder.iterdir()} == {"line.png", "line.csv"}
+        assert (folder / "line.csv").read_text() == "y\n0.333333\n"
+        assert Image.open(folder / "line.png").mode == "P"  # of a palette
+
+    def test_equal_figures_are_equal_files(self, run):
+        files = []
+        for _ in range(2):
+            self.shown(run, "figure_1")  # one of the paper's has its PDF beside it
+            kept = sorted(run.profile.figures_dir.iterdir())
+            files.append({path.name: path.read_bytes() for path in kept})
+        assert files[0].keys() == {"figure_1.png", "figure_1.pdf", "figure_1.csv"}
+        assert files[0] == files[1]
+
+    def test_names_the_data(self, run):
+        assert "OpenMoji scenes (profile x)" in alt_text(self.shown(run, "line"))
+
+
+class TestTables:
+    TABLE = pd.DataFrame(
+        {
+            "experiment": ["a < b", "clip_score"],
+            "estimate": [0.123456, 1e-9],
+            "rounded": [0.12, np.nan],
+            "ci95": [[0.123456, 0.2], [1.0, 2.0]],
+            "pairs": [12345, 2],
+            "by split": [{"train": 5000}, None],
+        }
+    )
+
+    def test_values_are_written_for_people(self):
+        written = table_html(self.TABLE)
+        cells = ["a &lt; b", "CLIP score", "0.123", "1e-09", "0.12", "–", "[0.123, 0.200]"]
+        for cell in [*cells, "[1.000, 2.000]", "12,345", "train: 5,000"]:
+            assert f">{cell}<" in written
+
+    def test_row_numbers_are_left_out_and_names_are_not(self):
+        assert ">1</th>" not in table_html(self.TABLE)
+        assert ">N</th>" in table_html(self.TABLE.rename_axis("N"))
+        assert ">clip</th>" in table_html(pd.DataFrame({"x": [1]}, index=["clip"]))
+
+    def test_many_rows_end_in_dots_and_none_is_no_error(self):
+        text = table_html(pd.DataFrame({"n": range(500)}))
+        assert text.count("<tr>") < 70
+        assert "..." in text
+        assert ">n</th>" in table_html(pd.DataFrame({"n": []}))
+
+    @pytest.mark.parametrize("axis", [0, 1])
+    def test_names_may_repeat(self, axis):
+        twice = pd.concat([self.TABLE, self.TABLE], axis=axis)
+        assert table_html(twice).count("12,345") == 2
+
+    def test_headings_for_those_who_cannot_see_them(self):
+        wide = pd.DataFrame({("share", "joint"): [0.25], ("share", "text"): [0.5]}, index=["a"])
+        written = table_html(wide)
+        for heading in ('colspan="2"', 'scope="col"', 'scope="row"'):
+            assert heading in written
+
+
+def test_a_figure_is_shown_with_two_pixels_for_one():
+    figure, axis = plt.subplots(figsize=(2, 1), dpi=100)
+    axis.set(xlabel="threshold", ylabel="accuracy")
+    data, known = sharp_png(figure)
+    size = Image.open(io.BytesIO(base64.b64decode(data))).size
+    assert [known["width"], known["height"]] == [side // 2 for side in size]
+    assert size[0] > 300
+    assert known["alt"] == "accuracy against threshold."
+    assert sharp_png(plt.figure()) is None  # without axes: left to IPython
+
+
+class TestAlternativeText:
+    def test_says_what_each_panel_draws_and_what_the_legend_names(self):
+        figure, axes = plt.subplots(1, 2)
+        figure.suptitle("Accuracy")
+        for axis, name in zip(axes, ("SSIM", "FSIM"), strict=True):
+            axis.plot([1, 2], label="similar")
+            axis.set(title=name, xlabel="score", ylabel="share\nof pairs")
+        axes[0].legend()
+        assert alt_text(figure) == (
+            "Accuracy. SSIM: share of pairs against score; FSIM: share of pairs against score. "
+            "Shown: similar."
+        )
+
+    def test_names_categories_but_no_numbers(self):
+        figure, axis = plt.subplots()
+        axis.set_yticks([0, 1], ["CLIP score", "SSIM"])
+        axis.set(xlabel="AUC", xscale="log")
+        assert alt_text(figure) == "AUC for CLIP score, SSIM."
+
+    def test_counts_pictures_and_says_what_stands_at_them(self):
+        figure, axes = plt.subplots(1, 3)
+        axes[0].set_title("alike")
+        axes[1].set_xlabel("A dog\nruns.")
+        for axis in axes[:2]:
+            axis.imshow(np.zeros((2, 2)))
+        axes[2].set_axis_off()
+        axes[2].text(0, 0, "no other pair")
+        assert alt_text(figure) == "2 pictures: alike; A dog runs.; no other pair."
+
+    def test_ends_at_a_word_before_it_tires(self):
+        figure, axis = plt.subplots()
+        axis.set_title("word " * 200)
+        assert len(alt_text(figure)) <= LONGEST
+        assert alt_text(figure).endswith("word …")
