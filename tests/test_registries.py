@@ -8,7 +8,8 @@ from torch import nn
 
 import clipsim
 from clipsim.data import load
-from clipsim.data.photographs import layouts
+from clipsim.data.photographs import caption_files
+from clipsim.data.photographs import folders as picture_folders
 from clipsim.evaluation import evaluations, table_1_rows
 from clipsim.metrics import compared
 from clipsim.model import encoders, train
@@ -52,12 +53,16 @@ def test_a_metric_is_scored_and_stands_in_table_1(smoke, monkeypatch):
 def test_a_data_set_in_another_layout_becomes_images(tmp_path, monkeypatch):
     def tab_separated(path):
         captions = {}
-        for line in layouts.file_text(path).splitlines():
+        for line in caption_files.file_text(path).splitlines():
             name, caption = line.split("\t")
             captions.setdefault(name, []).append(caption)
-        return layouts.CaptionTable("tab separated", {k: tuple(v) for k, v in captions.items()})
+        return caption_files.CaptionTable(
+            "tab separated", {k: tuple(v) for k, v in captions.items()}
+        )
 
-    monkeypatch.setattr(layouts, "READERS", (*layouts.READERS, (r"captions\.tsv", tab_separated)))
+    monkeypatch.setattr(
+        picture_folders, "READERS", (*caption_files.READERS, (r"captions\.tsv", tab_separated))
+    )
     monkeypatch.setattr("clipsim.data.pictures.CACHE", tmp_path / "cache")
     names = [f"{1000 + i}_{i:08x}ab.jpg" for i in range(100)]
     folders.write_pictures(tmp_path / "pictures", names)

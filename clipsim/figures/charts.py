@@ -9,8 +9,8 @@ import pandas as pd
 import seaborn as sns
 from sklearn.metrics import roc_auc_score
 
+from clipsim.figures.style import COLUMN_IN, IDENTITY, OTHER, PAGE_IN, SIMILAR
 from clipsim.metrics import METRICS
-from clipsim.figures.style import COLUMN_IN, IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
 from clipsim.model import matched_vectors
 
 INK = "#222222"

@@ -1,22 +1,23 @@
-"""The charts of notebook 07: both variants' values beside the paper's, and the ladder.
-
-Which SSIM and FSIM the paper can have used: what each variant says, and each step between.
+"""Which SSIM and FSIM the paper can have used: the experiments of notebook 07.
 
 The paper names no software. What it prints, four scores of each metric and two thresholds, is
-compared here with the values that the canonical definitions and one package's defaults give.
+compared here with the values that the canonical definitions and one package's defaults give, and
+with every step between the two.
 """
-
-import dataclasses
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from sklearn.metrics import balanced_accuracy_score
 
-from clipsim.evaluation import COMPARISONS, METRICS, auc
-from clipsim.figures import IDENTITY, OTHER, PAGE_IN, SIMILAR, marker_style
-from clipsim.metrics import PACKAGE, SSIMDefinition, fsim_matrix, ladder, ssim_matrix
+from clipsim.evaluation import COMPARISONS, METRICS, auc, load_scores
+from clipsim.figures import IDENTITY, OTHER, PAGE_IN, SIMILAR
+from clipsim.metrics import fsim_matrix, ladder, ssim_matrix
 
 MATRICES = {"ssim": ssim_matrix, "fsim": fsim_matrix}
+VARIANTS = [metric for metric in METRICS if metric.name in MATRICES]
+QUANTILES = (0.05, 0.5, 0.95)
 
 
 def paper_scores(name):
@@ -26,26 +27,48 @@ def paper_scores(name):
 
 def random_pairs(n_images, n_pairs, seed):
     """Distinct pairs of different images: int64, shape (P, 2), P at most `n_pairs`."""
-    first, second = np.triu_indices(n_images, k=1)
-    chosen = np.random.default_rng(seed).permutation(len(first))[:n_pairs]
-    return np.stack([first[chosen], second[chosen]], axis=1)
+    pairs = np.stack(np.triu_indices(n_images, k=1), axis=1)
+    return pairs[np.random.default_rng(seed).permutation(len(pairs))[:n_pairs]]
+
+
+def random_and_labelled_pairs(profile, images, pairs):
+    """What the study looks at.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    pairs : LabelledPairs
+
+    Returns
+    -------
+    pixels : array of uint8, shape (M, 3, H, W)
+        A hundred of the test images, or all.
+    index_pairs : array of int64, shape (P, 2)
+        Six hundred random pairs of them, or all there are.
+    scores : dict of str to array of float32
+        Scores of the labelled pairs by the key of the metric, from notebook 04.
+    """
+    order = np.random.default_rng(profile.seed).permutation(images.indices("test"))
+    pixels = images.pixel_batch([images.image_ids[i] for i in order[:100]])
+    index_pairs = random_pairs(len(pixels), 600, profile.seed)
+    return pixels, index_pairs, load_scores(profile, images, pairs)
 
 
 def variant_scores(pixels, index_pairs):
-    """SSIM and FSIM of both variants: dict of metric key to array, shape (P,).
+    """SSIM and FSIM of both variants.
 
     Parameters
     ----------
     pixels : array of uint8, shape (M, 3, H, W)
     index_pairs : array of int, shape (P, 2)
+
+    Returns
+    -------
+    dict of str to array of float32, shape (P,)
+        By the key of the metric.
     """
-    return {
-        metric.key: np.asarray(
-            MATRICES[metric.name](pixels, variant=metric.variant, pairs=index_pairs)
-        )
-        for metric in METRICS
-        if metric.name in MATRICES
-    }
+    return {m.key: m.matrix(pixels, variant=m.variant, pairs=index_pairs) for m in VARIANTS}
 
 
 def range_table(scores):
@@ -53,8 +76,8 @@ def range_table(scores):
 
     Parameters
     ----------
-    scores : mapping of str to array
-        By metric key, of pairs that are not alike.
+    scores : mapping of str to array of float, shape (P,)
+        From `variant_scores`, of pairs that are not alike.
 
     Returns
     -------
@@ -63,87 +86,115 @@ def range_table(scores):
         above the paper's threshold (called alike).
     """
     rows = []
-    for metric in METRICS:
-        if metric.key not in scores or metric.name not in MATRICES:
-            continue
-        values, paper = np.asarray(scores[metric.key]), paper_scores(metric.name)
-        low, median, high = np.quantile(values, [0.05, 0.5, 0.95])
-        rows.append(
-            {
-                "metric": metric.name,
-                "variant": metric.variant,
-                "5 %": low,
-                "median": median,
-                "95 %": high,
-                "paper": f"{paper.min():.2f}–{paper.max():.2f}",
-                "share in the paper's range": float(
-                    ((values >= paper.min()) & (values <= paper.max())).mean()
-                ),
-                "share called alike": float((values >= metric.paper_threshold).mean()),
-            }
-        )
+    for metric in VARIANTS:
+        values, paper = scores[metric.key], paper_scores(metric.name)
+        low, median, high = np.quantile(values, QUANTILES)
+        row = {"metric": metric.name, "variant": metric.variant, "5 %": low, "median": median}
+        row |= {"95 %": high, "paper": f"{paper.min():.2f}–{paper.max():.2f}"}
+        inside = (values >= paper.min()) & (values <= paper.max())
+        row["share in the paper's range"] = float(inside.mean())
+        row["share called alike"] = float((values >= metric.paper_threshold).mean())
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
-def ladder_table(name, pixels, index_pairs):
-    """The scores on each rung from canonical to package, one change at a time.
+def variant_distributions(random, alike, data):
+    """Both variants of SSIM and FSIM on random and on alike pairs, with the paper's values.
+
+    Parameters
+    ----------
+    random, alike : mapping of str to array of float
+        Scores by the key of the metric.
+    data : str
+        What the pictures are, for the title.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        Columns metric, pairs, and count, mean, std, min, quartiles and max of the scores.
+    caption : str
+    """
+    figure, axes = plt.subplots(2, 2, figsize=(PAGE_IN, 3.8), sharex="row")
+    look = {"palette": {"random": OTHER, "alike": SIMILAR}, "element": "step", "binwidth": 0.02}
+    look |= {"stat": "density", "common_norm": False}
+    parts = {}
+    for axis, metric in zip(axes.T.flat, VARIANTS, strict=True):
+        scores = {"random": random[metric.key], "alike": alike[metric.key]}
+        table = pd.DataFrame({pairs: pd.Series(values) for pairs, values in scores.items()})
+        sns.histplot(table, ax=axis, legend=metric is VARIANTS[0], **look)
+        axis.axvline(metric.paper_threshold, color="#222222", linestyle=":", linewidth=1)
+        paper, at_top = paper_scores(metric.name), axis.get_xaxis_transform()
+        axis.plot(paper, np.full(len(paper), 0.93), "x", color="#222222", transform=at_top)
+        axis.set(title=f"{metric.name.upper()}, {metric.variant} ({data})", yticks=[], ylabel="")
+        parts[metric.key] = table.describe().T
+    counts = f"{len(random['ssim'])} random and {len(alike['ssim'])} alike pairs"
+    caption = f"{counts}. Crosses: the scores of the paper's four figures; dotted: its threshold."
+    return figure, pd.concat(parts, names=["metric", "pairs"]).reset_index(), caption
+
+
+def ladder_table(name, scores):
+    """How far each rung moves the scores.
 
     Parameters
     ----------
     name : {"ssim", "fsim"}
+    scores : pandas.DataFrame
+        A column per rung, from canonical to package; a row per pair.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per rung: metric, change, low, median, high (5, 50, 95 %), moved (mean change of
+        a pair's score by this step) and rank_kept (Spearman's ρ with the rung before).
+    """
+    low, median, high = np.quantile(scores, QUANTILES, axis=0)
+    row = {"metric": name, "change": scores.columns, "low": low, "median": median, "high": high}
+    row["moved"] = np.r_[np.nan, np.diff(scores.to_numpy(), axis=1).mean(axis=0)]
+    row["rank_kept"] = np.r_[np.nan, np.diag(scores.corr(method="spearman"), k=1)]
+    return pd.DataFrame(row)
+
+
+def ladders(pixels, index_pairs, data):
+    """Scores on each rung from canonical to package, one change of the definition at a time.
+
+    Parameters
+    ----------
     pixels : array of uint8, shape (M, 3, H, W)
     index_pairs : array of int, shape (P, 2)
+    data : str
+        What the pictures are, for the title.
 
     Returns
     -------
-    pandas.DataFrame
-        A row per rung: `change`, `low`, `median`, `high` (5, 50, 95 %), `moved` (mean change of
-        a pair's score by this step) and `rank_kept` (Spearman's ρ with the rung before).
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        `ladder_table` of SSIM, then of FSIM.
+    caption : str
+        Names the largest steps.
     """
-    rows, before = [], None
-    for label, definition in ladder(name):
-        values = np.asarray(MATRICES[name](pixels, variant=definition, pairs=index_pairs))
-        low, median, high = np.quantile(values, [0.05, 0.5, 0.95])
-        row = {"metric": name, "change": label, "low": low, "median": median, "high": high}
-        if before is not None:
-            ranks = pd.DataFrame({"now": values, "before": before}).corr(method="spearman")
-            row |= {"moved": float((values - before).mean()), "rank_kept": ranks.iloc[0, 1]}
-        rows.append(row)
-        before = values
-    return pd.DataFrame(rows)
-
-
-def structure_table(pixels, index_pairs):
-    """What is left of SSIM when its structure term is taken out, for both variants.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Per variant and term: the median score of the term alone, and its Spearman correlation
-        with the whole SSIM and with minus the difference of the images' mean brightness.
-    """
-    brightness = pixels.mean(axis=(1, 2, 3))
-    nearness = -np.abs(brightness[index_pairs[:, 0]] - brightness[index_pairs[:, 1]])
-    rows = []
-    for variant, whole in (("canonical", SSIMDefinition()), ("package", PACKAGE["ssim"])):
-        scores = {}
-        for terms in (whole.terms, ("luminance",), ("contrast",), ("structure",)):
-            changed = dataclasses.replace(whole, terms=terms)
-            values = np.asarray(ssim_matrix(pixels, variant=changed, pairs=index_pairs))
-            scores[" · ".join(terms)] = values
-        table = pd.DataFrame(scores | {"nearness": nearness})
-        correlation = table.corr(method="spearman")
-        for term in scores:
-            rows.append(
-                {
-                    "variant": variant,
-                    "terms": term,
-                    "median": float(np.median(scores[term])),
-                    "ρ with SSIM": correlation.loc[term].iloc[0],
-                    "ρ with equal brightness": correlation.loc[term, "nearness"],
-                }
-            )
-    return pd.DataFrame(rows)
+    heights, parts = [len(ladder(name)) for name in MATRICES], []
+    figure, axes = plt.subplots(2, 1, figsize=(PAGE_IN, 5), height_ratios=heights)
+    look = {"estimator": "median", "errorbar": ("pi", 90), "err_kws": {"linewidth": 1}}
+    for axis, (name, matrix) in zip(axes, MATRICES.items(), strict=True):
+        rungs = {
+            change: matrix(pixels, variant=definition, pairs=index_pairs)
+            for change, definition in ladder(name)
+        }
+        scores, paper = pd.DataFrame(rungs), paper_scores(name)
+        parts.append(ladder_table(name, scores))
+        own = {"color": IDENTITY[name]["color"], "marker": IDENTITY[name]["marker"]}
+        sns.pointplot(scores, orient="h", linestyle="none", ax=axis, **look, **own)
+        axis.axvspan(paper.min(), paper.max(), color="#dddddd", zorder=0)
+        axis.set(title=f"{name.upper()} of random pairs, from canonical to package ({data})")
+    numbers = pd.concat(parts, ignore_index=True)
+    top = numbers.loc[numbers.moved.abs().groupby(numbers.metric, sort=False).idxmax()]
+    steps = [f"{r.metric.upper()}: {r.change} ({r.moved:+.2f})" for r in top.itertuples()]
+    caption = (
+        f"Median and middle 90 % of {len(index_pairs)} random pairs; grey: the range of the "
+        f"paper's four scores. Largest steps: {'; '.join(steps)}."
+    )
+    return figure, numbers, caption
 
 
 def separation_table(scores, similar):
@@ -151,81 +202,37 @@ def separation_table(scores, similar):
 
     Parameters
     ----------
-    scores : mapping of str to array, shape (P,)
+    scores : mapping of str to array of float, shape (P,)
+        By the key of the metric, the CLIP score among them.
     similar : array of {0, 1}, shape (P,)
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per variant, and one for the CLIP score.
     """
     rows = []
-    for metric in METRICS:
-        if metric.paper_threshold is None:
-            continue
-        values = np.asarray(scores[metric.key])
-        called = values >= metric.paper_threshold
-        hits, rejections = called[similar == 1].mean(), (~called)[similar == 0].mean()
-        rows.append(
-            {
-                "metric": metric.name,
-                "variant": metric.variant,
-                "auc": auc(similar == 1, values),
-                "paper threshold": metric.paper_threshold,
-                "called alike there": float(called.mean()),
-                "balanced accuracy there": float((hits + rejections) / 2),
-                "paper accuracy": metric.paper_accuracy,
-            }
-        )
+    for metric in (metric for metric in METRICS if metric.paper_threshold is not None):
+        called = scores[metric.key] >= metric.paper_threshold
+        row = {"metric": metric.name, "variant": metric.variant}
+        row["auc"] = auc(similar == 1, scores[metric.key])
+        row["paper threshold"] = metric.paper_threshold
+        row["called alike there"] = float(called.mean())
+        row["balanced accuracy there"] = balanced_accuracy_score(similar == 1, called)
+        row["paper accuracy"] = metric.paper_accuracy
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
-def variant_distributions(random, alike):
-    """Both variants of SSIM and FSIM on random and on alike pairs, with the paper's values.
-
-    Parameters
-    ----------
-    random, alike : mapping of str to array
-        Scores by metric key.
-    """
-    figure, axes = plt.subplots(2, 2, figsize=(PAGE_IN, 3.8), sharex="row")
-    shown = [metric for metric in METRICS if metric.name in MATRICES]
-    tables = []
-    for metric in shown:
-        row, column = list(MATRICES).index(metric.name), int(metric.variant == "package")
-        axis, paper = axes[row, column], paper_scores(metric.name)
-        everything = np.concatenate(
-            [values[m.key] for m in shown if m.name == metric.name for values in (random, alike)]
-        )
-        edges = np.linspace(min(everything.min(), paper.min()), everything.max(), 41)
-        for label, values, colour in (("random", random, OTHER), ("alike", alike, SIMILAR)):
-            density, _ = np.histogram(values[metric.key], edges, density=True)
-            axis.stairs(density, edges, fill=True, color=colour, alpha=0.55, label=label)
-            axis.stairs(density, edges, color=colour, linewidth=1)
-            table = {"metric": metric.key, "pairs": label, "low": edges[:-1], "density": density}
-            tables.append(pd.DataFrame(table))
-        axis.axvline(metric.paper_threshold, color="#222222", linestyle=":", linewidth=1)
-        height = 0.93 * axis.get_ylim()[1]
-        axis.plot(
-            paper, np.full(len(paper), height), "x", color="#222222", label="paper's figures"
-        )
-        axis.set_title(f"{metric.name.upper()}, {metric.variant}")
-        axis.set(yticks=[], xlabel="score" if row else "")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    return figure, pd.concat(tables, ignore_index=True)
-
-
-def ladder_chart(table):
-    """Scores on each rung from canonical to package: median and middle 90 % of random pairs.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `clipsim.studies.which_ssim_and_fsim.ladder_table`, of one metric.
-    """
-    name = table.metric.iloc[0]
-    paper, places = paper_scores(name), np.arange(len(table))[::-1]
-    figure, axis = plt.subplots(figsize=(PAGE_IN, 0.7 + 0.24 * len(table)))
-    axis.axvspan(paper.min(), paper.max(), color="#dddddd", label="range of the paper's figures")
-    axis.hlines(places, table.low, table.high, color=IDENTITY[name]["color"], linewidth=1)
-    axis.plot(table["median"], places, linestyle="", **marker_style(name), label="median, 90 %")
-    axis.set_yticks(places, table.change)
-    axis.set(xlabel=f"{name.upper()} of random pairs")
-    figure.legend(loc="outside lower center", ncols=2)
-    return figure, table
+def what_was_found(ranges, separation):
+    """Whether the package fits the paper's numbers, and whether it matters: Markdown."""
+    inside = ranges.set_index(["variant", "metric"])["share in the paper's range"]
+    clip, *pixel = separation.auc  # the CLIP score is the first of METRICS
+    return (
+        f"Of random pairs, {inside['package', 'ssim']:.0%} (SSIM) and "
+        f"{inside['package', 'fsim']:.0%} (FSIM) fall into the paper's ranges with the package, "
+        f"{inside['canonical', 'ssim']:.0%} and {inside['canonical', 'fsim']:.0%} with the "
+        f"canonical definitions. Pixel metrics have an AUC of at most {max(pixel):.2f}, the CLIP "
+        f"score {clip:.2f}: the variant {'does not decide' if clip > max(pixel) else 'decides'} "
+        "who is ahead on these pairs."
+    )

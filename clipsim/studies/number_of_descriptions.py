@@ -1,0 +1,535 @@
+"""How N and the normalisation change the score of Eq. 4: the experiments of notebook 08.
+
+Every model of `n_seeds` trainings retrieves once, with the largest N: the N best descriptions are
+the first N of any longer list. Pairs of validation images choose N, the test pairs report. A
+difference is the mean over the models; its interval resamples the test pairs (or images) with the
+models and the chosen settings held fixed, and each seed's own value stands beside.
+"""
+
+from collections import defaultdict, namedtuple
+from dataclasses import dataclass, replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from scipy.special import softmax
+
+from clipsim.data import DataError, LabelledPairs, caption_pairs, caption_pool
+from clipsim.evaluation import (
+    CLAIMS,
+    DECISION,
+    METRICS,
+    ResampledPairs,
+    auc,
+    decision_statistics,
+    exact_interval,
+    finding,
+    finding_of,
+    held_out_decisions,
+    measured,
+    models_of_seeds,
+    retrieval_of,
+)
+from clipsim.figures import IDENTITY, PAGE_IN
+from clipsim.profile import Profile
+
+# Values of N, about even on a logarithmic axis; and softmax temperatures, up to equal weights.
+COUNTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
+TEMPERATURES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.5, np.inf)
+COLOURS = {"joint": IDENTITY["clip_score"]["color"], "text": "#8a3b8f"}  # by vector space
+PAPER = next(metric for metric in METRICS if metric.key == "clip_score")
+
+# --- Eq. 4 at every N, and what else was tried ---------------------------------------------------
+
+
+def prefix_means(vectors, ids, counts):
+    """The mean of the unit vectors of each image's first N descriptions, for several N.
+
+    Parameters
+    ----------
+    vectors : array of float32, shape (C, d)
+        Vectors of the pool; any non-zero length.
+    ids : array of int, shape (M, L)
+        Positions in the pool of each image's descriptions, the most similar first.
+    counts : sequence of int, length K
+        Values of N, increasing, in 1…L.
+
+    Returns
+    -------
+    array of float32, shape (K, M, d)
+    """
+    # Sums from one N to the next, then running sums; in float64, as they grow long.
+    starts, n = [0, *counts[:-1]], np.reshape(counts, (-1, 1))
+    means = [
+        np.add.reduceat(found, starts, axis=1, dtype=float).cumsum(axis=1) / n
+        for _, found in _blocks(vectors, ids[:, : counts[-1]])
+    ]
+    return np.ascontiguousarray(np.concatenate(means).swapaxes(0, 1), dtype=np.float32)
+
+
+def softmax_means(vectors, ids, sims, temperatures):
+    """As `prefix_means`, but of all L descriptions, weighted by softmax(sims / temperature).
+
+    An infinite temperature weighs all alike; a low one leaves the best description alone.
+    """
+    scaled = sims.astype(float) / np.reshape(temperatures, (-1, 1, 1))
+    weights = softmax(scaled, axis=2).astype(np.float32).swapaxes(0, 1)  # (M, K, L)
+    means = [weights[rows] @ found for rows, found in _blocks(vectors, ids)]
+    return np.ascontiguousarray(np.concatenate(means).swapaxes(0, 1))
+
+
+def _blocks(vectors, ids, size=128):
+    """Unit vectors of the descriptions, (B, L, d), for some images at a time, and which."""
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    for start in range(0, len(ids), size):
+        rows = slice(start, start + size)
+        yield rows, unit[ids[rows]]
+
+
+def pair_scores(means, index_pairs):
+    """Dot products of the pairs' vectors, Eq. 4 as a mean: float32, shape (K, P)."""
+    a, b = index_pairs.T
+    return np.stack([np.einsum("pd,pd->p", mean[a], mean[b]) for mean in means])
+
+
+def self_scores(means):
+    """Each image's score with itself, ‖mean û‖²: float32, shape (K, M), in [0, 1]."""
+    return np.einsum("kmd,kmd->km", means, means)
+
+
+def pair_cosines(means, index_pairs):
+    """Eq. 4 over the geometric mean of the two self-scores; 0 with a vector of zero length."""
+    lengths = np.sqrt(self_scores(means))
+    product = lengths[:, index_pairs[:, 0]] * lengths[:, index_pairs[:, 1]]
+    scores = pair_scores(means, index_pairs)
+    return np.divide(scores, product, out=np.zeros_like(scores), where=product > 0)
+
+
+# --- pairs and models ---------------------------------------------------------------------------
+
+# Scores by S models under each of K settings (values of N, or temperatures): of the judged pairs,
+# shape (S, K, P), and of those that choose, (S, K, Q).
+Kernel = namedtuple("Kernel", ["settings", "judged", "choosing"])
+
+
+@dataclass(frozen=True)
+class Study:
+    """The pairs that choose, those that report, and what the models say of them.
+
+    Attributes
+    ----------
+    profile : Profile
+    judged : LabelledPairs
+        P pairs of the first source (experts before crowd); thresholds are held out among them.
+    choosing : LabelledPairs
+        Q labelled pairs of validation images: they choose N and temperature.
+    chosen_on : str
+        What `choosing` are, in words.
+    sample : ResampledPairs
+        The judged pairs that report, with their bootstrap samples.
+    kernels : dict of str to Kernel
+        "eq4 joint" and "eq4 text" by N; in the profile's vector space "cosine" by N and "softmax"
+        by temperature. The profile's own model comes first.
+    means : dict of str to array of float32, shape (K, M, d)
+        By vector space: what stands for the test pairs' images at every N, by that first model.
+    image_cosine : array of float, shape (P,)
+        By that first model.
+    """
+
+    profile: Profile
+    judged: LabelledPairs
+    choosing: LabelledPairs
+    chosen_on: str
+    sample: ResampledPairs
+    kernels: dict
+    means: dict
+    image_cosine: np.ndarray
+
+    @property
+    def evaluated(self):
+        """Which of the judged pairs report: bool, shape (P,)."""
+        return self.judged.split != "val"
+
+    @property
+    def eq4(self):
+        """Eq. 4 at every N in the profile's vector space."""
+        return self.kernels[f"eq4 {self.profile.vector_space}"]
+
+    def auc(self, scores):
+        """AUC of scores by every model, (S, P), on the pairs that report: shape (S, 1 + B)."""
+        return self.sample.auc(scores[:, self.evaluated])
+
+    def best(self, kernel, allowed=None):
+        """Each model's scores at its setting of the best AUC on the choosing pairs.
+
+        Of equals the first counts; `allowed` limits the settings to some positions.
+
+        Returns
+        -------
+        scores : array of float32, shape (S, P)
+        settings : list of float, length S
+        """
+        similar = self.choosing.similar == 1
+        places = allowed or range(len(kernel.settings))
+        best = [max(places, key=lambda k: auc(similar, own[k])) for own in kernel.choosing]
+        return kernel.judged[range(len(best)), best], [kernel.settings[k] for k in best]
+
+
+def description_counts(pool_size, n_descriptions):
+    """The values of N to compare: those of `COUNTS` that the pool allows, and the profile's."""
+    if pool_size < 2:
+        raise DataError("N cannot vary: the pool has one description; use a larger pool")
+    return tuple(sorted({n for n in COUNTS if n <= pool_size} | {n_descriptions}))
+
+
+def pairs_of_study(profile, images, pairs):
+    """`judged`, `choosing` and `chosen_on` of a `Study`.
+
+    Where no pair is of validation images (people judged test images alone), pairs of development
+    images whose captions agree most and least choose, as for the profile's own N.
+    """
+    judged = pairs.where(next(iter(pairs.by_source.values())))
+    choosing, chosen_on = judged, "validation pairs"
+    if not (judged.split == "val").any():
+        choosing, chosen_on = caption_pairs(images, profile), "caption-agreement pairs"
+    return judged, choosing.where((choosing.split == "val") & (choosing.similar >= 0)), chosen_on
+
+
+def study_of(profile, images, pairs):
+    """Score pairs by the descriptions that the models of all seeds retrieve.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    pairs : LabelledPairs
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    DataError
+        If the pool has a single description.
+    """
+    pool = caption_pool(profile, images)
+    counts = description_counts(len(pool), profile.n_descriptions)
+    # One retrieval serves every N: its pool in the joint space, that in the text space beside it.
+    wide = replace(profile, n_descriptions=max(counts), vector_space="joint")
+    retrievals = (
+        (retrieval_of(wide, model, images, pool), model.encode_texts(pool, space="text"))
+        for model in models_of_seeds(profile, images)
+    )
+    return scored(profile, *pairs_of_study(profile, images, pairs), counts, retrievals)
+
+
+def scored(profile, judged, choosing, chosen_on, counts, retrievals):
+    """The `Study` of retrievals, each with the pool's vectors in the text encoder's own space."""
+    sample = ResampledPairs.of(judged.where(judged.split != "val"), profile)
+    scores, first = defaultdict(list), {}
+    for found, text_vectors in retrievals:
+        vectors, own = {"joint": found.pool_vectors, "text": text_vectors}, profile.vector_space
+        means = {space: prefix_means(vectors[space], found.ids, counts) for space in vectors}
+        weighted = softmax_means(vectors[own], found.ids, found.sims, TEMPERATURES)
+        rows = [part.positions(found.image_ids) for part in (judged, choosing)]
+        for name, settings, score, of in (
+            ("eq4 joint", counts, pair_scores, means["joint"]),
+            ("eq4 text", counts, pair_scores, means["text"]),
+            ("cosine", counts, pair_cosines, means[own]),
+            ("softmax", TEMPERATURES, pair_scores, weighted),
+        ):
+            scores[name, settings].append([score(of, index_pairs) for index_pairs in rows])
+        if not first:
+            tested = np.isin(found.image_ids, sample.pairs.image_ids)
+            first["means"] = {space: means[space][:, tested] for space in means}
+            first["image_cosine"] = np.prod(found.image_vectors[rows[0]], axis=1).sum(axis=1)
+    kernels = {
+        name: Kernel(settings, *map(np.stack, zip(*of_models, strict=True)))
+        for (name, settings), of_models in scores.items()
+    }
+    return Study(profile, judged, choosing, chosen_on, sample, kernels, **first)
+
+
+# --- N ------------------------------------------------------------------------------------------
+
+
+def statistics_by_n(study):
+    """AUC, ρ and accuracy of Eq. 4 at every N in both vector spaces, mean over the models.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns space, n, chosen (by how many models), auc, spearman, accuracy and
+        balanced_accuracy (at held-out thresholds), each with `_ci95` and `_of_seeds`.
+    """
+    rows = []
+    for space in COLOURS:
+        kernel = study.kernels[f"eq4 {space}"]
+        chosen = study.best(kernel)[1]
+        for n, scores in zip(kernel.settings, kernel.judged.swapaxes(0, 1), strict=True):
+            right = held_out_decisions(study.judged, scores, study.profile)[:, study.evaluated]
+            tested = scores[:, study.evaluated]
+            found = {"auc": study.sample.auc(tested), "spearman": study.sample.spearman(tested)}
+            found |= {criterion: study.sample.accuracy(right, criterion) for criterion in DECISION}
+            rows.append({"space": space, "n": n, "chosen": chosen.count(n)} | measured(found))
+    return pd.DataFrame(rows)
+
+
+def n_sweep(study, table):
+    """AUC against N in both vector spaces: the mean over seeds with its band, and each seed.
+
+    Parameters
+    ----------
+    study : Study
+    table : pandas.DataFrame
+        From `statistics_by_n`.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        Columns space, n, chosen, and auc with low and high.
+    caption : str
+    """
+    numbers = _with_ends(table, "auc")[["space", "n", "chosen", "auc", "low", "high"]]
+    figure, axis = plt.subplots(figsize=(PAGE_IN, 2.8))
+    look = {"palette": list(COLOURS.values()), "markers": ["o", "v"], "ax": axis}
+    vectors = numbers.space + " vectors"
+    sns.lineplot(numbers, x="n", y="auc", hue=vectors, style=vectors, **look)
+    for space, part in numbers.groupby("space"):
+        axis.fill_between(part.n, part.low, part.high, color=COLOURS[space], alpha=0.12, lw=0)
+        axis.plot(part.n, table.auc_of_seeds[part.index].tolist(), color=COLOURS[space], lw=0.4)
+    ring = {"s": 70, "facecolors": "none", "edgecolors": "#222222", "label": "chosen N"}
+    axis.scatter("n", "auc", data=numbers[numbers.chosen > 0], zorder=3, **ring)
+    cosine = study.auc(study.image_cosine[None])[0, 0]
+    axis.axhline(cosine, color=IDENTITY["image_cosine"]["color"], ls="-.", label="image cosine")
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    top = numbers.loc[numbers[numbers.space == study.profile.vector_space].auc.idxmax()]
+    _finish(axis, f"AUC of Eq. 4 is highest at N = {top.n} ({study.profile.name})", "AUC")
+    caption = (
+        f"Thick: mean over {len(study.eq4.judged)} training seeds; band: 95 %, test "
+        f"{study.sample.unit} resampled, models held fixed; thin: each seed. Ringed: what "
+        f"{study.chosen_on} chose for one seed or more. Image cosine: {cosine:.3f}."
+    )
+    return figure, numbers, caption
+
+
+def claims_about_n(study):
+    """The chosen N against N = 1 and against the largest, in the profile's vector space.
+
+    N is chosen per model, among those above 1 and among those below the largest: the difference
+    can have either sign.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    by_claim : dict of str to dict
+        Mean AUC of the `first` and the `second` and their `difference`, each with `_ci95` and
+        `_of_seeds`; `n` (chosen, per model) and `against`.
+    findings : list of dict
+        See `clipsim.evaluation.finding`.
+    """
+    by_claim, findings, last = {}, [], len(study.eq4.settings) - 1
+    for claim, words, allowed, against in (
+        ("n_too_low", "larger", range(1, last + 1), 0),
+        ("n_too_high", "smaller", range(last), last),
+    ):
+        scores, chosen = study.best(study.eq4, allowed)
+        aucs = {"first": study.auc(scores), "second": study.auc(study.eq4.judged[:, against])}
+        aucs["difference"] = aucs["first"] - aucs["second"]
+        other, n = study.eq4.settings[against], " or ".join(map(str, sorted(set(chosen))))
+        by_claim[claim] = measured(aucs) | {"n": chosen, "against": other}
+        experiment = (
+            f"AUC of Eq. 4 ({study.profile.vector_space} vectors) at the best {words} N on "
+            f"{study.chosen_on} (N = {n}) minus AUC at N = {other}; test pairs, mean over models"
+        )
+        findings.append(finding_of(claim, experiment, aucs["difference"], study.sample))
+    return by_claim, findings
+
+
+# --- normalisation, self-scores, signs -----------------------------------------------------------
+
+
+def normalisation_at_fixed_threshold(study):
+    """Accuracy at the paper's threshold against N, for the mean 1/N² and for the printed 1/N.
+
+    At one N the two differ by a factor: they rank pairs alike, and a held-out threshold moves
+    along. They differ where a threshold is fixed, as the paper's is.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+        Columns normalisation, n, and the profile's criterion with low and high, by its own model.
+    caption : str
+    """
+    criterion, tau, rows = study.profile.threshold_criterion, PAPER.paper_threshold, []
+    scores = study.eq4.judged[0][:, study.evaluated]
+    for words, power in (("mean, 1/N²", 0), ("as printed, 1/N", 1)):
+        for n, mean in zip(study.eq4.settings, scores, strict=True):
+            # Eq. 4 as printed is N times the mean.
+            found = decision_statistics(study.sample, mean * n**power, tau)[criterion]
+            rows.append({"normalisation": words, "n": n} | measured({criterion: found}))
+    numbers = _with_ends(pd.DataFrame(rows), criterion)
+    figure, axis = plt.subplots(figsize=(PAGE_IN, 2.6))
+    look = {"x": "n", "y": criterion, "palette": ["#0173b2", "#d55e00"], "ax": axis}
+    sns.lineplot(numbers, hue="normalisation", style="normalisation", legend=False, **look)
+    for words, part in numbers.groupby("normalisation"):
+        axis.fill_between(part.n, part.low, part.high, color="#777777", alpha=0.12, lw=0)
+        axis.annotate(words, part[["n", criterion]].iloc[-1], (6, -3), textcoords="offset points")
+    same = numbers[["n", criterion]].iloc[0]
+    axis.plot(*same, "o", color="#222222")
+    axis.annotate("N = 1: the same", same, (0, -30), textcoords="offset points")
+    title = f"At the fixed threshold {tau} the normalisation matters ({study.profile.name})"
+    _finish(axis, title, criterion.replace("_", " "))
+    caption = (
+        f"Scores ≥ {tau}, the paper's threshold, are called similar. Bands: 95 %, test "
+        f"{study.sample.unit} resampled, model held fixed."
+    )
+    return figure, numbers, caption
+
+
+def self_score_table(study):
+    """Eq. 4 of the test pairs' images with themselves, ‖mean û‖², by vector space and N.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns space, n, median, and low and high: the middle 80 % of the images.
+    """
+    rows = []
+    for space, means in study.means.items():
+        for n, scores in zip(study.eq4.settings, self_scores(means), strict=True):
+            low, median, high = np.quantile(scores, [0.1, 0.5, 0.9])
+            rows.append({"space": space, "n": n, "median": median, "low": low, "high": high})
+    return pd.DataFrame(rows)
+
+
+def sign_table(study):
+    """Pairs with D ≤ 0 by vector space and N, by the profile's own model.
+
+    The sign does not depend on the normalisation.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns space, n, pairs ("test pairs", or "all pairs" of their images), n_pairs, count,
+        share, and low and high (Clopper–Pearson, which takes the pairs as independent).
+    """
+    rows = []
+    for space, means in study.means.items():
+        of_test = study.kernels[f"eq4 {space}"].judged[0][:, study.evaluated]
+        for n, mean, tested in zip(study.eq4.settings, means, of_test, strict=True):
+            everything = (mean @ mean.T)[np.triu_indices(len(mean), 1)]
+            for pairs, scores in (("test pairs", tested), ("all pairs", everything)):
+                count, n_pairs = int((scores <= 0).sum()), len(scores)
+                low, high = exact_interval(count, n_pairs)
+                row = {"space": space, "n": n, "pairs": pairs, "n_pairs": n_pairs, "count": count}
+                rows.append(row | {"share": count / n_pairs, "low": low, "high": high})
+    return pd.DataFrame(rows)
+
+
+def sign_findings(study, table):
+    """What the signs at the profile's N say of "D > 0 for any pair", for each vector space.
+
+    One exception refutes the claim; without any it stays undecided. The test pairs count where
+    there is one among them, else all pairs of their images.
+
+    Parameters
+    ----------
+    study : Study
+    table : pandas.DataFrame
+        From `sign_table`.
+
+    Returns
+    -------
+    list of dict
+        See `clipsim.evaluation.finding`.
+    """
+    findings, n = [], study.profile.n_descriptions
+    for space, of_space in table[table.n == n].groupby("space", sort=False):
+        row, everything = of_space.to_dict("records")
+        where, shared = "test pairs", study.sample.unit == "images"
+        if not row["count"]:
+            row, where, shared = everything, "all pairs of the test pairs' images", True
+        note = "; pairs share images and are taken as independent" if shared else ""
+        findings.append(
+            finding(
+                "always_positive",
+                f"share of {where} with D ≤ 0 (Eq. 4, {space} vectors, N = {n}): "
+                f"{row['count']:,} of {row['n_pairs']:,}",
+                row["share"],
+                [row["low"], row["high"]],
+                n_pairs=row["n_pairs"],
+                n_seeds=1,
+                interval=f"exact (Clopper–Pearson); model held fixed{note}",
+                region=(0.0, 0.0),
+            )
+        )
+    return findings
+
+
+# --- other scores, and what was found ------------------------------------------------------------
+
+
+def what_else_was_tried(study):
+    """Other scores than Eq. 4, each at the settings that the choosing pairs chose: a row each.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns tried, chosen (by any model), and auc and difference (from Eq. 4's AUC), each with
+        `_ci95` and `_of_seeds`.
+    """
+    rows, eq4 = [], study.auc(study.best(study.eq4)[0])
+    for name, tried in (("cosine", "cosine of the sums"), ("softmax", "softmax weights")):
+        scores, chosen = study.best(study.kernels[name])
+        aucs = study.auc(scores)
+        row = {"tried": f"{tried} in place of Eq. 4", "chosen": sorted(set(chosen))}
+        rows.append(row | measured({"auc": aucs, "difference": aucs - eq4}))
+    return pd.DataFrame(rows)
+
+
+def what_was_found(findings):
+    """The findings as a list in Markdown."""
+    return "\n".join(
+        f"- {CLAIMS[one['claim']].text} **{one['verdict'].capitalize()}**: {one['estimate']:.3f} "
+        f"[{one['ci95'][0]:.3f}, {one['ci95'][1]:.3f}], {one['experiment']}."
+        for one in findings
+    )
+
+
+def _with_ends(table, name):
+    low, high = np.transpose(table[f"{name}_ci95"].tolist())
+    return table.assign(low=low, high=high).drop(columns=f"{name}_ci95")
+
+
+def _finish(axis, title, ylabel):
+    axis.set(xscale="log", xlabel="N, number of descriptions", ylabel=ylabel, title=title)
+    axis.set_xticks([1, 3, 10, 30, 100], [1, 3, 10, 30, 100])
+    axis.minorticks_off()

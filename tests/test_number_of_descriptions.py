@@ -1,0 +1,269 @@
+"""Notebook 08's experiments on planted data, where the answer is known and can be either."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from clipsim.data import CaptionedImages, DataError, LabelledPairs
+from clipsim.evaluation import NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from clipsim.retrieval import Retrieval, caption_score, score_matrix, score_pairs
+from clipsim.studies import number_of_descriptions as room
+
+N_PAIRS, COUNTS = 200, (1, 2, 5, 10, 40)
+PROFILE = SimpleNamespace(
+    name="planted", vector_space="joint", threshold_criterion="accuracy", seed=0,
+    n_bootstrap=200, n_descriptions=5,
+)  # fmt: skip
+# Noise of an image's descriptions by rank: all alike; the first good; the first ten good.
+FLAT = np.full(40, 3.0)
+FIRST_GOOD = np.concatenate([[0.3], np.full(39, 12.0)])
+TEN_GOOD = np.concatenate([[5.0], np.full(9, 1.5), np.full(30, 25.0)])
+
+
+def labelled_pairs():
+    """Validation and test pairs that share no image; every second one is similar."""
+    number = np.arange(N_PAIRS)
+    return LabelledPairs(
+        id_a=np.array([f"{i:03d}a" for i in number]),
+        id_b=np.array([f"{i:03d}b" for i in number]),
+        similar=(number % 2).astype(np.int8),
+        graded=number % 2 + 0.1 * (number % 3),
+        kind=np.full(N_PAIRS, ""),
+        split=np.where(number < N_PAIRS // 2, "val", "test"),
+        source=np.full(N_PAIRS, ""),
+    )
+
+
+def contents(similar, seed=1):
+    """Contents of the images of pairs: equal in similar pairs, independent in others."""
+    first, second = np.random.default_rng(seed).normal(size=(2, len(similar), 8))
+    second = np.where(np.reshape(similar, (-1, 1)) == 1, first, second)
+    return np.stack([first, second], axis=1).reshape(-1, 8).astype(np.float32)
+
+
+def retrieval(content, noise, seed=0):
+    """A retrieval where an image's i-th description is its content plus noise[i] of noise."""
+    rng = np.random.default_rng(seed)
+    scatter = rng.normal(size=(len(content), len(noise), 8)) * np.reshape(noise, (1, -1, 1))
+    vectors = (content[:, None] + scatter).reshape(-1, 8).astype(np.float32)
+    ids = np.arange(len(vectors)).reshape(len(content), len(noise))
+    sims = np.tile(np.linspace(0.9, 0.1, len(noise), dtype=np.float32), (len(content), 1))
+    names = np.array([f"{i // 2:03d}{'ab'[i % 2]}" for i in range(len(content))])
+    return Retrieval(names, content, ids, sims, np.full(len(vectors), ""), vectors)
+
+
+def study(noise, n_models=3, content=None, pairs=None):
+    """A study of several models that differ in their noise alone."""
+    pairs = labelled_pairs() if pairs is None else pairs
+    content = contents(pairs.similar) if content is None else content
+    found = [retrieval(content, noise, seed) for seed in range(n_models)]
+    retrievals = [(one, one.pool_vectors + np.float32(0.3)) for one in found]
+    three = room.pairs_of_study(PROFILE, None, pairs)
+    return room.scored(PROFILE, *three, COUNTS, retrievals)
+
+
+# --- Eq. 4 at every N ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def retrieved():
+    """Vectors of a pool (any length), ids and sims of 150 images, and 30 pairs of them."""
+    rng = np.random.default_rng(0)
+    vectors = (rng.normal(size=(40, 6)) * rng.uniform(0.5, 3, size=(40, 1))).astype(np.float32)
+    ids = np.stack([rng.permutation(40)[:20] for _ in range(150)])
+    sims = -np.sort(-rng.uniform(-1, 1, size=(150, 20)), axis=1)
+    return vectors, ids, sims, rng.integers(150, size=(30, 2))
+
+
+def test_all_counts_at_once_are_eq_4_of_each(retrieved):
+    vectors, ids, _, pairs = retrieved
+    counts = (1, 2, 5, 9, 20)
+    means = room.prefix_means(vectors, ids, counts)
+    scores, selves = room.pair_scores(means, pairs), room.self_scores(means)
+    for k, n in enumerate(counts):
+        of_n = vectors[ids[:, :n]]
+        np.testing.assert_allclose(scores[k], score_pairs(of_n, pairs), atol=1e-5)
+        np.testing.assert_allclose(n * scores[k], score_pairs(of_n, pairs, "paper"), atol=2e-5)
+        np.testing.assert_allclose(selves[k], score_matrix(of_n).diagonal(), atol=1e-5)
+
+
+def test_the_cosine_is_that_of_the_sums(retrieved):
+    vectors, ids, _, pairs = retrieved
+    cosines = room.pair_cosines(room.prefix_means(vectors, ids, (3, 20)), pairs)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    for n, of_n in zip((3, 20), cosines, strict=True):
+        for (a, b), value in zip(pairs, of_n, strict=True):
+            x, y = unit[ids[a, :n]].sum(axis=0), unit[ids[b, :n]].sum(axis=0)
+            assert value == pytest.approx(x @ y / np.sqrt((x @ x) * (y @ y)), abs=1e-5)
+
+
+def test_descriptions_that_cancel_have_cosine_zero():
+    vectors = np.array([[1.0, 0], [-1, 0], [0, 1]], dtype=np.float32)
+    means = room.prefix_means(vectors, np.array([[0, 1], [2, 0]]), (2,))
+    np.testing.assert_array_equal(room.pair_cosines(means, np.array([[0, 1], [0, 0]])), [[0, 0]])
+
+
+def test_softmax_scores_are_the_weighted_double_sum(retrieved):
+    vectors, ids, sims, pairs = retrieved
+    (scores,) = room.pair_scores(room.softmax_means(vectors, ids, sims, [0.3]), pairs)
+    for (a, b), value in list(zip(pairs, scores, strict=True))[:5]:
+        weights = [np.exp(sims[i] / 0.3) / np.exp(sims[i] / 0.3).sum() for i in (a, b)]
+        expected = sum(
+            weights[0][i] * weights[1][k]
+            * caption_score(vectors[ids[a, i]][None], vectors[ids[b, k]][None])
+            for i in range(20)
+            for k in range(20)
+        )  # fmt: skip
+        assert value == pytest.approx(expected, abs=1e-5)
+
+
+def test_temperature_runs_from_the_best_description_to_equal_weights(retrieved):
+    vectors, ids, sims, _ = retrieved
+    ends = room.softmax_means(vectors, ids, sims, [1e-6, np.inf])
+    np.testing.assert_allclose(ends, room.prefix_means(vectors, ids, (1, 20)), atol=1e-5)
+
+
+# --- the claims ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("noise", "too_low", "too_high"),
+    [
+        (FLAT, SUPPORTED, NOT_SUPPORTED),  # of one quality: more help, and never hurt
+        (FIRST_GOOD, NOT_SUPPORTED, SUPPORTED),
+        (TEN_GOOD, SUPPORTED, SUPPORTED),
+    ],
+)
+def test_the_claims_about_n_are_as_planted(noise, too_low, too_high):
+    by_claim, findings = room.claims_about_n(study(noise))
+    assert [one["verdict"] for one in findings] == [too_low, too_high]
+    assert {(one["n_pairs"], one["n_seeds"]) for one in findings} == {(N_PAIRS // 2, 3)}
+    if noise is TEN_GOOD:
+        assert set(by_claim["n_too_high"]["n"]) == {10}
+
+
+def test_without_any_signal_about_one_verdict_in_twenty_is_wrong():
+    found = []
+    for seed in range(40):
+        content = contents(np.zeros(N_PAIRS), seed=100 + seed)
+        _, findings = room.claims_about_n(study(FLAT, 1, content))
+        found += [one["verdict"] for one in findings]
+    assert sum(one != UNDECIDED for one in found) <= 0.15 * len(found)
+
+
+def test_a_difference_is_the_mean_of_the_models_aucs():
+    one = study(FLAT)
+    difference = room.claims_about_n(one)[0]["n_too_high"]
+    similar, last = one.sample.pairs.similar, one.eq4.judged[:, -1, one.evaluated]
+    expected = [
+        roc_auc_score(similar, one.eq4.judged[s, COUNTS.index(n)][one.evaluated])
+        - roc_auc_score(similar, last[s])
+        for s, n in enumerate(difference["n"])
+    ]
+    assert difference["difference_of_seeds"] == pytest.approx(expected)
+    assert difference["difference"] == pytest.approx(np.mean(expected))
+
+
+def test_the_setting_is_chosen_on_validation_and_not_on_test():
+    one = study(FLAT, 1)
+    # Right on test and wrong on validation, and the reverse.
+    right_on_test = np.where(one.evaluated, one.judged.similar, 1 - one.judged.similar)
+    judged = np.stack([right_on_test, 1 - right_on_test])[None]
+    kernel = room.Kernel((1, 2), judged, judged[:, :, ~one.evaluated])
+    assert one.best(kernel)[1] == [2]
+    assert one.best(kernel, [0])[1] == [1]
+    assert one.best(kernel._replace(choosing=0 * kernel.choosing))[1] == [1]  # equal: the first
+
+
+def test_pairs_in_between_count_for_the_correlation_alone():
+    pairs, content = labelled_pairs(), contents(labelled_pairs().similar)
+    before = room.statistics_by_n(study(FLAT, 1, content, pairs))
+    pairs.similar[::5] = -1
+    after = room.statistics_by_n(study(FLAT, 1, content, pairs))
+    assert before.spearman.tolist() == after.spearman.tolist()
+    assert before.auc.tolist() != after.auc.tolist()
+
+
+def test_accuracy_at_the_fixed_threshold_is_scikit_learns():
+    one = study(TEN_GOOD, 1)
+    _, table, _ = room.normalisation_at_fixed_threshold(one)
+    mean, printed = (part.reset_index() for _, part in table.groupby("normalisation", sort=False))
+    for k, n in enumerate(COUNTS):
+        scores = one.eq4.judged[0, k, one.evaluated]
+        for part, factor in ((mean, 1), (printed, n)):
+            expected = accuracy_score(one.sample.pairs.similar, factor * scores >= 0.5)
+            assert part.accuracy[k] == pytest.approx(expected)
+    assert mean.accuracy[0] == printed.accuracy[0]
+    assert table.accuracy.between(table.low, table.high).all()
+
+
+def test_self_scores_start_at_one_and_fall_with_n():
+    table = room.self_score_table(study(FLAT, 1))
+    medians = table[table.space == "joint"]["median"].to_numpy()
+    assert medians[0] == pytest.approx(1, abs=1e-5)
+    assert (np.diff(medians) < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("flipped", "verdict", "count", "n_pairs"),
+    [
+        (0, UNDECIDED, 0, N_PAIRS * (N_PAIRS - 1) // 2),
+        (1, NOT_SUPPORTED, 1, N_PAIRS // 2),
+        # Both images of a pair: no test pair shows it, all pairs of their images do.
+        (2, NOT_SUPPORTED, 2 * (N_PAIRS - 2), N_PAIRS * (N_PAIRS - 1) // 2),
+    ],
+)
+def test_one_exception_refutes_that_d_is_positive_and_none_proves_nothing(
+    flipped, verdict, count, n_pairs
+):
+    content = np.abs(contents(labelled_pairs().similar)) + 1
+    content[len(content) - flipped :] *= -1
+    one = study(np.full(40, 0.01), 1, content)
+    found = room.sign_findings(one, room.sign_table(one))[0]
+    assert (found["verdict"], found["n_pairs"]) == (verdict, n_pairs)
+    assert found["estimate"] == pytest.approx(count / n_pairs)
+    assert ("taken as independent" in found["interval"]) == (n_pairs > N_PAIRS)
+
+
+def test_softmax_weights_are_as_good_where_similarity_tells_the_good_description():
+    tried = room.what_else_was_tried(study(FIRST_GOOD)).iloc[1]
+    assert abs(tried.difference) < 0.02
+    assert max(room.what_else_was_tried(study(FLAT)).chosen[1]) == np.inf
+
+
+# --- what is compared ---------------------------------------------------------------------------
+
+
+def test_counts_end_at_the_pool_and_hold_the_profiles_n():
+    assert room.description_counts(12, 4) == (1, 2, 3, 4, 5, 7, 10)
+    assert room.description_counts(10**6, 300)[-2:] == (200, 300)
+    with pytest.raises(DataError, match="one description"):
+        room.description_counts(1, 1)
+
+
+def test_where_test_images_alone_are_judged_development_images_choose(smoke):
+    topics = ("dog beach", "boat river", "child swing", "horse field", "bike street", "snow hill")
+    images = CaptionedImages(
+        name="photographs",
+        image_ids=tuple(f"{split}{i}" for split in ("val", "test") for i in range(60)),
+        captions=tuple((f"{topics[i % 6]} number{i % 12}",) for i in range(120)),
+        split=np.repeat(["val", "test"], 60),
+        read_image=lambda _: Image.new("RGB", (8, 8)),
+    )
+    pairs = labelled_pairs()
+    judged = LabelledPairs(
+        id_a=np.array([f"test{i % 30}" for i in range(N_PAIRS)]),
+        id_b=np.array([f"test{30 + i % 29}" for i in range(N_PAIRS)]),
+        similar=pairs.similar,
+        graded=pairs.graded,
+        kind=pairs.kind,
+        split=np.full(N_PAIRS, "cross"),
+        source=np.repeat(["crowd", "expert"], N_PAIRS // 2),
+    )
+    judged, choosing, chosen_on = room.pairs_of_study(smoke, images, judged)
+    assert set(judged.source) == {"expert"}
+    assert chosen_on == "caption-agreement pairs"
+    assert all(i.startswith("val") for i in choosing.image_ids)

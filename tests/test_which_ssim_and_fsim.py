@@ -1,0 +1,57 @@
+"""Notebook 07's tables: the ranges, the ladder from end to end, and what the variants separate."""
+
+import numpy as np
+import pytest
+
+from clipsim.metrics import ladder, ssim
+from clipsim.studies import which_ssim_and_fsim as room
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    rng = np.random.default_rng(0)
+    waves = rng.integers(0, 256, (5, 3, 6, 6)).repeat(8, axis=2).repeat(8, axis=3)
+    return np.clip(waves + rng.normal(0, 9, waves.shape), 0, 255).astype(np.uint8)
+
+
+def test_random_pairs_are_distinct_and_of_different_images():
+    pairs = room.random_pairs(10, 30, seed=0)
+    assert len({tuple(pair) for pair in pairs.tolist()}) == 30
+    assert (pairs[:, 0] < pairs[:, 1]).all()
+    assert len(room.random_pairs(4, 100, seed=0)) == 6  # all there are
+
+
+def test_the_ladder_goes_from_the_canonical_ssim_to_the_packages(pixels):
+    pairs = room.random_pairs(5, 10, seed=0)
+    _, table, caption = room.ladders(pixels, pairs, "waves")
+    rungs = table[table.metric == "ssim"]
+    ends = [
+        np.array([ssim(pixels[a], pixels[b], variant=variant) for a, b in pairs])
+        for variant in ("canonical", "package")
+    ]
+    medians = [np.median(values) for values in ends]
+    assert rungs["median"].iloc[[0, -1]].tolist() == pytest.approx(medians, abs=1e-5)
+    assert rungs.moved.sum() == pytest.approx((ends[1] - ends[0]).mean(), abs=1e-5)
+    assert table.change.tolist() == [
+        label for name in ("ssim", "fsim") for label, _ in ladder(name)
+    ]
+    assert "R = 4095" in caption  # the step that makes the package's SSIM what it is
+
+
+def test_shares_count_what_lies_in_the_papers_range():
+    # The paper's figures: SSIM .69 to .81, threshold .7; FSIM .28 to .34.
+    scores = {"ssim": np.array([0.1, 0.69, 0.75, 0.81, 0.9]), "fsim": np.array([0.3, 0.5])}
+    scores |= {"ssim_package": scores["ssim"], "fsim_package": scores["fsim"]}
+    table = room.range_table(scores).set_index(["metric", "variant"])
+    assert table.loc[("ssim", "canonical"), "share in the paper's range"] == 3 / 5
+    assert table.loc[("ssim", "canonical"), "share called alike"] == 3 / 5
+    assert table.loc[("fsim", "package"), "share in the paper's range"] == 1 / 2
+
+
+def test_separation_at_a_threshold_that_calls_everything_alike():
+    keys = ("clip_score", "ssim", "fsim", "ssim_package", "fsim_package")
+    similar = np.array([1, 0, 1, 0])
+    table = room.separation_table({key: np.array([0.9, 0.8, 0.95, 0.85]) for key in keys}, similar)
+    assert (table["called alike there"] == 1).all()
+    assert (table["balanced accuracy there"] == 0.5).all()
+    assert (table.auc == 1).all()
