@@ -1,4 +1,8 @@
-"""Anybody's pictures: which model, their vectors and descriptions, sheets and sliders."""
+"""Anybody's pictures: a trained model for them, their descriptions, the most alike, clusters.
+
+`index` has vectors, scores and the graph, `model` which model describes them, `sheets` what
+notebook 14 shows. `own_describer(chosen_checkpoint())` describes; `encoded_folder` reads pictures.
+"""
 
 import lazy_loader as lazy
 
@@ -6,12 +10,12 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "index": [
-            "best_for_text", "clusters", "deciding_pairs", "described", "descriptions",
-            "encoded_files", "encoded_folder", "most_alike", "picture_graph", "whole_path",
+            "best_for_text", "clusters", "deciding_pairs", "descriptions", "encoded_files",
+            "encoded_folder", "folder_or_example", "most_alike", "own_outputs", "picture_graph",
+            "whole_path",
         ],
         "model": [
-            "Threshold", "add_checkpoint_argument", "checkpoint_profile", "chosen_checkpoint",
-            "held_out_threshold", "own_describer",
+            "checkpoint_profile", "chosen_checkpoint", "held_out_threshold", "own_describer",
         ],
         "sheets": ["cluster_sheet", "explorer", "neighbour_sheet", "search_sheet"],
     },

@@ -1,11 +1,9 @@
-"""Pictures that no profile knows: described by a trained model, compared, searched, grouped.
+"""Pictures that no profile knows: encoded, compared, searched, grouped.
 
 A score depends on the two pictures, the model and its descriptions alone, never on the other
 pictures. Vectors are kept in the cache folder, never among the user's files.
 """
 
-import hashlib
-import json
 import os
 from pathlib import Path
 
@@ -13,7 +11,8 @@ import numpy as np
 
 from clipsim.data import CaptionedImages, DataError, PictureFile, Pictures, load, picture_folder
 from clipsim.model import encoded_texts
-from clipsim.profile import CACHE
+from clipsim.pictures.model import cache_folder
+from clipsim.profile import RUNS
 from clipsim.retrieval import (
     Encoded,
     encode,
@@ -42,17 +41,24 @@ def encoded_folder(model, folder, store=None):
     clipsim.retrieval.store.Encoded
         Names relative to the folder; the broken pictures with what is wrong with each. Only
         pictures that are new or have changed since the last call are encoded.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder, or no picture in it.
     """
     folder = whole_path(folder)
-    return encode(model, picture_folder(folder), store or _store(model, [folder]))
+    return encode(model, picture_folder(folder), store or cache_folder("pictures", model, folder))
 
 
 def encoded_files(model, paths):
     """Picture files as joint-space vectors, named by their whole paths; see `encoded_folder`.
 
-    A file that is named twice is there once.
+    A file that is named twice is there once; `FileNotFoundError` if one is missing.
     """
-    files = {path: PictureFile(Path(path)) for path in dict.fromkeys(map(whole_path, paths))}
+    files = {path: PictureFile(Path(path)) for path in map(whole_path, paths)}
+    for path in files:
+        os.stat(path)
     images = CaptionedImages(
         name="pictures",
         image_ids=tuple(files),
@@ -60,7 +66,7 @@ def encoded_files(model, paths):
         split=np.full(len(files), ""),
         read_image=Pictures(files),
     )
-    return encode(model, images, _store(model, sorted(files)))
+    return encode(model, images, cache_folder("pictures", model, *sorted(files)))
 
 
 def folder_or_example(folder, profile, describer):
@@ -84,18 +90,23 @@ def folder_or_example(folder, profile, describer):
     DataError
         If fewer than two pictures of the folder can be read.
     """
-    if folder is not None:
-        encoded = encoded_folder(describer.model, folder)
-        if len(encoded.names) < 2:
-            raise DataError(
-                f"{folder}: {len(encoded.names)} of its pictures can be read, "
-                f"{len(encoded.broken)} are broken; to compare takes two"
-            )
-        return picture_folder(whole_path(folder)), encoded
-    images = load(profile)
-    images = images.subset(images.indices("test")[:EXAMPLES])
-    vectors = describer.image_vectors(images, images.image_ids)
-    return images, Encoded(images.image_ids, vectors, {})
+    if folder is None:
+        images = load(profile)
+        images = images.subset(images.indices("test")[:EXAMPLES])
+        vectors = describer.image_vectors(images, images.image_ids)
+        return images, Encoded(images.image_ids, vectors)
+    encoded = encoded_folder(describer.model, folder)
+    if len(encoded.names) < 2:
+        raise DataError(
+            f"{folder}: {len(encoded.names)} of its pictures can be read, "
+            f"{len(encoded.broken)} are broken; to compare takes two"
+        )
+    return picture_folder(whole_path(folder)), encoded
+
+
+def own_outputs(folder):
+    """Overrides of a profile that keep what is found in a user's folder out of its results."""
+    return {} if folder is None else {"output_root": str(RUNS / "own")}
 
 
 def whole_path(path):
@@ -103,32 +114,36 @@ def whole_path(path):
     return os.path.abspath(Path(path).expanduser())
 
 
-def described(describer, encoded, n=None):
-    """The N descriptions of encoded pictures, as a `Retrieval`; n, where N is another."""
-    return describer.described(encoded.names, encoded.vectors, n)
-
-
-def descriptions(retrieval, position):
+def descriptions(picture):
     """The N descriptions of one picture: list of {"text", "similarity"}, the best first."""
-    ids, sims = retrieval.ids[position], retrieval.sims[position]
-    return [
-        {"text": str(retrieval.pool[i]), "similarity": float(s)}
-        for i, s in zip(ids, sims, strict=True)
-    ]
+    found = zip(picture.pool[picture.ids[0]], picture.sims[0], strict=True)
+    return [{"text": str(text), "similarity": float(value)} for text, value in found]
 
 
 def best_for_text(describer, retrieval, text, k):
     """The pictures that a text describes best (Eq. 3).
 
+    Parameters
+    ----------
+    describer : Describer
+    retrieval : Retrieval
+        Of the pictures to choose from, by this describer.
+    text : str
+    k : int
+        How many pictures at most.
+
     Returns
     -------
-    positions : array of int64, shape (k,)
-        Of the pictures, the best first; fewer than k where there are fewer pictures.
-    similarities : array of float32, shape (k,)
-        Cosines of the vectors of text and picture in the joint space.
+    list of dict
+        The best first: "name" of the picture, "similarity" (the cosine of text and picture in the
+        joint space) and "description", the first one of the picture.
     """
     query = describer.model.project(encoded_texts(describer.model, [text], progress=False), "text")
-    return _best(query, retrieval.image_vectors, k)
+    return [
+        {"name": str(retrieval.image_ids[i]), "similarity": float(similarity)}
+        | {"description": str(retrieval.pool[retrieval.ids[i, 0]])}
+        for i, similarity in _largest(query, retrieval.image_vectors, k)
+    ]
 
 
 def most_alike(retrieval, picture, normalisation, k):
@@ -139,29 +154,32 @@ def most_alike(retrieval, picture, normalisation, k):
     retrieval : Retrieval
         Of the pictures to choose from.
     picture : Retrieval
-        Of the one picture, which need not be among them.
+        Of the one picture, by the same describer; where it is among the others, so it is here.
     normalisation : {"mean", "paper"}
     k : int
+        How many pictures at most.
 
     Returns
     -------
-    positions : array of int64, shape (k,)
-    scores : array of float32, shape (k,)
+    list of dict
+        The most alike first: "name", "score", and one pair each of `deciding_pairs`.
     """
-    return _best(picture.sums(normalisation), retrieval.sums(normalisation), k)
+    return [
+        {"name": str(retrieval.image_ids[i]), "score": score}
+        | deciding_pairs(picture, retrieval.at([i]), 1)
+        for i, score in _largest(picture.sums(normalisation), retrieval.sums(normalisation), k)
+    ]
 
 
-def deciding_pairs(retrieval_a, retrieval_b, a, b, n):
+def deciding_pairs(picture_a, picture_b, n):
     """Which pairs of descriptions made the score of two pictures, and which spoke against it.
 
     Eq. 4 is the mean of all N² cosines of a description of the one with one of the other.
 
     Parameters
     ----------
-    retrieval_a, retrieval_b : Retrieval
-        By the same describer; may be the same.
-    a, b : int
-        Positions of the two pictures.
+    picture_a, picture_b : Retrieval
+        Of one picture each (`Retrieval.at`), by the same describer.
     n : int
         How many pairs at most.
 
@@ -171,16 +189,12 @@ def deciding_pairs(retrieval_a, retrieval_b, a, b, n):
         "most" and "least", each with rows {"a", "b", "cosine"}: the largest cosines first, and
         the smallest first.
     """
-    ids_a, ids_b = retrieval_a.ids[a], retrieval_b.ids[b]
-    cosines = _unit(retrieval_a.pool_vectors[ids_a]) @ _unit(retrieval_b.pool_vectors[ids_b]).T
+    cosines = _unit(picture_a.description_vectors[0]) @ _unit(picture_b.description_vectors[0]).T
+    texts_a, texts_b = (picture.pool[picture.ids[0]] for picture in (picture_a, picture_b))
     order = np.argsort(-cosines, axis=None, kind="stable")
     return {
         name: [
-            {
-                "a": str(retrieval_a.pool[ids_a[i]]),
-                "b": str(retrieval_b.pool[ids_b[j]]),
-                "cosine": float(cosines[i, j]),
-            }
+            {"a": str(texts_a[i]), "b": str(texts_b[j]), "cosine": float(cosines[i, j])}
             for i, j in zip(*np.unravel_index(chosen, cosines.shape), strict=True)
         ]
         for name, chosen in (("most", order[:n]), ("least", order[::-1][:n]))
@@ -189,6 +203,17 @@ def deciding_pairs(retrieval_a, retrieval_b, a, b, n):
 
 def picture_graph(retrieval, normalisation, threshold):
     """The graph of the pictures, an edge where Eq. 4 is at or above a threshold.
+
+    Parameters
+    ----------
+    retrieval : Retrieval
+    normalisation : {"mean", "paper"}
+    threshold : float
+
+    Returns
+    -------
+    networkx.Graph
+        As `clipsim.retrieval.similarity_graph`.
 
     Raises
     ------
@@ -215,19 +240,17 @@ def clusters(retrieval, labels):
         "names", in the order of the pictures, and "typical": of all descriptions of its pictures
         the one closest to their mean.
     """
-    labels = np.asarray(labels)
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     return [
-        {"names": retrieval.image_ids[rows].tolist(), "typical": typical(retrieval, rows)}
+        {"names": retrieval.image_ids[rows].tolist(), "typical": _typical(retrieval.at(rows))}
         for rows in sorted(members, key=lambda rows: (-len(rows), rows[0]))
     ]
 
 
-def typical(retrieval, positions):
-    """Of all descriptions of some pictures the one closest to their mean (by cosine)."""
-    ids, counts = np.unique(retrieval.ids[positions], return_counts=True)
-    vectors = _unit(retrieval.pool_vectors[ids])
-    return str(retrieval.pool[ids[np.argmax(vectors @ (counts @ vectors))]])
+def _typical(pictures):
+    ids, counts = np.unique(pictures.ids, return_counts=True)
+    vectors = _unit(pictures.pool_vectors[ids])
+    return str(pictures.pool[ids[np.argmax(vectors @ (counts @ vectors))]])
 
 
 def _bounded(blocks, threshold):
@@ -241,17 +264,13 @@ def _bounded(blocks, threshold):
         yield pairs, scores
 
 
-def _best(query, vectors, k):
+def _largest(query, vectors, k):
+    """Positions and products of the k vectors nearest to one, the nearest first."""
     if len(vectors) == 0:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        return []
     positions, products = largest_products(query, vectors, min(k, len(vectors)))
-    return positions[0], products[0]
+    return list(zip(positions[0].tolist(), products[0].tolist(), strict=True))
 
 
 def _unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def _store(model, what):
-    content = json.dumps([model.fingerprint, *what])
-    return CACHE / "pictures" / hashlib.sha256(content.encode()).hexdigest()[:24]

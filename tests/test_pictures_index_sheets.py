@@ -6,15 +6,15 @@ from io import BytesIO
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from mixed_pictures import BROKEN, GOOD, described_checkpoint, mixed_pictures
+from own_pictures import BROKEN, GOOD, described_checkpoint, mixed_pictures
 from PIL import Image
 from reference import eq_4
 
 from clipsim.data import DataError, load
-from clipsim.pictures import index as own_pictures
+from clipsim.pictures import index
 from clipsim.pictures.model import own_describer
 from clipsim.pictures.sheets import COLUMNS, cluster_sheet, explorer, neighbour_sheet, search_sheet
-from clipsim.retrieval.graph import community_labels, component_labels
+from clipsim.retrieval import community_labels, component_labels, similarity_graph
 
 SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
 
@@ -23,21 +23,17 @@ SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
 def folder(request, tmp_path_factory):
     """Describer, pictures and their 30 descriptions."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("own_pictures", "own_model", "model.features"):
+        for module in ("pictures.model", "model.features"):
             patch.setattr(f"clipsim.{module}.CACHE", tmp_path_factory.mktemp("cache"))
         checkpoint = described_checkpoint(tmp_path_factory.mktemp("model"), **request.param)
         describer = own_describer(checkpoint)
         path = mixed_pictures(tmp_path_factory.mktemp("pictures") / "mine")
-        images, encoded = own_pictures.folder_or_example(path, describer.profile, describer)
+        images, encoded = index.folder_or_example(path, describer.profile, describer)
         assert (encoded.names, tuple(encoded.broken)) == (GOOD, BROKEN)
         # An untrained model sees hardly a difference between pictures; these differ.
         vectors = np.random.default_rng(0).normal(size=encoded.vectors.shape)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        yield (
-            describer,
-            images,
-            own_pictures.described(describer, replace(encoded, vectors=vectors), 30),
-        )
+        yield describer, images, describer.described(encoded.names, vectors, 30)
 
 
 @pytest.fixture(autouse=True)
@@ -59,40 +55,37 @@ def between(scores):
     return float(levels[gap : gap + 2].mean())
 
 
-def test_the_graph_has_the_pairs_that_eq_4_says(folder):
+def test_the_graph_has_the_pairs_that_eq_4_says(folder, monkeypatch):
     describer, _, wide = folder
     few = wide.first(4)
     scores = scores_by_hand(describer, few)
     threshold = between(scores)
-    graph = own_pictures.picture_graph(few, describer.profile.normalisation, threshold)
+    graph = index.picture_graph(few, describer.profile.normalisation, threshold)
     expected = {(i, j) for i in range(10) for j in range(i + 1, 10) if scores[i, j] >= threshold}
     assert {tuple(sorted(edge)) for edge in graph.edges} == expected
     for i, j, score in graph.edges(data="score"):
         assert score == pytest.approx(scores[i, j], abs=1e-5)
+    monkeypatch.setattr(index, "MOST_EDGES", 44)
+    with pytest.raises(DataError, match=r"threshold -99: over 44 pairs.*raise it"):
+        index.picture_graph(few, "paper", -99)
 
 
 def test_the_most_alike_are_those_of_eq_4(folder):
     describer, _, wide = folder
     scores = scores_by_hand(describer, wide)
-    norm = describer.profile.normalisation
-    positions, found = own_pictures.most_alike(wide, wide.at([3]), norm, 99)
-    np.testing.assert_array_equal(positions, np.argsort(-scores[3], kind="stable"))
-    np.testing.assert_allclose(found, np.sort(scores[3])[::-1], atol=1e-5)
-
-
-def test_a_graph_that_no_memory_holds_is_refused(folder, monkeypatch):
-    monkeypatch.setattr(own_pictures, "MOST_EDGES", 44)
-    with pytest.raises(DataError, match=r"threshold -99: over 44 pairs.*raise it"):
-        own_pictures.picture_graph(folder[2], "paper", -99)
+    found = index.most_alike(wide, wide.at([3]), describer.profile.normalisation, 99)
+    order = np.argsort(-scores[3], kind="stable")
+    assert [row["name"] for row in found] == [GOOD[i] for i in order]
+    np.testing.assert_allclose([row["score"] for row in found], scores[3][order], atol=1e-5)
 
 
 def test_clusters_come_largest_first_with_a_description_of_their_own(folder):
     _, _, wide = folder
     few = wide.first(3)
-    groups = own_pictures.clusters(few, [7, 1, 1, 7, 1, 0, 1, 7, 0, 9])
-    names = [[GOOD[i] for i in rows] for rows in ([1, 2, 4, 6], [0, 3, 7], [5, 8], [9])]
-    assert [group["names"] for group in groups] == names
-    for group, rows in zip(groups, ([1, 2, 4, 6], [0, 3, 7], [5, 8], [9]), strict=True):
+    groups = index.clusters(few, np.array([7, 1, 1, 7, 1, 0, 1, 7, 0, 9]))
+    members = [[1, 2, 4, 6], [0, 3, 7], [5, 8], [9]]
+    assert [group["names"] for group in groups] == [[GOOD[i] for i in rows] for rows in members]
+    for group, rows in zip(groups, members, strict=True):
         vectors = few.description_vectors[rows].reshape(-1, few.pool_vectors.shape[1])
         closeness = vectors @ vectors.mean(axis=0)
         best = few.ids[rows].ravel()[closeness.argmax()]
@@ -100,44 +93,71 @@ def test_clusters_come_largest_first_with_a_description_of_their_own(folder):
 
 
 def test_without_a_folder_the_test_images_stand_in(smoke, tmp_path, monkeypatch):
-    for module in ("own_pictures", "model.features"):
-        monkeypatch.setattr(f"clipsim.{module}.CACHE", tmp_path / "cache")
-    monkeypatch.setattr(own_pictures, "EXAMPLES", 6)
+    monkeypatch.setattr("clipsim.model.features.CACHE", tmp_path / "cache")
+    monkeypatch.setattr(index, "EXAMPLES", 6)
     describer = own_describer(described_checkpoint(tmp_path / "model"))
-    images, encoded = own_pictures.folder_or_example(None, smoke, describer)
+    images, encoded = index.folder_or_example(None, smoke, describer)
     everything = load(smoke)
-    assert images.image_ids == tuple(
-        everything.image_ids[i] for i in everything.indices("test")[:6]
-    )
-    expected = describer.model.encode_images(everything.pixel_batch(images.image_ids))
+    first = [everything.image_ids[i] for i in everything.indices("test")[:6]]
+    assert images.image_ids == encoded.names == tuple(first)
+    expected = describer.model.encode_images(everything.pixel_batch(first))
     np.testing.assert_allclose(encoded.vectors, expected, atol=1e-6)
+
+
+def test_one_picture_is_too_few_to_compare(folder, tmp_path, monkeypatch):
+    describer, _, _ = folder
+    monkeypatch.setattr("clipsim.pictures.model.CACHE", tmp_path / "cache")
+    mixed_pictures(tmp_path / "one")
+    for name in GOOD[1:]:
+        (tmp_path / "one" / name).unlink()
+    with pytest.raises(DataError, match="1 of its pictures can be read, 3 are broken"):
+        index.folder_or_example(tmp_path / "one", describer.profile, describer)
 
 
 def test_sheets_show_what_their_tables_say(folder):
     describer, images, wide = folder
-    norm = describer.profile.normalisation
     scores = scores_by_hand(describer, wide)
-    figure, table = neighbour_sheet(images.pixels, wide, norm, 0.5, [2, 8])
+    norm = describer.profile.normalisation
+    figure, table, caption = neighbour_sheet(images, wide, norm, 0.5, n_rows=2)
     assert len(figure.axes) == 2 * COLUMNS
-    assert len(table) == 2 * (COLUMNS - 1)
+    assert table.picture.unique().tolist() == [GOOD[0], GOOD[5]]
     for row in table.itertuples():
         a, b = GOOD.index(row.picture), GOOD.index(row.neighbour)
         assert row.score == pytest.approx(scores[a, b], abs=1e-5)
         best = np.sort(np.delete(scores[a], a))[::-1]
         assert row.score == pytest.approx(best[row.rank - 1], abs=1e-5)
-    shown = [text.get_text().split("\n")[0] for text in figure.texts]
-    assert [f"D = {score:.2f}" for score in table.score] == [t for t in shown if t[:2] == "D "]
-    figure, table = search_sheet(images.pixels, describer, wide, ["a boat"])
+    notes = [axis.get_xlabel().split("\n")[0] for axis in figure.axes]
+    assert [f"D = {score:.2f}" for score in table.score] == [t for t in notes if t[:2] == "D "]
+    assert f"{(table.score >= 0.5).mean():.0%} of the neighbours" in caption
+    figure, table, caption = search_sheet(images, describer, wide, ["a boat"])
     assert len(figure.axes) == len(table) == COLUMNS
-    best = own_pictures.best_for_text(describer, wide, "a boat", 1)[0][0]
+    assert f": {table.similarity[0]:.2f} to {table.similarity[0]:.2f}" in caption
     shown = np.asarray(figure.axes[0].images[0].get_array(), dtype=float)
     each = [Image.fromarray(images.pixels(name).transpose(1, 2, 0)) for name in GOOD]
     apart = [np.abs(shown - np.asarray(one.resize(shown.shape[:2]))).mean() for one in each]
-    assert np.argmin(apart) == best
-    figure, table = cluster_sheet(images.pixels, wide, [0, 0, 0, 1, 1, 2, 3, 4, 5, 6])
+    assert GOOD[np.argmin(apart)] == table.picture[0]
+
+
+def test_a_sheet_of_clusters_has_those_of_two_or_more(folder):
+    _, images, wide = folder
+    graph = similarity_graph(GOOD, [(0, 1), (1, 2), (3, 4)], np.ones(3))
+    figure, table, caption = cluster_sheet(images, wide, graph, 0)
     assert table.pictures.tolist() == [3, 2]
-    assert len(figure.axes) == 5
-    assert cluster_sheet(images.pixels, wide, range(10))[1].empty
+    assert table.names[1] == f"{GOOD[3]} | {GOOD[4]}"
+    assert sum(len(axis.images) for axis in figure.axes) == 5
+    for words in ("alike: 3;", "components: 7;", "two or more: 2;", "alone: 5."):
+        assert words in caption
+    figure, table, _ = cluster_sheet(images, wide, similarity_graph(GOOD, [], []), 0)
+    assert table.empty
+    assert not figure.axes
+
+
+def test_names_and_descriptions_are_shown_as_they_are(folder):
+    describer, images, wide = folder
+    odd = replace(images, name="$x_$y")
+    figure, *_ = search_sheet(odd, describer, wide, ["cost_$5_vs_$6.jpg"])
+    figure.savefig(BytesIO())  # as formulas these would be errors
+    assert figure.get_suptitle().startswith("$x_$y")
 
 
 def test_a_slider_that_moves_draws_anew(folder):
@@ -149,18 +169,13 @@ def test_a_slider_that_moves_draws_anew(folder):
     (n, tau), line, picture = box.children[0].children, box.children[1], box.children[2]
     assert (n.value, n.max, tau.value) == (profile.n_descriptions, 30, pytest.approx(middle))
     assert Image.open(BytesIO(picture.value)).width > 700
-    assert f"pairs alike: {np.count_nonzero(np.triu(scores >= middle, 1)):,}," in line.value
+    assert f"Pairs alike: {np.count_nonzero(np.triu(scores >= middle, 1)):,};" in line.value
     seen = [(line.value, picture.value)]
-    tau.value = tau.max
-    seen.append((line.value, picture.value))
-    assert "pairs alike: 0," in line.value
-    tau.value = tau.min
-    seen.append((line.value, picture.value))
-    assert "pairs alike: 45," in line.value
-    n.value = 30
-    seen.append((line.value, picture.value))
+    for slider, value, n_pairs in ((tau, tau.max, 0), (tau, tau.min, 45), (n, 30, 45)):
+        slider.value = value
+        assert f"Pairs alike: {n_pairs};" in line.value
+        seen.append((line.value, picture.value))
     assert len(set(seen)) == 4
-    assert seen[1][1] != seen[2][1]
     tau.value, n.value = middle, profile.n_descriptions
     assert (line.value, picture.value) == seen[0]
 
@@ -168,30 +183,20 @@ def test_a_slider_that_moves_draws_anew(folder):
 def test_sliders_and_commands_agree(folder):
     describer, images, wide = folder
     profile = describer.profile
-    graph = own_pictures.picture_graph(wide.first(9), profile.normalisation, 0.3)
+    graph = index.picture_graph(wide.first(9), profile.normalisation, 0.3)
     box = explorer(images, wide, profile, 0.3)
     box.children[0].children[0].value = 9
     communities = np.bincount(community_labels(graph, profile.seed))
     components = np.bincount(component_labels(graph))
-    assert f"components: {len(components):,}," in box.children[1].value
-    assert f"two or more: {np.count_nonzero(communities > 1):,}," in box.children[1].value
-    assert f"pictures alone: {np.count_nonzero(components == 1):,}" in box.children[1].value
+    assert f"components: {len(components):,};" in box.children[1].value
+    assert f"two or more: {np.count_nonzero(communities > 1):,};" in box.children[1].value
+    assert f"pictures alone: {np.count_nonzero(components == 1):,}." in box.children[1].value
 
 
 def test_sliders_say_when_too_many_pairs_are_alike(folder, monkeypatch):
     describer, images, wide = folder
-    monkeypatch.setattr(own_pictures, "MOST_EDGES", 3)
+    monkeypatch.setattr(index, "MOST_EDGES", 3)
     box = explorer(images, wide, describer.profile, 5.0)
     box.children[0].children[1].value = -1.0
     assert "raise it" in box.children[1].value
     assert box.children[2].value == b""
-
-
-def test_one_picture_is_too_few_to_compare(folder, tmp_path, monkeypatch):
-    describer, _, _ = folder
-    monkeypatch.setattr(own_pictures, "CACHE", tmp_path / "cache")
-    mixed_pictures(tmp_path / "one")
-    for name in GOOD[1:]:
-        (tmp_path / "one" / name).unlink()
-    with pytest.raises(DataError, match="1 of its pictures can be read, 3 are broken"):
-        own_pictures.folder_or_example(tmp_path / "one", describer.profile, describer)

@@ -1,33 +1,143 @@
-"""The command `train`: what it says, where it writes, and on two processes."""
+"""`run`, `train` and `fetch`: what they say, what they refuse, where they write; two processes."""
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import photograph_folders as folders
 import pytest
 from test_loss import free_port
 
 from clipsim import load_profile
 from clipsim.__main__ import main
-from clipsim.commands import train_command
 from clipsim.model.estimate import training_estimate
 from clipsim.model.state import state_paths
+from clipsim.model.trainer import Trainer
+from clipsim.profile import REPOSITORY
 
 SETTINGS = ["--profile", "smoke", "-p", "seed=3"]
+HELPED = """
+import sys
+from clipsim.__main__ import main
+assert main(sys.argv[1:]) == 0
+assert not {"torch", "matplotlib", "pandas", "accelerate"} & sys.modules.keys()
+"""
 
 
-@pytest.fixture(autouse=True)
-def _small(coloured, monkeypatch):
-    monkeypatch.setattr(train_command, "load", lambda profile: coloured)
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("run", "profile p from only list check"),
+        ("train", "profile p out resume fresh dry-run"),
+        ("encode", "out checkpoint"),
+        ("score", "k n threshold checkpoint pool json"),
+        ("search", "like k n store threshold checkpoint pool json"),
+        ("graph", "out n store threshold checkpoint pool json"),
+        ("fetch", "to repo revision"),
+    ],
+)
+def test_each_command_says_its_options(command, options, capsys):
+    assert main([command, "--help"]) == 0
+    out = capsys.readouterr().out
+    for option in options.split():
+        assert f" --{option} " in out or f" -{option} " in out
+
+
+def test_help_lists_the_commands_and_is_at_once():
+    done = subprocess.run(
+        [sys.executable, "-c", HELPED, "--help"],
+        capture_output=True, cwd=REPOSITORY, env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for command in (b"run", b"train", b"encode", b"score", b"search", b"graph", b"fetch"):
+        assert b" " + command + b" " in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--frm", "03"],
+        ["run", "--from", "03", "--only", "03"],
+        ["run", "--list", "--only", "03"],
+        ["run", "-p"],
+        ["train", "--fresh", "--resume"],
+        ["train", "state.pt"],
+        ["fetch", "flickr9k"],
+        ["fetch"],
+        [],
+    ],
+)
+def test_options_that_make_no_sense_are_one_line(words, capsys):
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+
+
+def test_run_hands_its_options_on(monkeypatch):
+    asked = []
+
+    def run_notebooks(profile, overrides, first, only, list_only, check):
+        asked.append((profile, list(overrides), first, list(only), list_only, check))
+        return 7
+
+    monkeypatch.setattr("clipsim.report.run_notebooks", run_notebooks)
+    words = ["--profile", "x.yaml", "-p", "a=1", "-p", "b=2", "--only", "03", "--only", "05,06"]
+    assert main(["run", *words, "--check"]) == main(["run", "--from", "04"]) == 7
+    assert main(["run", "--list"]) == 7
+    assert asked == [
+        ("x.yaml", ["a=1", "b=2"], None, ["03", "05,06"], False, True),
+        ("demo", [], "04", [], False, False),
+        ("demo", [], None, [], True, False),
+    ]
+
+
+def refused(tmp_path, *overrides, profile="flickr8k"):
+    """The one line that `run` says on bad input."""
+    words = [word for override in overrides for word in ("-p", override)]
+    done = subprocess.run(
+        [sys.executable, "-m", "clipsim", "run", "--only", "01", "--profile", profile, *words],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    return line
+
+
+@pytest.mark.notebooks
+def test_bad_input_comes_back_from_the_notebooks_kernel(tmp_path):
+    assert "nowhere: no such folder" in refused(tmp_path, "data_root=nowhere")
+    folders.kaggle(tmp_path)
+    picture = tmp_path / "Images" / folders.names()[3]
+    picture.write_bytes(picture.read_bytes()[:-60])
+    line = refused(tmp_path, "data_root=.", "pairs=captions")
+    assert picture.name in line
+    assert "-p on_bad_image=skip" in line
+    line = refused(tmp_path, "n_descriptions=100000", profile="smoke")
+    assert "n_descriptions=100000: the pool has" in line
+    assert not load_profile("smoke", n_descriptions=100000).results_dir.exists()
+
+
+def test_a_reader_that_stops_is_no_error():
+    command = f"{shlex.quote(sys.executable)} -m clipsim run --list | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.stdout.startswith("00")
+    assert done.stderr == ""
+
+
+@pytest.fixture
+def small(coloured, monkeypatch):
+    monkeypatch.setattr("clipsim.data.load", lambda profile: coloured)
 
 
 def trained(*options, folder):
     return main(["train", *SETTINGS, "--out", str(folder), *options])
 
 
+@pytest.mark.usefixtures("small")
 def test_trains_once_and_anew_only_if_told(tmp_path, capsys):
     folder = tmp_path / "model"
     assert trained(folder=folder) == 0
@@ -42,6 +152,7 @@ def test_trains_once_and_anew_only_if_told(tmp_path, capsys):
     assert (folder / "checkpoint.json").stat().st_mtime_ns > first
 
 
+@pytest.mark.usefixtures("small")
 def test_a_dry_run_prints_the_estimate_and_leaves_nothing(tmp_path, capsys):
     assert trained("--dry-run", folder=tmp_path / "model") == 0
     out = capsys.readouterr().out
@@ -51,8 +162,6 @@ def test_a_dry_run_prints_the_estimate_and_leaves_nothing(tmp_path, capsys):
 
 
 def interrupted(folder, monkeypatch):
-    from clipsim.model.trainer import Trainer
-
     take_step = Trainer.take_step
 
     def signalled(self, *args):
@@ -66,6 +175,7 @@ def interrupted(folder, monkeypatch):
         assert trained(folder=folder) == 130
 
 
+@pytest.mark.usefixtures("small")
 def test_an_interrupted_training_waits_to_be_resumed(tmp_path, capsys, monkeypatch):
     folder = tmp_path / "model"
     interrupted(folder, monkeypatch)
@@ -79,6 +189,7 @@ def test_an_interrupted_training_waits_to_be_resumed(tmp_path, capsys, monkeypat
     assert not state_paths(folder)
 
 
+@pytest.mark.usefixtures("small")
 def test_another_training_is_not_overwritten_unasked(tmp_path, capsys):
     folder = tmp_path / "model"
     assert trained(folder=folder) == 0
@@ -89,6 +200,7 @@ def test_another_training_is_not_overwritten_unasked(tmp_path, capsys):
     assert trained("-p", "learning_rate=0.5", "--fresh", folder=folder) == 0
 
 
+@pytest.mark.usefixtures("small")
 def test_nothing_to_resume_is_said(tmp_path, capsys):
     assert trained("--resume", folder=tmp_path) == 2
     assert "holds no interrupted training" in capsys.readouterr().err
@@ -108,6 +220,7 @@ def test_the_estimate_adds_up_and_counts_disk_by_what_is_written(coloured, smoke
     assert estimate.disk_bytes == pytest.approx(weights * 4 + 3 * states, rel=0.01)
 
 
+@pytest.mark.usefixtures("small")
 def test_too_little_room_is_said_before_anything_starts(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("clipsim.model.estimate._free_bytes", lambda _: 1000)
     assert trained(folder=tmp_path / "model") == 2
@@ -115,8 +228,7 @@ def test_too_little_room_is_said_before_anything_starts(tmp_path, capsys, monkey
     assert not (tmp_path / "model").exists()
 
 
-# Trains a whole model, and one that is interrupted, for which the last process alone is asked to
-# stop, and resumed.
+# Trains a whole model, and one for which the last process alone is asked to stop, and resumed.
 TWO = """
 import json, os, sys, threading
 from dataclasses import replace

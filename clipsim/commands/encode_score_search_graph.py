@@ -1,0 +1,300 @@
+"""The commands on anybody's pictures: `encode`, `score`, `search` and `graph`.
+
+The last three gather a record, which `--json` prints as it is, and a table that people read.
+
+`accelerate launch -m clipsim encode FOLDER --out STORE` shares the work out over several GPUs or
+machines, and `torchrun --nproc_per_node 2 -m clipsim encode …` over several processes of a CPU;
+all of them must see both folders. Interrupted, it goes on where it was when it is run again.
+"""
+
+import json
+import math
+import os
+import sys
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated
+
+from rich.console import Console
+from rich.table import Table
+from typer import Argument, Option
+
+from clipsim import data, model, pictures, retrieval
+from clipsim.errors import BadInput
+from clipsim.profile import relative
+
+SHOWN = 5  # descriptions of a picture, pairs of them, pictures of a community
+VERDICTS = {None: "", True: "alike", False: "different"}
+
+Checkpoint = Annotated[
+    Path | None,
+    Option(help="folder of a model (default: the newest of photographs, else the demo's)"),
+]
+Pool = Annotated[
+    Path | None,
+    Option(help="descriptions to choose from: file or store (default: the training captions)"),
+]
+Descriptions = Annotated[
+    int | None, Option("-n", min=1, help="descriptions per picture (default: the profile's)")
+]
+Threshold = Annotated[
+    float | None, Option(help="scores from here on say alike (default: what notebook 05 chose)")
+]
+Store = Annotated[
+    Path | None, Option(help="what encode made of this folder (default: kept in the cache)")
+]
+Json = Annotated[bool, Option("--json", help="JSON on stdout, all else on stderr")]
+
+
+def encode(
+    source: Annotated[Path, Argument(help="folder of pictures, or file of descriptions")],
+    out: Annotated[Path, Option(help="folder for the vectors; those in it are kept")],
+    checkpoint: Checkpoint = None,
+):
+    """Encode a folder of pictures, or the lines of a text file, once."""
+    accelerator = model.study_accelerator()
+    content = data.picture_folder(source) if source.is_dir() else data.file_pool(source)
+    folder = pictures.chosen_checkpoint(checkpoint, announce=accelerator.is_main_process)
+    encoder = model.DualEncoder.load(folder, pictures.checkpoint_profile(folder))
+    stored = retrieval.encode(encoder, content, out, accelerator)
+    if accelerator.is_main_process:
+        n_before = len(stored.names) - stored.n_new
+        counts = f"{stored.n_new:,} encoded now, {n_before:,} were there"
+        print(f"{stored.source}: {counts}, {len(stored.broken):,} broken: {relative(out)}")
+        if stored.n_dropped:
+            print(f"{stored.n_dropped:,} were there and are not in {source}: dropped")
+        _say_broken(stored.broken)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+    return 0
+
+
+def score(
+    files: Annotated[list[str], Argument(help="two pictures; of more, all pairs are scored")],
+    k: Annotated[int | None, Option("-k", min=1, help="only the most alike pairs")] = None,
+    threshold: Threshold = None,
+    checkpoint: Checkpoint = None,
+    pool: Pool = None,
+    n: Descriptions = None,
+    as_json: Json = False,
+):
+    """How alike pictures are (Eq. 4), and which descriptions say so."""
+    if len(files) < 2:
+        raise BadInput("score needs two pictures or more")
+    describer, record = _described_by(checkpoint, pool, n)
+    record |= _threshold(threshold, describer)
+    encoded = pictures.encoded_files(describer.model, files)
+    names = [file for file in files if pictures.whole_path(file) not in encoded.broken]
+    if len(names) < 2:
+        raise data.BadImageError("; ".join(encoded.broken.values()))
+    found = describer.described(encoded.names, encoded.vectors)
+    found = found.at(found.rows([pictures.whole_path(name) for name in names]))
+    scores = retrieval.score_matrix(found.description_vectors, describer.profile.normalisation)
+    record["pictures"] = [
+        {"name": name, "descriptions": pictures.descriptions(found.at([i]))}
+        for i, name in enumerate(names)
+    ]
+    pairs = [
+        {"a": names[i], "b": names[j], "score": float(scores[i, j])}
+        | pictures.deciding_pairs(found.at([i]), found.at([j]), SHOWN if len(names) == 2 else 1)
+        for i, j in combinations(range(len(names)), 2)
+    ]
+    record["pairs"] = _judged(sorted(pairs, key=lambda pair: -pair["score"])[:k], record)
+    record["broken"] = encoded.broken
+    table = None if len(names) == 2 else _score_table(record["pairs"], "a", "b")
+    _answer(record, table, as_json)
+    return 2 if encoded.broken else 0
+
+
+def search(
+    folder: Annotated[Path, Argument(help="searched with all folders in it")],
+    text: Annotated[str | None, Argument(help="what the pictures should show")] = None,
+    like: Annotated[str | None, Option(help="a picture, in place of a text")] = None,
+    k: Annotated[int, Option("-k", min=1, help="how many pictures to list")] = 10,
+    store: Store = None,
+    threshold: Threshold = None,
+    checkpoint: Checkpoint = None,
+    pool: Pool = None,
+    n: Descriptions = None,
+    as_json: Json = False,
+):
+    """Find pictures in a folder by a text or by a picture."""
+    if bool(text and text.strip()) == bool(like):
+        raise BadInput("search takes a TEXT that is not empty or --like PICTURE, one of the two")
+    if text and threshold is not None:
+        raise BadInput("--threshold judges pictures found with --like, not those of a text")
+    describer, record = _described_by(checkpoint, pool, n)
+    query = pictures.encoded_files(describer.model, [like] if like else [])
+    if query.broken:
+        raise data.BadImageError(*query.broken.values())
+    encoded = pictures.encoded_folder(describer.model, folder, store)
+    found = describer.described(encoded.names, encoded.vectors)
+    if text:
+        record |= {"text": text, "found": pictures.best_for_text(describer, found, text, k)}
+        table = [["similarity", "picture", "its first description"]]
+        table += [
+            [f"{row['similarity']:.2f}", row["name"], row["description"]]
+            for row in record["found"]
+        ]
+    else:
+        record |= {"like": like, **_threshold(threshold, describer)}
+        asked = describer.described(query.names, query.vectors)
+        alike = pictures.most_alike(found, asked, describer.profile.normalisation, k + 1)
+        # The picture asked about may lie in the folder; it is not its own neighbour.
+        itself = os.path.relpath(pictures.whole_path(like), pictures.whole_path(folder))
+        others = [row for row in alike if row["name"] != itself]
+        record["found"] = _judged(others[:k], record)
+        table = _score_table(record["found"], "name")
+    record |= {"n_pictures": len(encoded.names), "broken": encoded.broken}
+    _answer(record, table, as_json)
+    return 0
+
+
+def graph(
+    folder: Annotated[Path, Argument(help="read with all folders in it")],
+    out: Annotated[Path | None, Option(help="file for the graph: .graphml, or .csv")] = None,
+    store: Store = None,
+    threshold: Threshold = None,
+    checkpoint: Checkpoint = None,
+    pool: Pool = None,
+    n: Descriptions = None,
+    as_json: Json = False,
+):
+    """Which pictures of a folder are alike, and their clusters."""
+    writers = {".graphml": retrieval.write_graphml, ".csv": retrieval.write_edges}
+    if out is not None and out.suffix.lower() not in writers:
+        raise BadInput(f"--out {out}: its name must end in {' or '.join(writers)}")
+    describer, record = _described_by(checkpoint, pool, n)
+    record |= _threshold(threshold, describer)
+    if record["threshold"] is None:
+        raise BadInput(_threshold_words(record))
+    encoded = pictures.encoded_folder(describer.model, folder, store)
+    found = describer.described(encoded.names, encoded.vectors)
+    profile = describer.profile
+    alike = pictures.picture_graph(found, profile.normalisation, record["threshold"])
+    communities = retrieval.community_labels(alike, profile.seed)
+    record |= {
+        "n_pictures": len(encoded.names),
+        "n_edges": alike.number_of_edges(),
+        "components": pictures.clusters(found, retrieval.component_labels(alike)),
+        "communities": pictures.clusters(found, communities),
+        "broken": encoded.broken,
+    }
+    if out is not None:
+        writers[out.suffix.lower()](alike, out)
+        record["out"] = str(out)
+    table = [["pictures", "typical description", f"the first {SHOWN} of the community"]]
+    for group in record["communities"]:
+        names = group["names"]
+        if len(names) > 1:
+            table.append([f"{len(names):,}", group["typical"], ", ".join(names[:SHOWN])])
+    _answer(record, table, as_json)
+    return 0
+
+
+def _described_by(checkpoint, pool, n):
+    """The `Describer` that the options choose, and the start of a record: what it is."""
+    folder = pictures.chosen_checkpoint(checkpoint)
+    describer = pictures.own_describer(folder, pool, n)
+    profile = describer.profile
+    settings = ("n_descriptions", "normalisation", "vector_space")
+    made_by = {
+        "checkpoint": str(relative(folder)),
+        "profile": profile.name,
+        "fingerprint": describer.model.fingerprint,
+        "pool": profile.pool_file or profile.pool,
+        "pool_size": len(describer.index.captions),
+    }
+    return describer, {"model": made_by | {key: getattr(profile, key) for key in settings}}
+
+
+def _threshold(named, describer):
+    if named is None:
+        value, origin = pictures.held_out_threshold(describer)
+    elif math.isfinite(named):
+        value, origin = named, "--threshold"
+    else:
+        raise BadInput(f"--threshold {named}: expected a number")
+    return {"threshold": value, "threshold_from": origin}
+
+
+def _judged(rows, record):
+    limit = record["threshold"]
+    return [row | {"alike": None if limit is None else row["score"] >= limit} for row in rows]
+
+
+def _score_table(rows, *names):
+    """The cells of a table of scores, with the columns that have the pictures' names."""
+    table = [
+        ["score", "", *["picture"] * len(names), "their two descriptions closest to each other"]
+    ]
+    for row in rows:
+        closest = f"{row['most'][0]['a']} | {row['most'][0]['b']}"
+        shown = [row[name] for name in names]
+        table.append([f"{row['score']:.2f}", VERDICTS[row["alike"]], *shown, closest])
+    return table
+
+
+def _answer(record, table, as_json):
+    """Print a record for programs, or a table for people; the broken pictures on stderr.
+
+    Without a table, the record is that of one pair of pictures.
+    """
+    _say_broken(record["broken"])
+    if as_json:
+        print(json.dumps(record, indent=1, allow_nan=False))  # ASCII: every terminal can show it
+        return
+    if table:
+        _print_table(table)
+    else:
+        _print_pair(record)
+    print()
+    for key, words in (("n_pictures", "pictures"), ("n_edges", "pairs alike"), ("out", "graph")):
+        if key in record:
+            print(f"{words}: {_printable(record[key])}")
+    if "threshold" in record:
+        print(_threshold_words(record))
+    used = record["model"]
+    pool = f"N = {used['n_descriptions']} of {used['pool_size']:,} descriptions"
+    print(f"model {_printable(used['checkpoint'])}; {pool}")
+
+
+def _threshold_words(record):
+    if record["threshold"] is None:
+        return f"no threshold: {record['threshold_from']}; pass --threshold"
+    return f"threshold {record['threshold']:.2f}: {record['threshold_from']}"
+
+
+def _print_pair(record):
+    (pair,) = record["pairs"]
+    print(f"score {pair['score']:.2f}: {VERDICTS[pair['alike']]}".removesuffix(": "))
+    for picture in record["pictures"]:
+        print(f"\n{_printable(picture['name'])}")
+        shown = picture["descriptions"][:SHOWN]
+        _print_table([[], *([f"{row['similarity']:5.2f}", row["text"]] for row in shown)])
+    for which, words in (("most", "raise the score most"), ("least", "lower it most")):
+        print(f"\nthe pairs of descriptions that {words} (cosine)")
+        for row in pair[which]:
+            _print_table([[], [f"{row['cosine']:5.2f}", row["a"]], ["", row["b"]]])
+
+
+def _print_table(rows):
+    """Rows below a first one of headings, folded to a terminal's width; whole lines in a file."""
+    head, *rows = rows
+    table = Table(*head, box=None, pad_edge=False, show_header=bool(head))
+    for row in rows:
+        table.add_row(*map(_printable, row))
+    width = None if sys.stdout.isatty() else 10_000
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+
+
+def _say_broken(broken):
+    for reason in broken.values():
+        print(_printable(reason), file=sys.stderr)
+    if broken:
+        print(f"broken pictures left out: {len(broken):,}", file=sys.stderr)
+
+
+def _printable(text):
+    """`text` as one line: control characters, and what is no Unicode, as escapes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))

@@ -1,0 +1,189 @@
+"""Which model describes a user's pictures, with which descriptions and which threshold."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from clipsim import load_profile
+from clipsim import profile as config
+from clipsim.data import DataError, load
+from clipsim.data.pool import caption_pool
+from clipsim.evaluation import steps
+from clipsim.model.clip import CheckpointError, DualEncoder
+from clipsim.pictures.model import (
+    checkpoint_profile,
+    chosen_checkpoint,
+    held_out_threshold,
+    own_describer,
+)
+from clipsim.record import StaleError
+from clipsim.retrieval.caption_index import CAPTIONS
+
+
+@pytest.fixture
+def leave(tmp_path, monkeypatch):
+    """Write the record of a checkpoint of some age as a training would; returns its folder."""
+    monkeypatch.setattr("clipsim.pictures.model.RUNS", tmp_path / "runs")
+
+    def checkpoint(name, run, age_s, n_epochs=3, **settings):
+        folder = tmp_path / "runs" / run / "work" / "0123abcd" / "checkpoint"
+        folder.mkdir(parents=True)
+        profile = {**load_profile("smoke").settings, "name": name, **settings}
+        record = {"sha256": "0", "profile": profile, "history": [{}] * n_epochs}
+        path = folder / "checkpoint.json"
+        path.write_text(json.dumps(record))
+        os.utime(path, (2e9 - age_s, 2e9 - age_s))
+        return folder
+
+    return checkpoint
+
+
+def test_the_newest_whole_one_of_photographs_comes_first(leave, capsys):
+    leave("demo", "demo", age_s=0)
+    leave("flickr8k", "flickr8k-33333333", age_s=20)
+    leave("flickr8k", "flickr8k", age_s=0, n_epochs=2)  # not the last
+    for run, content in (("flickr8k-00000000", "{"), ("flickr8k-11111111", "{}")):
+        (leave("flickr8k", run, age_s=1) / "checkpoint.json").write_text(content)
+    newest = leave("flickr8k", "flickr8k-22222222", age_s=2)
+    assert chosen_checkpoint() == newest
+    assert capsys.readouterr().err == ""
+
+
+def test_the_demos_has_one_line_of_warning(leave, capsys):
+    folder = leave("demo", "demo", age_s=0)
+    leave("smoke", "smoke", age_s=0)
+    leave("demography", "demography", age_s=0)
+    assert chosen_checkpoint() == folder
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "has only seen drawings" in said
+    assert chosen_checkpoint(announce=False) == folder
+    assert capsys.readouterr().err == ""
+
+
+def test_without_any_one_line_says_how_to_get_one(leave):
+    with pytest.raises(CheckpointError, match=r"^.*run_all.sh --only 02,03.*$"):
+        chosen_checkpoint()
+
+
+def test_the_one_named_is_taken_whatever_there_is(leave, tmp_path, capsys):
+    leave("flickr8k", "flickr8k", age_s=0)
+    named = leave("smoke", "smoke", age_s=99)
+    assert chosen_checkpoint(named) == named
+    assert capsys.readouterr().err == ""
+    interrupted = leave("smoke", "smoke-00000000", age_s=0, n_epochs=2)
+    assert chosen_checkpoint(interrupted) == interrupted
+    assert "interrupted" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="no checkpoint there"):
+        chosen_checkpoint(tmp_path / "elsewhere")
+    other = leave("smoke", "smoke-11111111", age_s=0, unheard_of=1)
+    with pytest.raises(CheckpointError, match=r"^.*unheard_of.*train anew$"):
+        chosen_checkpoint(other)
+
+
+def test_the_profile_is_the_one_that_trained(tmp_path):
+    profile = replace(load_profile("smoke"), n_descriptions=3, data_root="somewhere")
+    DualEncoder(profile).save(tmp_path, {"history": [{}] * 3})
+    assert checkpoint_profile(tmp_path) == replace(profile, data_root=None)
+
+
+@pytest.fixture(scope="module", params=["joint", "text"])
+def trained(request, tmp_path_factory):
+    """The profile, data, model and checkpoint of a smoke run after notebook 03."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("runs")
+        patch.setattr(config, "RUNS", folder)
+        patch.setattr("clipsim.model.features.CACHE", folder / "cache")
+        profile = load_profile("smoke", n_pairs=8, epochs=1, vector_space=request.param)
+        images = load(profile)
+        model = steps.train_or_load(profile, images)
+        steps.retrieve(profile, model, images)
+        yield profile, images, model, steps.checkpoint_folder(profile)
+
+
+@pytest.fixture
+def copy(trained, tmp_path, monkeypatch):
+    """A copy of the checkpoint that a test may change, and a cache of its own."""
+    monkeypatch.setattr("clipsim.pictures.model.CACHE", tmp_path / "cache")
+    return shutil.copytree(trained[3], tmp_path / "checkpoint")
+
+
+@pytest.fixture
+def no_encoding(monkeypatch):
+    def fail(*_, **__):
+        pytest.fail("the descriptions are encoded again")
+
+    monkeypatch.setattr(DualEncoder, "encode_texts", fail)
+
+
+def test_descriptions_are_those_that_notebook_03_left_and_used(trained, copy, no_encoding):
+    profile, images, model, _ = trained
+    describer = own_describer(copy)
+    assert describer.index.captions == caption_pool(profile, images)
+    assert describer.profile == profile
+    assert describer.model.fingerprint == model.fingerprint
+    kept = steps.load_retrieval(profile, images)
+    found = describer.described(kept.image_ids, kept.image_vectors)
+    np.testing.assert_array_equal(found.ids, kept.ids)
+    np.testing.assert_array_equal(found.pool_vectors, kept.pool_vectors)
+    few = own_describer(copy, n_descriptions=2).described(kept.image_ids, kept.image_vectors)
+    np.testing.assert_array_equal(few.ids, kept.first(2).ids)
+
+
+def test_missing_damaged_or_another_models_they_are_not_taken(trained, copy):
+    other = DualEncoder.load(copy)
+    with torch.no_grad():
+        other.text_head.weight.copy_(other.text_head.weight.flip(0))
+    other.save(copy, {key: trained[2].record[key] for key in ("data", "history")})
+    for spoil in (lambda: None, lambda: (copy / CAPTIONS).write_bytes(b"damaged")):
+        spoil()
+        with pytest.raises(StaleError, match=r"^.*run notebook 03_caption_retrieval.*--pool FILE"):
+            own_describer(copy)
+
+
+def test_the_lines_of_a_file_are_encoded_once(copy, tmp_path, request):
+    file = tmp_path / "own pool.txt"
+    file.write_text("a dog\na cat\n\na dog\nтри кульки\na house\nfour\n", encoding="utf-8")
+    first = own_describer(copy, file)
+    assert first.index.captions == ("a dog", "a cat", "три кульки", "a house", "four")
+    expected = first.model.encode_texts(first.index.captions, first.profile.vector_space)
+    np.testing.assert_allclose(first.compared, expected, atol=1e-6)
+    request.getfixturevalue("no_encoding")
+    second = own_describer(copy, file)
+    np.testing.assert_array_equal(second.compared, first.compared)
+    with pytest.raises(DataError, match=r"N = 6: there are 5 descriptions"):
+        own_describer(copy, file, n_descriptions=6)
+
+
+def test_threshold_of_this_very_model_pool_and_n(trained, copy, tmp_path):
+    profile, images, _, _ = trained
+    rows = [
+        {"metric": "ssim", "threshold_from": "validation", "threshold": 0.9},
+        {"metric": "clip_score", "threshold_from": "paper", "threshold": 0.5},
+        {"metric": "clip_score", "threshold_from": "validation", "threshold": 0.25}
+        | {"source": "expert"},
+        {"metric": "clip_score", "threshold_from": "validation", "threshold": 0.75}
+        | {"source": "crowd"},
+    ]
+    found = {"profile_hash": profile.hash, "data": {"fingerprint": images.fingerprint}}
+    found["results"] = {"table1": rows}
+    assert held_out_threshold(own_describer(copy))[0] is None
+    path = profile.results_dir / "05_threshold_sweeps.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(found))
+    try:
+        threshold, origin = held_out_threshold(own_describer(copy))
+        assert (threshold, "expert" in origin) == (0.25, True)
+        threshold, origin = held_out_threshold(own_describer(copy, n_descriptions=2))
+        assert (threshold, "run notebook 05_threshold_sweeps" in origin) == (None, True)
+        file = tmp_path / "pool.txt"
+        file.write_text("one\ntwo\nthree\nfour\nfive")
+        assert "own descriptions only" in held_out_threshold(own_describer(copy, file))[1]
+        path.write_text(json.dumps(found | {"data": {"fingerprint": "another"}}))
+        assert "other data" in held_out_threshold(own_describer(copy))[1]
+    finally:
+        shutil.rmtree(path.parent)
