@@ -5,8 +5,8 @@
 then be one that all of them see.
 """
 
+import shlex
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, Literal
 
 from typer import Argument, Option
@@ -94,6 +94,10 @@ def fetch(
     revision: Annotated[str | None, Option(help="branch, tag or commit, not main")] = None,
 ):
     """Download Flickr8k or Flickr30k from the Hugging Face hub."""
-    from clipsim.data.photographs import fetch as hub
+    from clipsim.data.photographs.fetch import fetch as fetched
 
-    return hub.run(SimpleNamespace(dataset=dataset, to=to, repo=repo, revision=revision))
+    folder = to or Path("data", dataset)
+    print("\n".join(fetched(dataset, folder, repo, revision or "main")))
+    words = ["clipsim", "run", "--profile", "flickr8k", "-p", f"data_root={folder}"]
+    print(f"next: {shlex.join(words)}")
+    return 0

@@ -1,6 +1,5 @@
 """Execute the notebooks of a profile in order, and show Table 1: the command `run`."""
 
-import argparse
 import os
 import shlex
 import signal
@@ -189,17 +188,3 @@ def _show_outcome(settings, folder, began):
     print(f"results    {_from_here(settings.results_dir)}")
     print(f"notebooks  {_from_here(folder)}")
     print(f"report     {_from_here(write_report(settings, folder))}")
-
-
-def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=False, check=False):
-    """Execute the chosen notebooks of a profile and return the exit status; see `run`."""
-    return run(
-        argparse.Namespace(
-            profile=profile,
-            overrides=list(overrides),
-            first=first,
-            only=list(only),
-            list=list_only,
-            check=check,
-        )
-    )

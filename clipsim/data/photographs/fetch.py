@@ -1,7 +1,6 @@
 """Flickr8k and Flickr30k from the Hugging Face hub into a folder that the readers read."""
 
 import os
-import shlex
 import shutil
 import zipfile
 import zlib
@@ -136,20 +135,3 @@ def _unpack(archive):
             packed.extractall(archive.parent)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError) as error:
         raise DataError(f"{archive.name}: cannot be unpacked ({reason(error)})") from None
-
-
-def add_arguments(parser):
-    """Add the options of `fetch` to an argument parser."""
-    parser.add_argument("dataset", choices=list(SOURCES), help="which data set")
-    parser.add_argument("--to", metavar="FOLDER", help="where to (default: data/<data set>)")
-    parser.add_argument("--repo", metavar="ID", help="another repository on the hub, owner/name")
-    parser.add_argument("--revision", metavar="REV", help="branch, tag or commit", default="main")
-
-
-def run(args):
-    """Fetch a data set, say what is there and what to run with it."""
-    folder = args.to or Path("data", args.dataset)
-    print("\n".join(fetch(args.dataset, folder, args.repo, args.revision)))
-    command = ["python", "-m", "clipsim", "run", "--profile", "flickr8k", "-p"]
-    print(f"next: {shlex.join([*command, f'data_root={folder}'])}")
-    return 0
