@@ -12,8 +12,8 @@ from clipsim.data.captioned_images import DataError, LabelledPairs
 AGREE, DISAGREE = "captions agree", "captions disagree"
 TOP = 0.003  # similar pairs: this share of the largest cosines; dissimilar: BOTTOM, the smallest
 BOTTOM = 0.10
-WIDEST = 0.25
-COMPARED_AT_MOST = 4000
+WIDEST = 0.25  # in a small split, where these shares give too few pairs
+COMPARED_AT_MOST = 4000  # images of a split: all pairs of more do not fit into memory
 FEWEST = 5
 
 

@@ -17,6 +17,7 @@ PARTIAL = 0.35  # share of captions that name only some of what is there
 OWN_NOUN = 0.5  # share of mentions that use the artwork's own noun, where it has one
 BY_ACTION = 0.35  # share of mentions of people by what they do: "a runner"
 
+# Where things are, by what is there: on the ground, in the air, in the water, or a mixture.
 SETTINGS = vocabulary()["settings"]
 NUMBERS = {2: ("two", "two", "a couple of"), 3: ("three", "three", "several")}
 CROWDS = {"woman": ("women", "ladies"), "man": ("men", "guys"), "": ("people",)}

