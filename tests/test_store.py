@@ -1,21 +1,90 @@
-"""The store: nothing is encoded twice, nothing lost, and no other model's vectors are taken."""
+"""Vectors on disk: nothing is encoded twice, nothing lost, and no other model's are taken."""
 
+import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from own_pictures import noise_pictures, tiny_checkpoint
 from PIL import Image
+from safetensors.torch import save_file
 
-from clipsim.data import DataError, picture_folder
-from clipsim.data import pictures as images
-from clipsim.data.pictures import preprocessed, read_picture
-from clipsim.model import features as encoding
-from clipsim.model.state import EncodingInterrupted
+from clipsim import DualEncoder
+from clipsim.data import DataError, picture_folder, pictures, preprocessed, read_picture
+from clipsim.model import features
 from clipsim.record import StaleError
+from clipsim.retrieval import encode, load_store, store
+from clipsim.retrieval.store import EncodingInterrupted, read_vectors, write_vectors
+
+MADE_BY = {"checkpoint": "a" * 64, "encoder": "minilm"}
+NAMES = ["a dog", "двоє", "“quoted”, with\ttabs", os.fsdecode(b"caf\xe9.jpg")]
+SHARD = 8
+# Encodes; kills itself in the middle of writing its n-th file; notes each picture it has encoded.
+PROCESS = f"""
+import os, signal, sys
+from pathlib import Path
+from clipsim import DualEncoder, record
+from clipsim.data import picture_folder
+from clipsim.model import features, study_accelerator
 from clipsim.retrieval import store
-from clipsim.retrieval.store import encode, load_store
+
+photos, folder, checkpoint, log, kill_at = sys.argv[1:]
+store.PICTURES_PER_SHARD = {SHARD}
+written, noted = 0, features._pixels
+
+def pixels(file):
+    with open(log, "a") as notes:
+        notes.write(file.path.name + "\\n")
+    return noted(file)
+
+class Killing(type(Path())):
+    def replace(self, target):
+        global written
+        written += 1
+        if written == int(kill_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().replace(target)
+
+features._pixels, features.READERS, record.Path = pixels, 1, Killing
+accelerator = study_accelerator()
+model = DualEncoder.load(checkpoint)
+store.encode(model, picture_folder(photos), folder, accelerator)
+accelerator.wait_for_everyone()
+os._exit(0)  # gloo may abort where its peer is gone first
+"""
+
+
+def test_named_vectors_come_back_as_they_were(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    write_vectors(tmp_path / "v.safetensors", vectors, NAMES, MADE_BY)
+    found, names, record = read_vectors(tmp_path / "v.safetensors", MADE_BY)
+    np.testing.assert_array_equal(found, vectors)
+    assert (names, found.dtype, record) == (tuple(NAMES), np.float32, MADE_BY)
+    write_vectors(tmp_path / "none.safetensors", np.empty((0, 3)), [], MADE_BY)
+    found, names, _ = read_vectors(tmp_path / "none.safetensors", MADE_BY)
+    assert (found.shape, names) == ((0, 3), ())
+
+
+def test_other_missing_damaged_and_foreign_files_are_named(tmp_path):
+    path = tmp_path / "v.safetensors"
+    with pytest.raises(StaleError, match=r"v\.safetensors is missing"):
+        read_vectors(path, MADE_BY)
+    write_vectors(path, np.ones((1, 3)), ["a"], MADE_BY)
+    with pytest.raises(StaleError, match=r"v\.safetensors was made by another checkpoint \(aaaa"):
+        read_vectors(path, MADE_BY | {"checkpoint": "b" * 64})
+    with pytest.raises(StaleError, match="another precision"):
+        read_vectors(path, MADE_BY | {"precision": "bf16"})
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(StaleError, match=r"v\.safetensors is damaged"):
+        read_vectors(path, MADE_BY)
+    save_file({"weights": torch.zeros(2)}, path, MADE_BY)
+    with pytest.raises(StaleError, match="holds no named vectors"):
+        read_vectors(path, MADE_BY)
 
 
 @pytest.fixture(scope="module")
@@ -36,20 +105,16 @@ def photos(tmp_path):
 @pytest.fixture
 def read(monkeypatch):
     """Names of the files that are read from here on."""
-    names = []
-
-    def pixels(file):
-        names.append(file.path.name)
-        return _pixels(file)
-
-    _pixels = encoding._pixels
-    monkeypatch.setattr(encoding, "_pixels", pixels)
+    names, pixels = [], features._pixels
+    monkeypatch.setattr(
+        features, "_pixels", lambda file: names.append(file.path.name) or pixels(file)
+    )
     return names
 
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(store, "PICTURES_PER_SHARD", 8)
+    monkeypatch.setattr(store, "PICTURES_PER_SHARD", SHARD)
 
 
 def alone(model, path):
@@ -57,26 +122,25 @@ def alone(model, path):
     return model.encode_images(preprocessed(read_picture(path))[None])[0]
 
 
-def test_every_picture_has_its_vector_and_the_broken_are_named(model, photos, tmp_path):
+def bytes_of(folder):
+    return (folder / store.FILE).read_bytes()
+
+
+def test_every_picture_is_read_once_and_the_broken_are_named(model, photos, tmp_path, read):
     encoded = encode(model, picture_folder(photos), tmp_path / "store")
     assert len(encoded.names) == len(encoded.vectors) == encoded.n_new == 40
     assert encoded.vectors.dtype == np.float32
-    for name, vector in zip(encoded.names, encoded.vectors, strict=True):
+    for name, vector in zip(encoded.names[::4], encoded.vectors[::4], strict=True):
         np.testing.assert_allclose(vector, alone(model, photos / name), atol=1e-6)
     assert list(encoded.broken) == ["empty.jpg", "more/text.png"]
     assert "empty file" in encoded.broken["empty.jpg"]
-    stored = load_store(tmp_path / "store", model)
-    assert (stored.names, stored.broken) == (encoded.names, encoded.broken)
-    np.testing.assert_array_equal(stored.vectors, encoded.vectors)
-
-
-def test_what_is_there_is_not_read_again(model, photos, tmp_path, read):
-    encode(model, picture_folder(photos), tmp_path / "store")
-    assert len(read) == 42
     before = (tmp_path / "store" / store.FILE).stat()
     again = encode(model, picture_folder(photos), tmp_path / "store")
-    assert (len(read), again.n_new, len(again.names), len(again.broken)) == (42, 0, 40, 2)
+    assert (len(read), again.n_new) == (42, 0)
     assert (tmp_path / "store" / store.FILE).stat() == before
+    for stored in (again, load_store(tmp_path / "store", model)):
+        assert (stored.names, stored.broken) == (encoded.names, encoded.broken)
+        np.testing.assert_array_equal(stored.vectors, encoded.vectors)
 
 
 def test_changed_mended_and_new_pictures_are_encoded_and_deleted_ones_drop_out(
@@ -91,7 +155,7 @@ def test_changed_mended_and_new_pictures_are_encoded_and_deleted_ones_drop_out(
     noise_pictures(photos / "new", 2, first=50)
     second = encode(model, picture_folder(photos), tmp_path / "store")
     assert sorted(read) == ["3.png", "5.png", "50.png", "51.png", "empty.jpg"]
-    assert second.n_new == 4
+    assert (second.n_new, second.n_dropped) == (4, 1)
     assert list(second.broken) == ["5.png", "more/text.png"]
     expected = {*first.names, "empty.jpg", "new/50.png", "new/51.png"} - {"17.png", "5.png"}
     assert set(second.names) == expected
@@ -106,16 +170,15 @@ def test_a_fault_of_the_system_is_not_remembered(model, photos, tmp_path, monkey
             raise PermissionError(13, "Permission denied", str(source))
         return opened(source)
 
-    opened = images.Image.open
-    monkeypatch.setattr(images.Image, "open", locked)
+    opened = pictures.Image.open
+    monkeypatch.setattr(pictures.Image, "open", locked)
     encoded = encode(model, picture_folder(photos), tmp_path / "store")
     assert "Permission denied" in encoded.broken["3.png"]
-    monkeypatch.setattr(images.Image, "open", opened)
+    monkeypatch.setattr(pictures.Image, "open", opened)
     encoded = encode(model, picture_folder(photos), tmp_path / "store")
     assert (encoded.n_new, list(encoded.broken)) == (1, ["empty.jpg", "more/text.png"])
-    np.testing.assert_allclose(
-        encoded.vectors[encoded.names.index("3.png")], alone(model, photos / "3.png"), atol=1e-6
-    )
+    vector = encoded.vectors[encoded.names.index("3.png")]
+    np.testing.assert_allclose(vector, alone(model, photos / "3.png"), atol=1e-6)
 
 
 def test_added_to_a_store_or_encoded_at_once_the_bytes_are_the_same(
@@ -131,8 +194,7 @@ def test_added_to_a_store_or_encoded_at_once_the_bytes_are_the_same(
         path.rename(some / path.name)
     encode(model, picture_folder(some), tmp_path / "grown")
     encode(model, picture_folder(some), tmp_path / "at once")
-    grown, at_once = (tmp_path / name / store.FILE for name in ("grown", "at once"))
-    assert grown.read_bytes() == at_once.read_bytes()
+    assert bytes_of(tmp_path / "grown") == bytes_of(tmp_path / "at once")
 
 
 def test_captions_are_encoded_once_each(model, tmp_path):
@@ -140,31 +202,28 @@ def test_captions_are_encoded_once_each(model, tmp_path):
     encoded = encode(model, captions, tmp_path)
     assert encoded.names == ("a dog on a mat", "two cats", "", "Übung “zwei”")
     np.testing.assert_allclose(encoded.vectors, model.encode_texts(encoded.names), atol=1e-6)
-    more = encode(model, [*captions, "a bird"], tmp_path)
-    assert (more.n_new, len(more.names)) == (1, 5)
-    np.testing.assert_array_equal(more.vectors[:4], encoded.vectors)
+    more = encode(model, [*captions[:3], "", "a bird"], tmp_path)
+    assert (more.n_new, more.n_dropped, len(more.names)) == (1, 1, 4)
+    np.testing.assert_array_equal(more.vectors[:3], encoded.vectors[:3])
+    assert load_store(tmp_path, model).source == "captions"
 
 
-def test_another_models_store_is_left_alone(model, photos, tmp_path):
-    encode(model, picture_folder(photos), tmp_path / "store")
-    before = (tmp_path / "store" / store.FILE).read_bytes()
+def test_another_models_store_is_left_alone(model, photos, tmp_path, monkeypatch):
     other = tiny_checkpoint(tmp_path / "other", seed=1)
+    encode(model, picture_folder(photos), tmp_path / "store")
+    before = bytes_of(tmp_path / "store")
     with pytest.raises(StaleError, match=r"another checkpoint .*into another folder"):
         encode(other, picture_folder(photos), tmp_path / "store")
     with pytest.raises(StaleError, match="another checkpoint"):
         load_store(tmp_path / "store", other)
     with pytest.raises(StaleError, match=r"another source \(pictures, not captions\)"):
         encode(model, ["a dog"], tmp_path / "store")
-    assert (tmp_path / "store" / store.FILE).read_bytes() == before
-
-
-def test_shards_of_another_model_are_left_alone_too(model, photos, tmp_path, monkeypatch):
+    assert bytes_of(tmp_path / "store") == before
     monkeypatch.setattr(store, "_merge", lambda *_: None)
     with pytest.raises(StaleError, match="is missing"):  # since nothing was merged
-        encode(model, picture_folder(photos), tmp_path / "store")
-    other = tiny_checkpoint(tmp_path / "other", seed=1)
+        encode(model, picture_folder(photos), tmp_path / "shards alone")
     with pytest.raises(StaleError, match="another checkpoint"):
-        encode(other, picture_folder(photos), tmp_path / "store")
+        encode(other, picture_folder(photos), tmp_path / "shards alone")
 
 
 def test_an_interruption_keeps_what_is_encoded(model, photos, tmp_path, small_shards, monkeypatch):
@@ -197,13 +256,7 @@ def test_a_second_command_waits_for_the_first(model, photos, tmp_path, capsys):
     assert "waiting for another encoding" in capsys.readouterr().err
 
 
-def test_processes_that_do_not_see_the_folder_are_told(model, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_encode_shards", lambda *_: None)
-    with pytest.raises(DataError, match=r"lacks 42 of 42 vectors .*must see this folder"):
-        encode(model, picture_folder(photos), tmp_path / "store")
-
-
-def test_a_store_that_cannot_be_written_is_one_line(model, photos, tmp_path, monkeypatch):
+def test_stores_that_cannot_be_written_or_seen_are_one_line(model, photos, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="file cannot be written"):
         encode(model, picture_folder(photos), tmp_path / "file")
@@ -211,26 +264,13 @@ def test_a_store_that_cannot_be_written_is_one_line(model, photos, tmp_path, mon
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "write_vectors", full)
-    with pytest.raises(DataError, match=r"No space left.*what is encoded is kept"):
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_vectors", full)
+        with pytest.raises(DataError, match=r"No space left.*what is encoded is kept"):
+            encode(model, picture_folder(photos), tmp_path / "store")
+    monkeypatch.setattr(store, "_encode_shards", lambda *_: None)  # by a process that sees nothing
+    with pytest.raises(DataError, match=r"lacks 42 of 42 vectors .*must see this folder"):
         encode(model, picture_folder(photos), tmp_path / "store")
-
-
-def test_a_damaged_store_is_named(model, photos, tmp_path):
-    encode(model, picture_folder(photos), tmp_path / "store")
-    path = tmp_path / "store" / store.FILE
-    path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(StaleError, match="is damaged"):
-        encode(model, picture_folder(photos), tmp_path / "store")
-
-
-def test_a_folder_of_broken_pictures_alone(model, tmp_path):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "a.jpg").touch()
-    encoded = encode(model, picture_folder(tmp_path / "photos"), tmp_path / "store")
-    assert encoded.names == ()
-    assert encoded.vectors.shape == (0, model.profile.embedding_dim)
-    assert list(encoded.broken) == ["a.jpg"]
 
 
 def test_what_else_is_in_the_folder_of_a_store_stays(model, photos):
@@ -243,8 +283,53 @@ def test_what_else_is_in_the_folder_of_a_store_stays(model, photos):
     assert len(load_store(photos, model).names) == 40
 
 
-def test_what_drops_out_is_counted(model, tmp_path):
-    encode(model, ["a dog", "a cat", "a boat"], tmp_path)
-    again = encode(model, ["a dog", "a tree"], tmp_path)
-    assert (again.names, again.n_new, again.n_dropped) == (("a dog", "a tree"), 1, 2)
-    assert (again.source, load_store(tmp_path, model).source) == ("captions", "captions")
+def run(folder, root, kill_at=0, launcher=()):
+    """`PROCESS` into a store beside its log."""
+    (root / "process.py").write_text(PROCESS, encoding="utf-8")
+    words = [root / "process.py", root / "photos", folder, root / "checkpoint", f"{folder}.log"]
+    command = [sys.executable, *launcher, *map(str, words), str(kill_at)]
+    here = Path(__file__).parent.parent
+    return subprocess.run(command, capture_output=True, text=True, cwd=here)
+
+
+def test_killed_or_shared_out_the_bytes_are_those_of_one_process(photos, tmp_path):
+    """6 shards, the 7th file is the merged one; a run that is killed leaves its n - 1 files."""
+    model, source = tiny_checkpoint(tmp_path / "checkpoint"), picture_folder(photos)
+    encode(model, source, tmp_path / "whole")
+    folder, kept = tmp_path / "killed", 0
+    for kill_at in (3, 5):  # the 3rd shard, then of the 4 that are left the merge
+        done = run(folder, tmp_path, kill_at)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        kept += kill_at - 1
+        assert len(list((folder / store.SHARDS).glob("[!.]*"))) == kept
+        assert not (folder / store.FILE).exists()
+    encoded = encode(DualEncoder.load(tmp_path / "checkpoint"), source, folder)
+    assert (encoded.n_new, len(encoded.names), len(encoded.broken)) == (0, 40, 2)
+    assert bytes_of(folder) == bytes_of(tmp_path / "whole")
+    assert not list(folder.glob(".vectors-*"))
+    # Once each, but for the shard that was lost with the process and the one read ahead of it.
+    noted = (tmp_path / "killed.log").read_text().split()
+    assert len(set(noted)) == 42
+    assert len(noted) - 42 <= 2 * SHARD
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = run(tmp_path / "shared", tmp_path, launcher=launcher)
+    assert done.returncode == 0, done.stderr
+    assert bytes_of(tmp_path / "shared") == bytes_of(tmp_path / "whole")
+    noted = (tmp_path / "shared.log").read_text().split()
+    assert len(noted) == len(set(noted)) == 42
+
+
+def test_the_number_of_threads_changes_no_bit(model, photos, tmp_path):
+    captions = [f"{'very ' * i}odd picture number {i}" for i in range(40)]
+    threads, stores = torch.get_num_threads(), []
+    try:
+        for n in (1, 2, 3):
+            torch.set_num_threads(n)
+            encode(model, picture_folder(photos), tmp_path / f"pictures {n}")
+            encode(model, captions, tmp_path / f"captions {n}")
+            stores.append(
+                [bytes_of(tmp_path / f"{kind} {n}") for kind in ("pictures", "captions")]
+            )
+    finally:
+        torch.set_num_threads(threads)
+    assert stores[0] == stores[1] == stores[2]

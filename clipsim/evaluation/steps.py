@@ -12,10 +12,10 @@ import pandas as pd
 from scipy.stats import bootstrap, kendalltau
 
 from clipsim.data import caption_pool, expert_ratings
-from clipsim.metrics import METRICS
+from clipsim.metrics import METRICS, pixel_scores
 from clipsim.model import DualEncoder, checkpoint_record, is_whole, resumable, train
 from clipsim.record import StaleError, load_arrays, save_arrays
-from clipsim.retrieval import Describer, Retrieval, description_scores, pixel_scores
+from clipsim.retrieval import Describer, Retrieval, description_scores
 
 
 def train_or_load(profile, images, folder=None):

@@ -3,7 +3,7 @@
 `METRICS` lists everything that the study compares, the CLIP score among them.
 """
 
-from clipsim.metrics.compared import METRIC_LABELS, METRICS, Metric
+from clipsim.metrics.compared import METRIC_LABELS, METRICS, Metric, pixel_scores
 from clipsim.metrics.definitions import PACKAGE, FSIMDefinition, SSIMDefinition, ladder
 from clipsim.metrics.fsim import fsim, fsim_matrix
 from clipsim.metrics.images import luma
@@ -11,5 +11,5 @@ from clipsim.metrics.ssim import ssim, ssim_matrix
 
 __all__ = [
     "METRICS", "METRIC_LABELS", "PACKAGE", "FSIMDefinition", "Metric", "SSIMDefinition", "fsim",
-    "fsim_matrix", "ladder", "luma", "ssim", "ssim_matrix",
+    "fsim_matrix", "ladder", "luma", "pixel_scores", "ssim", "ssim_matrix",
 ]  # fmt: skip

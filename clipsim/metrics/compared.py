@@ -6,6 +6,8 @@ A metric is one entry of `METRICS`: scores, thresholds, Table 1 and figures go t
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from clipsim.metrics.fsim import fsim_matrix
 from clipsim.metrics.ssim import ssim_matrix
 
@@ -67,3 +69,28 @@ METRICS = (
 )  # fmt: skip
 
 METRIC_LABELS = {metric.key: metric.label for metric in METRICS}
+
+
+def pixel_scores(images, pairs, variants=("canonical",)):
+    """The metrics of pixels, SSIM and FSIM, of pairs.
+
+    Parameters
+    ----------
+    images : CaptionedImages
+    pairs : LabelledPairs
+    variants : sequence of {"canonical", "package"}
+
+    Returns
+    -------
+    dict of str to array of float32, shape (P,)
+        By `Metric.key`, those of `METRICS` that have a `matrix` and are of these variants.
+    """
+    ids = pairs.image_ids
+    index_pairs, pixels = pairs.positions(ids), images.pixel_batch(ids)
+    return {
+        metric.key: np.asarray(
+            metric.matrix(pixels, variant=metric.variant, pairs=index_pairs), dtype=np.float32
+        )
+        for metric in METRICS
+        if metric.matrix is not None and metric.variant in variants
+    }

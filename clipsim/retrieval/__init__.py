@@ -6,8 +6,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "caption_index": [
-            "CaptionIndex", "Describer", "Retrieval", "description_scores", "pixel_scores",
-            "scores_of_models",
+            "CaptionIndex", "Describer", "Retrieval", "description_scores", "scores_of_models",
         ],
         "graph": [
             "checked_edges", "cluster_quality", "community_labels", "component_labels", "joined",

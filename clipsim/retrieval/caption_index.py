@@ -1,19 +1,23 @@
-"""Images described from a pool by a model, and pairs of them scored by every metric.
+"""Images described from a pool: "for any image find N descriptions with the highest sim" (sec. 3).
 
-Caption retrieval: "for any image find N descriptions with the highest sim" (sec. 3).
+`CaptionIndex` is the pool with its vectors, `Describer` a model beside such a pool, `Retrieval`
+the descriptions that it found.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from clipsim.metrics import METRICS
 from clipsim.profile import Profile, relative
 from clipsim.record import StaleError
 from clipsim.retrieval.score import description_sums, score_pairs
-from clipsim.retrieval.search import ApproximateIndex, largest_products
+from clipsim.retrieval.search import largest_products
 from clipsim.retrieval.store import read_vectors, write_vectors
+
+CAPTIONS = "captions.safetensors"  # beside the checkpoint, in the joint space
+CAPTIONS_TEXT = "captions_text.safetensors"  # with `vector_space: text`, in that space
+BLOCK = 256  # images whose descriptions' vectors are in memory at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +27,12 @@ class CaptionIndex:
     Attributes
     ----------
     vectors : array of float32, shape (C, d)
-        Unit vectors; of a loaded index, read from the disk when they are used.
+        Unit vectors; of a loaded pool, read from the disk when they are used.
     captions : tuple of str, length C
     """
 
     vectors: np.ndarray
     captions: tuple[str, ...]
-    _approximate: dict = field(default_factory=dict, repr=False)  # built when first asked for
 
     @classmethod
     def build(cls, vectors, captions):
@@ -45,48 +48,11 @@ class CaptionIndex:
             raise ValueError("captions: an index needs at least one description")
         if vectors.ndim != 2 or len(vectors) != len(captions):
             raise ValueError(
-                f"vectors: expected shape ({len(captions)}, d), one row per caption, "
-                f"got {vectors.shape}"
+                f"vectors: expected one row for each of {len(captions)} captions: {vectors.shape}"
             )
         return cls(vectors, tuple(captions))
 
-    def save(self, path, checkpoint, encoder):
-        """Write vectors and captions to one `.safetensors` file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or Path
-        checkpoint : str
-            The hash of the trained weights that made the vectors (`DualEncoder.fingerprint`).
-        encoder : str
-            The name of the text encoder.
-        """
-        made_by = {"checkpoint": checkpoint, "encoder": encoder}
-        write_vectors(path, self.vectors, self.captions, made_by)
-
-    @classmethod
-    def load(cls, path, checkpoint, encoder, captions=None):
-        """What `save` wrote, mapped into memory.
-
-        Parameters
-        ----------
-        path, checkpoint, encoder
-            As in `save`.
-        captions : sequence of str, optional
-            The pool that is expected.
-
-        Raises
-        ------
-        StaleError
-            If the file is missing, damaged, or of other weights, another encoder or other
-            captions; one line says which.
-        """
-        vectors, stored = read_vectors(path, {"checkpoint": checkpoint, "encoder": encoder})
-        if captions is not None and stored != tuple(captions):
-            raise StaleError(f"{relative(path)} holds other captions: encode again")
-        return cls(vectors, stored)
-
-    def search(self, image_vectors, n, factory=None):
+    def search(self, image_vectors, n):
         """The n descriptions most similar to each image (Eq. 3).
 
         Parameters
@@ -95,10 +61,6 @@ class CaptionIndex:
             Unit vectors.
         n : int
             N, the number of descriptions per image.
-        factory : str, optional
-            Search approximately, with this FAISS index-factory string ("HNSW32",
-            "IVF1024,Flat"), and say on stderr which share of the n best it finds; without,
-            exactly.
 
         Returns
         -------
@@ -110,28 +72,14 @@ class CaptionIndex:
         Raises
         ------
         ValueError
-            If n is not in 1…C, the vectors' dimension is another, or as `ApproximateIndex`.
+            If n is not in 1…C, or the vectors' dimension is another.
         """
         if not 1 <= n <= len(self.captions):
             raise ValueError(
                 f"n_descriptions={n}: the pool has {len(self.captions)} descriptions; "
                 "choose fewer, or a larger pool"
             )
-        queries = np.ascontiguousarray(image_vectors, dtype=np.float32)
-        if queries.ndim != 2 or queries.shape[1] != self.vectors.shape[1]:
-            raise ValueError(
-                f"image_vectors: expected (M, {self.vectors.shape[1]}), got {queries.shape}"
-            )
-        if factory is None:
-            return largest_products(queries, self.vectors, n)
-        if factory not in self._approximate:
-            self._approximate[factory] = ApproximateIndex.build(self.vectors, factory)
-        return self._approximate[factory].search_and_report(queries, n)
-
-
-CAPTIONS = "captions.safetensors"  # beside the checkpoint, in the joint space
-CAPTIONS_TEXT = "captions_text.safetensors"  # with `vector_space: text`, in that space
-BLOCK = 256  # images whose descriptions' vectors are in memory at once
+        return largest_products(image_vectors, self.vectors, n)
 
 
 @dataclass(frozen=True)
@@ -217,17 +165,17 @@ class Describer:
     def of(cls, profile, model, pool):
         """Encode a pool of descriptions."""
         index = CaptionIndex.build(model.encode_texts(pool), pool)
-        in_text_space = profile.vector_space == "text"
-        compared = model.encode_texts(pool, space="text") if in_text_space else index.vectors
+        compared = index.vectors
+        if profile.vector_space == "text":
+            compared = model.encode_texts(pool, space="text")
         return cls(profile, model, index, compared)
 
     def save(self, folder):
         """Keep the encoded pool in a folder, for `load` with the very same weights."""
-        made_by = _made_by(self.model)
-        self.index.save(folder / CAPTIONS, *made_by)
+        made_by, captions = _made_by(self.model), self.index.captions
+        write_vectors(folder / CAPTIONS, self.index.vectors, captions, made_by)
         if self.profile.vector_space == "text":
-            compared = CaptionIndex.build(self.compared, self.index.captions)
-            compared.save(folder / CAPTIONS_TEXT, *made_by)
+            write_vectors(folder / CAPTIONS_TEXT, self.compared, captions, made_by)
 
     @classmethod
     def load(cls, folder, profile, model):
@@ -239,10 +187,13 @@ class Describer:
             If there is no pool, it is damaged, or another model's.
         """
         made_by = _made_by(model)
-        index = compared = CaptionIndex.load(folder / CAPTIONS, *made_by)
+        vectors, captions, _ = read_vectors(folder / CAPTIONS, made_by)
+        compared, same = vectors, captions
         if profile.vector_space == "text":
-            compared = CaptionIndex.load(folder / CAPTIONS_TEXT, *made_by, index.captions)
-        return cls(profile, model, index, compared.vectors)
+            compared, same, _ = read_vectors(folder / CAPTIONS_TEXT, made_by)
+        if same != captions:
+            raise StaleError(f"{relative(folder / CAPTIONS_TEXT)} holds other captions")
+        return cls(profile, model, CaptionIndex(vectors, captions), compared)
 
     def image_vectors(self, images, image_ids):
         """Joint-space vectors of some of the images: float32, shape (M, d).
@@ -277,8 +228,8 @@ class Describer:
 
 
 def _made_by(model):
-    """What a stored pool depends on: the checkpoint's hash, the text encoder's name."""
-    return model.fingerprint, model.profile.text_encoder
+    """What a stored pool depends on."""
+    return {"checkpoint": model.fingerprint, "encoder": model.profile.text_encoder}
 
 
 def description_scores(profile, retrieval, pairs):
@@ -291,12 +242,8 @@ def description_scores(profile, retrieval, pairs):
     """
     index_pairs = pairs.positions(retrieval.image_ids)
     a, b = (retrieval.image_vectors[rows] for rows in index_pairs.T)
-    return {
-        "clip_score": score_pairs(
-            retrieval.description_vectors, index_pairs, profile.normalisation
-        ),
-        "image_cosine": (a * b).sum(axis=1),
-    }
+    scores = score_pairs(retrieval.description_vectors, index_pairs, profile.normalisation)
+    return {"clip_score": scores, "image_cosine": (a * b).sum(axis=1)}
 
 
 def scores_of_models(describers, images, pairs):
@@ -309,28 +256,3 @@ def scores_of_models(describers, images, pairs):
     """
     of_model = [describer.scores(images, pairs) for describer in describers]
     return {key: np.stack([scores[key] for scores in of_model]) for key in of_model[0]}
-
-
-def pixel_scores(images, pairs, variants=("canonical",)):
-    """The metrics of pixels, SSIM and FSIM, of pairs.
-
-    Parameters
-    ----------
-    images : CaptionedImages
-    pairs : LabelledPairs
-    variants : sequence of {"canonical", "package"}
-
-    Returns
-    -------
-    dict of str to array of float32, shape (P,)
-        By `Metric.key`, those of `METRICS` that have a `matrix` and are of these variants.
-    """
-    ids = pairs.image_ids
-    index_pairs, pixels = pairs.positions(ids), images.pixel_batch(ids)
-    return {
-        metric.key: np.asarray(
-            metric.matrix(pixels, variant=metric.variant, pairs=index_pairs), dtype=np.float32
-        )
-        for metric in METRICS
-        if metric.matrix is not None and metric.variant in variants
-    }

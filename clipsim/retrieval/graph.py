@@ -9,11 +9,7 @@ import re
 
 import networkx as nx
 import numpy as np
-from sklearn.metrics import (
-    adjusted_mutual_info_score,
-    adjusted_rand_score,
-    normalized_mutual_info_score,
-)
+from sklearn import metrics
 
 from clipsim.record import atomic_path
 
@@ -151,9 +147,11 @@ def cluster_quality(labels, truth):
         chance: many small clusters alone make it high, whatever is in them.
     """
     return {
-        "adjusted_rand": float(adjusted_rand_score(truth, labels)),
-        "adjusted_mutual_information": float(adjusted_mutual_info_score(truth, labels)),
-        "normalised_mutual_information": float(normalized_mutual_info_score(truth, labels)),
+        "adjusted_rand": float(metrics.adjusted_rand_score(truth, labels)),
+        "adjusted_mutual_information": float(metrics.adjusted_mutual_info_score(truth, labels)),
+        "normalised_mutual_information": float(
+            metrics.normalized_mutual_info_score(truth, labels)
+        ),
     }
 
 
@@ -171,7 +169,9 @@ def write_graphml(graph, path):
     for _, attributes in written.nodes(data=True):
         for key, value in attributes.items():
             if isinstance(value, str):
-                attributes[key] = NOT_IN_XML.sub(_escaped, value)
+                attributes[key] = NOT_IN_XML.sub(
+                    lambda match: match[0].encode("unicode_escape").decode(), value
+                )
     with atomic_path(path) as temporary:
         nx.write_graphml(written, temporary)
 
@@ -208,7 +208,3 @@ def _labels(graph, groups):
     for number, group in enumerate(sorted(groups, key=lambda group: (-len(group), min(group)))):
         labels[list(group)] = number
     return labels
-
-
-def _escaped(match):
-    return match[0].encode("unicode_escape").decode()

@@ -8,7 +8,7 @@ nearest to one are a search for large inner products. Exact, not an approximatio
 
 import numpy as np
 
-from clipsim.retrieval.search import ApproximateIndex, largest_products, products_at_least
+from clipsim.retrieval.search import largest_products, products_at_least
 
 BLOCK_ELEMENTS = 2**20  # of the description vectors that are in work at a time
 NORMALISATIONS = ("mean", "paper")
@@ -136,7 +136,7 @@ def score_edges(vectors, threshold, normalisation="mean"):
     return products_at_least(description_sums(vectors, normalisation), threshold)
 
 
-def nearest(vectors, k, normalisation="mean", queries=None, factory=None):
+def nearest(vectors, k, normalisation="mean", queries=None):
     """The k images that score highest (Eq. 4) with each image.
 
     Parameters
@@ -146,9 +146,6 @@ def nearest(vectors, k, normalisation="mean", queries=None, factory=None):
     normalisation : {"mean", "paper"}
     queries : array of float, shape (Q, N, d), optional
         Other images to compare with all M; without, each of the M with all the others.
-    factory : str, optional
-        Search approximately, with this FAISS index-factory string ("HNSW32", "IVF1024,Flat"),
-        and say on stderr which share of the k best it finds; without, exactly.
 
     Returns
     -------
@@ -160,22 +157,15 @@ def nearest(vectors, k, normalisation="mean", queries=None, factory=None):
     Raises
     ------
     ValueError
-        As `description_sums`; if there are fewer than k (other) images; or as
-        `ApproximateIndex`.
+        As `description_sums`, or if there are fewer than k (other) images.
     """
     sums = description_sums(vectors, normalisation)
     others = len(sums) if queries is not None else len(sums) - 1
     if not 1 <= k <= others:
         raise ValueError(f"k={k}: expected 1 to {others}, the number of images to choose from")
     if queries is not None:
-        return _largest(description_sums(queries, normalisation), sums, k, factory)
-    ids, scores = _largest(sums, sums, k + 1, factory)
+        return largest_products(description_sums(queries, normalisation), sums, k)
+    ids, scores = largest_products(sums, sums, k + 1)
     own = ids == np.arange(len(sums))[:, None]
     own[:, k] |= ~own.any(axis=1)  # an image need not be among its own nearest
     return ids[~own].reshape(-1, k), scores[~own].reshape(-1, k)
-
-
-def _largest(queries, sums, k, factory):
-    if factory is None:
-        return largest_products(queries, sums, k)
-    return ApproximateIndex.build(sums, factory).search_and_report(queries, k)

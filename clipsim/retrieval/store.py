@@ -1,16 +1,15 @@
-"""A store: the vectors of a folder of pictures, or of many captions, in a folder that keeps them.
+"""Vectors kept on disk: a file of named vectors, and a store that is filled bit by bit.
 
-What a store holds is not encoded again; a picture that has changed is, and one that is gone drops
-out. What is missing is cut into shards, shared out over the processes of Accelerate, each written
-when it is done, so that an encoding that was killed goes on with the shards that are missing; then
-the main process merges them into `vectors.safetensors`: the same bytes whatever the number of
-processes and however often it was killed.
-
-Vectors with their names in one file that says what made them: mapped into memory on load.
-
-The file is a safetensors file with the tensors `vectors` (M, d) and `names` (UTF-8 JSON); its
+A file is a safetensors file with the tensors `vectors` (M, d) and `names` (UTF-8 JSON); its
 metadata say which weights made the vectors, so that no other model's are ever taken for them.
 Equal content gives equal bytes.
+
+A store is a folder that holds the vectors of a folder of pictures, or of many captions. What it
+holds is not encoded again; a picture that has changed is, and one that is gone drops out. What is
+missing is cut into shards, shared out over the processes of Accelerate, each written when it is
+done, so that an encoding that was killed goes on with the shards that are missing; then the main
+process merges them into `vectors.safetensors`: the same bytes whatever the number of processes
+and however often it was killed.
 """
 
 import fcntl
@@ -21,6 +20,7 @@ import sys
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,16 +30,12 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from clipsim.data import CROPPED, RESIZED, CaptionedImages, DataError
-from clipsim.model import (
-    EncodingInterrupted,
-    Item,
-    caption_vectors,
-    picture_vectors,
-    stop_requests,
-    study_accelerator,
-)
+from clipsim.model import caption_vectors, picture_vectors, stop_requests, study_accelerator
 from clipsim.profile import relative
 from clipsim.record import StaleError, atomic_path
+
+FILE, SHARDS, LOCK = "vectors.safetensors", ".clipsim-shards", ".lock"
+PICTURES_PER_SHARD, CAPTIONS_PER_SHARD = 64, 1024
 
 
 def write_vectors(path, vectors, names, made_by):
@@ -55,8 +51,6 @@ def write_vectors(path, vectors, names, made_by):
     made_by : mapping of str to str
         What the vectors depend on: the checkpoint's hash, the encoder's name, and so on.
     """
-    if len(names) != len(vectors):
-        raise ValueError(f"names: expected {len(vectors)}, one per vector, got {len(names)}")
     text = json.dumps(list(names)).encode()  # escaped: file names need not be valid Unicode
     tensors = {
         "vectors": torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)),
@@ -69,7 +63,7 @@ def write_vectors(path, vectors, names, made_by):
 
 
 def read_vectors(path, made_by):
-    """Vectors, mapped into memory, and their names.
+    """Vectors, mapped into memory, their names, and all that the file says made them.
 
     Parameters
     ----------
@@ -82,6 +76,7 @@ def read_vectors(path, made_by):
     vectors : array of float32, shape (M, d)
         Read from the disk when they are used.
     names : tuple of str, length M
+    record : dict of str
 
     Raises
     ------
@@ -89,37 +84,25 @@ def read_vectors(path, made_by):
         If the file is missing, damaged, or something else made it; one line says which.
     """
     path = Path(path)
-    found = vector_record(path)
-    for key, wanted in made_by.items():
-        if found.get(key) != wanted:
-            raise StaleError(
-                f"{relative(path)} was made by another {key.replace('_', ' ')} "
-                f"({str(found.get(key))[:12]}, not {str(wanted)[:12]}): encode again"
-            )
-    with safe_open(path, "pt") as stored:
-        vectors = stored.get_tensor("vectors").numpy()
-        names = json.loads(stored.get_tensor("names").numpy().tobytes())
-    return vectors, tuple(names)
-
-
-def vector_record(path):
-    """What a file of vectors says made it: dict of str; `StaleError` if it cannot be read."""
-    path = Path(path)
     if not path.is_file():
         raise StaleError(f"{relative(path)} is missing: encode first")
     try:
         with safe_open(path, "pt") as stored:
-            whole = {"vectors", "names"} <= set(stored.keys())
-            found = (stored.metadata() or {}).get("made_by")
+            record = (stored.metadata() or {}).get("made_by")
+            if record is None or not {"vectors", "names"} <= set(stored.keys()):
+                raise StaleError(f"{relative(path)} holds no named vectors: encode again")
+            vectors = stored.get_tensor("vectors").numpy()
+            names = tuple(json.loads(stored.get_tensor("names").numpy().tobytes()))
     except (OSError, SafetensorError) as error:
         raise StaleError(f"{relative(path)} is damaged ({error}): encode again") from None
-    if not whole or found is None:
-        raise StaleError(f"{relative(path)} holds no named vectors: encode again")
-    return json.loads(found)
-
-
-FILE, SHARDS, LOCK = "vectors.safetensors", ".clipsim-shards", ".lock"
-PICTURES_PER_SHARD, CAPTIONS_PER_SHARD = 64, 1024
+    record = json.loads(record)
+    for key, wanted in made_by.items():
+        if record.get(key) != wanted:
+            raise StaleError(
+                f"{relative(path)} was made by another {key.replace('_', ' ')} "
+                f"({str(record.get(key))[:12]}, not {str(wanted)[:12]}): encode again"
+            )
+    return vectors, names, record
 
 
 @dataclass(frozen=True)
@@ -147,6 +130,15 @@ class Encoded:
     n_new: int = 0
     n_dropped: int = 0
     source: str = "pictures"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture or a caption of a store; its stamp changes when the picture does."""
+
+    name: str
+    stamp: str
+    content: Any  # a PictureFile or PictureRow; or the caption itself
 
 
 def encode(model, source, folder, accelerator=None):
@@ -177,24 +169,25 @@ def encode(model, source, folder, accelerator=None):
     EncodingInterrupted
         After Ctrl-C or SIGTERM, once the shard under way is written.
     """
-    folder, made_by = Path(folder), _made_by(model)
+    folder = Path(folder)
     accelerator = accelerator or study_accelerator()
     model.to(accelerator.device)
-    with _sole_writer(folder) if accelerator.is_main_process else nullcontext():
-        # One process says what is there; a folder may change while it is looked at.
-        items = _items(source) if accelerator.is_main_process else None
-        shards = _missing_shards(items, folder, made_by) if accelerator.is_main_process else None
+    kind = "pictures" if isinstance(source, CaptionedImages) else "captions"
+    made_by = _made_by(model) | {"source": kind}
+    is_main, shards, n_dropped = accelerator.is_main_process, None, 0
+    with _sole_writer(folder) if is_main else nullcontext():
+        if is_main:  # one process says what is there; a folder may change while it is looked at
+            items = _items(source)
+            shards, n_dropped = _plan(items, folder, made_by)
         [shards] = broadcast_object_list([shards])
-        before = _names(folder) if accelerator.is_main_process else set()
-        _encode_shards(model, shards, folder, accelerator)
+        _encode_shards(model, shards, folder, made_by, accelerator)
         accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
+        if is_main:
             _merge(items, folder, made_by, model.profile.embedding_dim)
         accelerator.wait_for_everyone()
         stored = load_store(folder, model)
         accelerator.wait_for_everyone()  # another command may change the store from here on
     new = {item.name for shard in shards for item in shard} - stored.broken.keys()
-    n_dropped = len(before - {*stored.names, *stored.broken})
     return replace(stored, n_new=len(new), n_dropped=n_dropped)
 
 
@@ -215,20 +208,13 @@ def load_store(folder, model):
     StaleError
         If it is missing, damaged or of another model.
     """
-    path = Path(folder) / FILE
-    vectors, names = read_vectors(path, _made_by(model))
-    record = vector_record(path)
+    vectors, names, record = read_vectors(Path(folder) / FILE, _made_by(model))
     broken = {name: reason for name, (_, reason) in json.loads(record["broken"]).items()}
     return Encoded(names, vectors, broken, source=record["source"])
 
 
-def _names(folder):
-    """What a store held when it was last merged."""
-    path = folder / FILE
-    if not path.is_file():
-        return set()
-    _, names = read_vectors(path, {})
-    return {*names, *json.loads(vector_record(path)["broken"])}
+class EncodingInterrupted(KeyboardInterrupt):
+    """Encoding that was asked to stop; what is encoded is kept, and it says how to go on."""
 
 
 def _made_by(model):
@@ -244,25 +230,21 @@ def _made_by(model):
 def _items(source):
     """What the source holds, once each: list of Item."""
     if not isinstance(source, CaptionedImages):
-        return [Item(caption, "-") for caption in dict.fromkeys(source)]
+        return [Item(caption, "-", caption) for caption in dict.fromkeys(source)]
     files = source.read_image.sources
     return [Item(name, _digest(files[name].stamp()), files[name]) for name in source.image_ids]
 
 
-def _kind(items):
-    return "captions" if all(item.file is None for item in items) else "pictures"
-
-
-def _missing_shards(items, folder, made_by):
-    """What the store does not hold yet, cut into shards: list of lists of Item."""
-    known = _known(folder, made_by | {"source": _kind(items)})
+def _plan(items, folder, made_by):
+    """What the store lacks, in shards (lists of Item); and how much it holds beyond the items."""
+    known = _known(folder, made_by)
     missing = [item for item in items if _is_missing(known.get((item.name, item.stamp)))]
-    if _kind(items) == "pictures":
-        size = PICTURES_PER_SHARD
-    else:
+    size = PICTURES_PER_SHARD
+    if made_by["source"] == "captions":
         size = CAPTIONS_PER_SHARD
         missing.sort(key=lambda item: -len(item.name))  # those of one length go together
-    return [missing[i : i + size] for i in range(0, len(missing), size)]
+    shards = [missing[i : i + size] for i in range(0, len(missing), size)]
+    return shards, len({name for name, _ in known} - {item.name for item in items})
 
 
 def _is_missing(result):
@@ -273,24 +255,20 @@ def _is_missing(result):
     return result is None or (isinstance(result, str) and "[Errno " in result)
 
 
-def _encode_shards(model, shards, folder, accelerator):
+def _encode_shards(model, shards, folder, made_by, accelerator):
     """Encode and write this process's part of the shards."""
     own = shards[accelerator.process_index :: accelerator.num_processes]
-    if not own:
-        return
-    made_by = _made_by(model) | {"source": _kind(own[0])}
-    vectors_of = caption_vectors if made_by["source"] == "captions" else picture_vectors
+    vectors_of = picture_vectors if made_by["source"] == "pictures" else caption_vectors
+    results = vectors_of(model, [[item.content for item in shard] for shard in own])
+    n_done, n_own = 0, sum(len(shard) for shard in own)
     bar = tqdm(
-        total=sum(len(shard) for shard in own),
-        desc=f"encoding {made_by['source']}",
-        disable=not accelerator.is_main_process,
-        delay=1,  # seconds: what is done at once needs no bar
-    )
-    n_done, n_own = 0, sum(len(shard) for shard in own)  # the bar counts in one process alone
-    with stop_requests() as stop, bar, closing(vectors_of(model, own)) as results:
-        for shard, (vectors, faults) in zip(own, results, strict=True):
+        total=n_own, desc=f"encoding {made_by['source']}", disable=not accelerator.is_main_process,
+        delay=1,  # what is done within a second needs no bar
+    )  # fmt: skip
+    with stop_requests() as stop, bar, closing(results):
+        for shard, found in zip(own, results, strict=True):
             path = folder / SHARDS / f"{_digest(*(i.name + i.stamp for i in shard))}.safetensors"
-            _write(path, shard, vectors, faults, made_by, model.profile.embedding_dim)
+            _write(path, shard, found, made_by, model.profile.embedding_dim)
             bar.update(len(shard))
             n_done += len(shard)
             if stop.is_set() and n_done < n_own:
@@ -302,7 +280,6 @@ def _encode_shards(model, shards, folder, accelerator):
 
 def _merge(items, folder, made_by, width):
     """Make the shards and what the store holds one file, in the order of the source."""
-    made_by = made_by | {"source": _kind(items)}
     known = _known(folder, made_by)
     missing = [item.name for item in items if (item.name, item.stamp) not in known]
     if missing:
@@ -311,26 +288,26 @@ def _merge(items, folder, made_by, width):
             "all processes must see this folder"
         )
     results = [known[item.name, item.stamp] for item in items]
-    faults = {i: result for i, result in enumerate(results) if isinstance(result, str)}
-    _write(folder / FILE, items, results, faults, made_by, width)
+    _write(folder / FILE, items, results, made_by, width)
     shutil.rmtree(folder / SHARDS, ignore_errors=True)
     for unfinished in folder.glob(f".{Path(FILE).stem}-*"):  # what a killed merge left
         unfinished.unlink()
 
 
-def _write(path, items, results, faults, made_by, width):
-    """Write the vectors of all items but those with faults, whose reasons are kept instead."""
-    good = [i for i in range(len(items)) if i not in faults]
-    names = [items[i].name for i in good]
-    broken = {items[i].name: [items[i].stamp, reason] for i, reason in sorted(faults.items())}
+def _write(path, items, results, made_by, width):
+    """Write the vectors of items; where a result is what is wrong with a picture, keep that."""
+    results = list(zip(items, results, strict=True))
+    good = [(item, vector) for item, vector in results if not isinstance(vector, str)]
+    broken = {item.name: [item.stamp, why] for item, why in results if isinstance(why, str)}
+    names = [item.name for item, _ in good]
     record = made_by | {
         "names": _digest(*names),
-        "stamps": " ".join(items[i].stamp for i in good),
+        "stamps": " ".join(item.stamp for item, _ in good),
         "broken": json.dumps(broken),
     }
-    if path.exists() and vector_record(path) == record:
+    if path.exists() and read_vectors(path, {})[2] == record:
         return
-    vectors = np.stack([results[i] for i in good]) if good else np.empty((0, width))
+    vectors = np.stack([vector for _, vector in good]) if good else np.empty((0, width))
     try:
         write_vectors(path, vectors, names, record)
     except (OSError, SafetensorError) as error:
@@ -343,14 +320,12 @@ def _write(path, items, results, faults, made_by, width):
 def _known(folder, made_by):
     """What the files of a store hold: dict of (name, stamp) to a vector or a fault."""
     known = {}
-    for path in [folder / FILE, *sorted((folder / SHARDS).glob("[!.]*.safetensors"))]:
-        if not path.exists():
-            continue
+    shards = sorted((folder / SHARDS).glob("[!.]*.safetensors"))
+    for path in filter(Path.exists, [folder / FILE, *shards]):
         try:
-            vectors, names = read_vectors(path, made_by)
+            vectors, names, record = read_vectors(path, made_by)
         except StaleError as error:
             raise StaleError(f"{error} (into another folder, or delete this one)") from None
-        record = vector_record(path)
         stamps = record["stamps"].split()
         known |= dict(zip(zip(names, stamps, strict=True), vectors, strict=True))
         known |= {(n, stamp): why for n, (stamp, why) in json.loads(record["broken"]).items()}
