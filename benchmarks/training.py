@@ -21,7 +21,7 @@ import torch
 from inputs import photographs_or_scenes
 from rows import OURS_BY_PEER, row, write
 
-from clipsim.model import IMAGE_BATCH, DualEncoder, Trainer, batch_loader, contrastive_loss
+from clipsim.model import IMAGE_BATCH, DualEncoder, Trainer, contrastive_loss
 
 ROUNDS = 3
 STEPS_PER_ROUND = 4
@@ -50,22 +50,17 @@ def step_row(profile, images):
     whole, bare = [], []
     trainer.model.train()
     for _ in range(ROUNDS):
-        loader = iter(loader_of(trainer, steps[: STEPS_PER_ROUND + 1]))
+        loader = trainer.loader(steps[: STEPS_PER_ROUND + 1])
         trainer.take_step(loader, steps[0])
         for step in steps[1 : STEPS_PER_ROUND + 1]:
             whole.append(seconds(lambda step=step, loader=loader: trainer.take_step(loader, step)))
-        batches = list(loader_of(trainer, steps[: STEPS_PER_ROUND + 1]))
+        batches = list(trainer.loader(steps[: STEPS_PER_ROUND + 1]))
         for batch in batches[1:]:
             bare.append(seconds(lambda batch=batch: bare_step(trainer, batch)))
     medians = [1e3 * statistics.median(times) for times in (whole, bare)]
     case = f"a training step on {profile.batch_size} images, every weight trained"
     peer = "forward, backward, optimiser alone"
     return row(case, "Trainer", peer, "ms", medians, OURS_BY_PEER, f"≤ {MOST_BY_BARE:g}")
-
-
-def loader_of(trainer, steps):
-    batches = steps[:, 0, 0]
-    return batch_loader(trainer.dataset, batches, 0, trainer.accelerator.device)
 
 
 def bare_step(trainer, batch):

@@ -244,9 +244,3 @@ def time_taken(seconds):
         return duration(seconds)
     number, unit = (seconds, "s") if seconds >= 1 else (1e3 * seconds, "ms")
     return f"{number:.{max(0, 1 - int(np.floor(np.log10(number))))}f} {unit}"
-
-
-def gibibytes(n_bytes):
-    """Bytes in words: "0.02 GiB", "1.6 GiB", "80 GiB"."""
-    size = n_bytes / 2**30
-    return f"{size:.{2 if size < 1 else 1 if size < 10 else 0}f} GiB"

@@ -9,7 +9,7 @@ import clipsim.metrics
 
 
 def test_the_way_of_the_data_with_the_contracts_names(smoke, coloured, tmp_path):
-    from clipsim.model.training import train
+    from clipsim.model import train
 
     train(smoke, coloured, tmp_path)
     model = clipsim.DualEncoder.load(tmp_path)

@@ -1,13 +1,11 @@
 """The backbones: pretrained weights that fit, normalisation, pooling, one-line errors."""
 
-import numpy as np
 import pytest
 import torch
+from torch.nn.functional import linear
 
-from clipsim.data.pictures import preprocessed
-from clipsim.model import encoders, features
-from clipsim.model.clip import DualEncoder
-from clipsim.model.encoders import MissingWeightsError, image_backbone, text_backbone
+from clipsim.model import OneDnnLinear, encoders, image_backbone, text_backbone
+from clipsim.model.encoders import MissingWeightsError
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +33,14 @@ def test_tokens_are_cut_at_the_cap_and_padded_to_the_batch(minilm):
     assert minilm.tokens(["dog " * 400])["input_ids"].shape == (1, 256)
 
 
-def test_efficientnet_recognises_what_is_drawn():
-    """A constant picture and a noise picture must differ; normalisation maps 0…255 to ±1."""
+def test_efficientnet_takes_0_to_255_as_minus_1_to_1():
     backbone = image_backbone("efficientnet_lite0").eval()
     assert backbone.width == 1280
     scaled = []
     backbone.network.register_forward_pre_hook(lambda _, inputs: scaled.append(inputs[0]))
     pixels = torch.stack([torch.zeros(3, 224, 224), torch.full((3, 224, 224), 255)]).byte()
     with torch.inference_mode():
-        features = backbone(pixels)
-    assert features.shape == (2, 1280)
+        assert backbone(pixels).shape == (2, 1280)
     assert scaled[0].amin() == -1
     assert scaled[0].amax() == 1
 
@@ -90,41 +86,21 @@ def test_weights_that_cannot_be_fetched_say_where_to_put_them(monkeypatch):
         image_backbone("resnet50")
 
 
-def test_encoding_does_not_depend_on_the_batch_and_gives_unit_vectors(smoke, coloured):
-    model = DualEncoder(smoke)
-    pixels = coloured.pixel_batch(coloured.image_ids)
-    together = model.encode_images(pixels)
-    alone = np.concatenate([model.encode_images(pixels[i : i + 1]) for i in range(len(pixels))])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
-    texts = ["a dog", "a much longer sentence about a cat on a mat", "a dog"]
-    vectors = model.encode_texts(texts)
-    np.testing.assert_array_equal(vectors[0], vectors[2])
-    np.testing.assert_allclose(vectors[:1], model.encode_texts(texts[:1]), atol=1e-5)
-    assert model.encode_texts(texts, space="text").shape == (3, 32)
+def test_linear_layers_by_onednn_are_linear_layers():
+    generator = torch.Generator().manual_seed(0)
+    inputs, weight = (torch.randn(*s, generator=generator) for s in ((3, 5, 64), (32, 64)))
+    bias = torch.randn(32, generator=generator)
+    expected = linear(inputs.double(), weight.double(), bias.double())
+    with torch.inference_mode(), OneDnnLinear():
+        for found in (linear(inputs, weight, bias), linear(inputs, weight) + bias):
+            torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
+        assert linear(inputs.double(), weight.double(), bias.double()).dtype == torch.float64
 
 
-def test_features_are_cached_and_equal(smoke, coloured, tmp_path):
-    model = DualEncoder(smoke)
-    first = model.encode_images(coloured)
-    assert list((tmp_path / "cache").glob("image-features-*.safetensors"))
-    np.testing.assert_array_equal(model.encode_images(coloured), first)
-    pixels = np.stack([preprocessed(coloured.read_image(i)) for i in coloured.image_ids])
-    np.testing.assert_allclose(model.encode_images(pixels), first, atol=1e-6)
-
-
-def test_features_of_a_subset_come_from_the_whole(smoke, coloured, monkeypatch):
-    model = DualEncoder(smoke)
-    texts = sorted({caption for group in coloured.captions for caption in group})
-    whole = features.image_features(model, coloured), features.text_features(model, texts)
-
-    def encoding(*_):
-        raise AssertionError("encoded again")
-
-    monkeypatch.setattr(features, "_encoded_images", encoding)
-    monkeypatch.setattr(features, "encoded_texts", encoding)
-    some = features.image_features(model, coloured.subset([7, 2, 30]))
-    assert torch.equal(some, whole[0][[7, 2, 30]])
-    assert torch.equal(features.text_features(model, texts[5:2:-1]), whole[1][[5, 4, 3]])
-    with pytest.raises(AssertionError, match="encoded again"):
-        features.text_features(model, ["a text that was not encoded"])
+def test_gradients_and_bfloat16_are_left_to_pytorch():
+    inputs, weight = torch.randn(4, 8), torch.randn(3, 8, requires_grad=True)
+    with OneDnnLinear():
+        linear(inputs, weight).sum().backward()
+        assert torch.allclose(weight.grad, inputs.sum(dim=0).expand(3, 8))
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            assert linear(inputs, weight).dtype == torch.bfloat16

@@ -11,7 +11,7 @@ import pytest
 
 from clipsim import load_profile
 from clipsim.evaluation.steps import checkpoint_folder
-from clipsim.model.state import read_state, state_paths
+from clipsim.model import read_state, state_paths
 
 PATIENCE_S = 300
 OPTIONS = {"trainable": "all", "epochs": 5000, "seed": 4}

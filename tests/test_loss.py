@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from clipsim.model.trainer import contrastive_loss
+from clipsim.model import contrastive_loss
 
 
 def loss_by_definition(images, texts, temperature):
@@ -48,8 +48,8 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 import clipsim
-from clipsim.model.clip import DualEncoder
-from clipsim.model.trainer import contrastive_loss
+from clipsim.model import DualEncoder
+from clipsim.model import contrastive_loss
 
 torch.set_num_threads(1)
 accelerator = Accelerator(cpu=True)

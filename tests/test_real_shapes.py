@@ -4,12 +4,10 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from clipsim import load_profile
 from clipsim.data import load
-from clipsim.model.examples import batch_loader
-from clipsim.model.trainer import Trainer
+from clipsim.model import Trainer
 from clipsim.profile import REPOSITORY
 
 PHOTOGRAPHS = REPOSITORY.parent / "shared" / "flickr8k"
@@ -28,8 +26,7 @@ def test_resnet50_and_bert_base_fit_one_batch_of_five_photographs(tmp_path):
     n_weights = sum(weight.numel() for weight in trainer.weights)
     assert n_weights > 130e6  # ResNet-50 has 23.5 M without its classifier, BERT-base 109 M
     (step,) = trainer.examples_of_epoch(1)
-    batches = np.repeat(step[:, 0], MOST_STEPS, axis=0)
-    loader = iter(batch_loader(trainer.dataset, batches, 0, torch.device("cpu")))
+    loader = trainer.loader(np.repeat(step[None], MOST_STEPS, axis=0))
     trainer.model.train()
     losses = []
     while len(losses) < MOST_STEPS and (not losses or losses[-1] >= math.log(5) / 2):

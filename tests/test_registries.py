@@ -13,7 +13,7 @@ from clipsim.data.photographs import folders as picture_folders
 from clipsim.evaluation import evaluations, table_1_rows
 from clipsim.metrics import compared
 from clipsim.model import encoders, train
-from clipsim.retrieval import pixel_scores
+from clipsim.metrics import pixel_scores
 
 
 def test_an_encoder_is_trained_and_loaded_again(smoke, coloured, tmp_path, monkeypatch):

@@ -14,9 +14,7 @@ from test_loss import free_port
 
 from clipsim import load_profile
 from clipsim.__main__ import main
-from clipsim.model.estimate import training_estimate
-from clipsim.model.state import state_paths
-from clipsim.model.trainer import Trainer
+from clipsim.model import Trainer, state_paths
 from clipsim.profile import REPOSITORY
 
 SETTINGS = ["--profile", "smoke", "-p", "seed=3"]
@@ -208,26 +206,6 @@ def test_nothing_to_resume_is_said(tmp_path, capsys):
     assert "there is no such training state" in capsys.readouterr().err
 
 
-def test_the_estimate_adds_up_and_counts_disk_by_what_is_written(coloured, smoke, tmp_path):
-    estimate = training_estimate(smoke, coloured, tmp_path)
-    assert estimate.n_steps == 24 // smoke.batch_size * smoke.epochs
-    assert estimate.n_validations == smoke.epochs + 1
-    parts = estimate.features_s, 6 * estimate.step_s, 3 * estimate.validation_s
-    assert estimate.total_s == pytest.approx(sum(parts))
-    assert min(parts) > 0
-    weights = (128 + 1 + 32 + 1) * 16 + 1  # two linear heads and the temperature
-    states = (1 + 2) * weights * 4  # and two moments each, kept twice and once while written
-    assert estimate.disk_bytes == pytest.approx(weights * 4 + 3 * states, rel=0.01)
-
-
-@pytest.mark.usefixtures("small")
-def test_too_little_room_is_said_before_anything_starts(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("clipsim.model.estimate._free_bytes", lambda _: 1000)
-    assert trained(folder=tmp_path / "model") == 2
-    assert "make room, or pass a smaller keep" in capsys.readouterr().err
-    assert not (tmp_path / "model").exists()
-
-
 # Trains a whole model, and one for which the last process alone is asked to stop, and resumed.
 TWO = """
 import json, os, sys, threading
@@ -238,8 +216,7 @@ import torch
 torch.set_num_threads(1)
 import clipsim
 from clipsim.model import features, training
-from clipsim.model.state import TrainingInterrupted
-from clipsim.model.trainer import Trainer
+from clipsim.model import Trainer, TrainingInterrupted
 from coloured import coloured_pictures
 
 work = Path(sys.argv[2])

@@ -5,22 +5,22 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "clip": ["CheckpointError", "DualEncoder", "checkpoint_record", "is_whole"],
+        "clip": [
+            "CheckpointError", "DualEncoder", "checkpoint_record", "contrastive_loss", "is_whole",
+        ],
         "encoders": [
             "IMAGE_BACKBONES", "OneDnnLinear", "TEXT_BACKBONES", "image_backbone", "text_backbone",
         ],
-        "estimate": ["training_estimate"],
-        "examples": ["batch_loader"],
         "features": [
-            "IMAGE_BATCH", "Item", "TOKENS_PER_BATCH", "caption_vectors", "encoded_texts",
+            "IMAGE_BATCH", "TOKENS_PER_BATCH", "caption_vectors", "encoded_texts",
             "equal_lengths", "image_features", "picture_vectors", "pixel_features",
         ],
-        "state": [
-            "EncodingInterrupted", "TrainingError", "state_paths", "stop_requests",
-            "study_accelerator",
+        "processes": ["stop_requests", "study_accelerator"],
+        "state": ["read_state", "state_paths"],
+        "training": [
+            "Trainer", "TrainingError", "TrainingInterrupted", "resumable", "train",
+            "training_estimate",
         ],
-        "trainer": ["Trainer", "contrastive_loss"],
-        "training": ["resumable", "train"],
         "validation": ["Validation", "matched_vectors", "mean_recall", "retrieval_recall"],
     },
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`DualEncoder`: two backbones, two projections to one joint space, one temperature.
+"""CLIP: two backbones, two projections to one joint space, one temperature; its loss; checkpoints.
 
 Eq. 1: v_I = f_I(I), Eq. 2: v_T = f_T(T), Eq. 3: sim(v_I, v_T) is the cosine of the two.
 """
@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
-from torch.nn.functional import normalize
+from torch import distributed, nn
+from torch.distributed.nn.functional import all_gather
+from torch.nn.functional import cross_entropy, normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from clipsim.errors import BadInput
@@ -23,17 +24,10 @@ from clipsim.record import atomic_path
 
 # The settings that decide what the weights of a checkpoint mean.
 ARCHITECTURE = (
-    "image_encoder",
-    "text_encoder",
-    "weights",
-    "text_pooling",
-    "max_tokens",
-    "head",
-    "embedding_dim",
-    "trainable",
-    "seed",
-)
-MAX_LOGIT_SCALE = math.log(100)
+    "image_encoder", "text_encoder", "weights", "text_pooling", "max_tokens", "head",
+    "embedding_dim", "trainable", "seed",
+)  # fmt: skip
+MAX_LOGIT_SCALE = math.log(100)  # logits are scaled by 100 at most (Radford et al. 2021, sec. 2.5)
 
 
 class CheckpointError(BadInput, RuntimeError):
@@ -53,6 +47,13 @@ class ResidualHead(nn.Module):
         """Joint-space vectors (B, dim) of backbone features (B, width)."""
         projected = self.project(features)
         return self.norm(projected + self.refine(projected))
+
+
+def _head(profile, width):
+    """The projection that a profile asks for, of features (B, width)."""
+    if profile.head == "linear":
+        return nn.Linear(width, profile.embedding_dim)
+    return ResidualHead(width, profile.embedding_dim, profile.dropout)
 
 
 class DualEncoder(nn.Module):
@@ -194,17 +195,16 @@ class DualEncoder(nn.Module):
 
     def save(self, folder, record):
         """Write `model.safetensors` and `checkpoint.json` (the profile and `record`)."""
-        folder = Path(folder)
+        path = Path(folder) / "model.safetensors"
         try:
-            with atomic_path(folder / "model.safetensors") as temporary:
+            with atomic_path(path) as temporary:
                 save_file(self.trained_state(), temporary)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(
-                f"{folder}/model.safetensors cannot be written ({error}): make room, and resume"
+                f"{path} cannot be written ({error}): make room, and resume"
             ) from None
-        digest = _sha256(folder / "model.safetensors")
         made_by = {"name": self.profile.name, **self.profile.settings}
-        write_record(folder, {"sha256": digest, "profile": made_by, **record})
+        write_record(folder, {"sha256": _sha256(path), "profile": made_by, **record})
 
     @classmethod
     def load(cls, checkpoint, profile=None):
@@ -230,8 +230,7 @@ class DualEncoder(nn.Module):
         folder = Path(checkpoint)
         record = checkpoint_record(folder)
         made_by = record["profile"]
-        if profile is None:
-            profile = Profile(**made_by)
+        profile = profile or Profile(**made_by)
         differing = [
             f"{key}: {made_by.get(key)!r} there, {getattr(profile, key)!r} here"
             for key in ARCHITECTURE
@@ -243,10 +242,7 @@ class DualEncoder(nn.Module):
         path = folder / "model.safetensors"
         try:
             if _sha256(path) != record["sha256"]:
-                raise CheckpointError(
-                    f"{path} is damaged: not what checkpoint.json was written for; train anew "
-                    "with --fresh"
-                )
+                raise CheckpointError(f"{path} is damaged: train anew with --fresh")
             state = load_file(path)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{path} is damaged: {error}") from None
@@ -262,6 +258,38 @@ class DualEncoder(nn.Module):
         return self.record["sha256"]
 
 
+def contrastive_loss(image_vectors, text_vectors, logit_scale):
+    """The mean of image-to-text and text-to-image cross-entropy (Radford et al. 2021).
+
+    With k processes, each compares its B images and texts with the k·B of all; the mean of
+    their losses is the loss of one process on the joined batch, and so are its gradients once
+    averaged over the processes, as DistributedDataParallel does. Gradient accumulation does not
+    enlarge the contrast: each batch is contrasted with itself alone.
+
+    Parameters
+    ----------
+    image_vectors, text_vectors : tensor, shape (B, d)
+        Unit vectors; row i of one belongs to row i of the other. B is equal on all processes.
+    logit_scale : scalar tensor
+        Logarithm of the inverse temperature; at most ln 100 counts.
+
+    Returns
+    -------
+    scalar tensor
+        ln(k·B) for vectors that say nothing, 0 at best.
+    """
+    scale = logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
+    several = distributed.is_initialized()
+    first = len(image_vectors) * (distributed.get_rank() if several else 0)
+    target = torch.arange(first, first + len(image_vectors), device=image_vectors.device)
+    all_images, all_texts = (
+        torch.cat(all_gather(rows)) if several else rows for rows in (image_vectors, text_vectors)
+    )  # (k·B, d), differentiable
+    image_logits = scale * image_vectors @ all_texts.T  # (B, k·B)
+    text_logits = scale * text_vectors @ all_images.T
+    return (cross_entropy(image_logits, target) + cross_entropy(text_logits, target)) / 2
+
+
 def checkpoint_record(folder):
     """The JSON of a checkpoint folder; `CheckpointError` if it cannot be read."""
     path = Path(folder) / "checkpoint.json"
@@ -273,6 +301,14 @@ def checkpoint_record(folder):
         raise CheckpointError(f"{path} is damaged: {error}") from None
 
 
+def is_whole(record):
+    """Whether the training behind a checkpoint's record ran to its end.
+
+    Every best epoch is saved with the history so far; the whole one also has epoch 0.
+    """
+    return len(record["history"]) == record["profile"]["epochs"] + 1
+
+
 def write_record(folder, record):
     """Write the JSON of a checkpoint folder."""
     with atomic_path(Path(folder) / "checkpoint.json") as temporary:
@@ -282,17 +318,3 @@ def write_record(folder, record):
 def _sha256(path):
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _head(profile, width):
-    if profile.head == "linear":
-        return nn.Linear(width, profile.embedding_dim)
-    return ResidualHead(width, profile.embedding_dim, profile.dropout)
-
-
-def is_whole(record):
-    """Whether the training behind a checkpoint's record ran to its end.
-
-    Every best epoch is saved with the history so far; the whole one also has epoch 0.
-    """
-    return len(record["history"]) == record["profile"]["epochs"] + 1

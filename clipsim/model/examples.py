@@ -31,9 +31,7 @@ def epoch_examples(captions_per_image, epoch, seed, captions_per_epoch="one"):
     if captions_per_epoch == "one":
         examples = np.stack([np.arange(len(counts)), rng.integers(counts)], axis=1)
     else:
-        image = np.repeat(np.arange(len(counts)), counts)
-        first = np.repeat(np.cumsum(counts) - counts, counts)
-        examples = np.stack([image, np.arange(len(image)) - first], axis=1)
+        examples = np.array([(image, i) for image, n in enumerate(counts) for i in range(n)])
     return rng.permutation(examples)
 
 
@@ -68,14 +66,6 @@ class FeatureExamples(Dataset):
     text_features: torch.Tensor
     first_caption: np.ndarray
 
-    @classmethod
-    def of(cls, model, images):
-        """The features of images and their captions, from a model with frozen backbones."""
-        counts = np.array([len(group) for group in images.captions])
-        captions = [caption for group in images.captions for caption in group]
-        features = image_features(model, images), text_features(model, captions)
-        return cls(*features, counts.cumsum() - counts)
-
     def __getitems__(self, examples):
         """Batch of (image features, caption features)."""
         image, number = np.asarray(examples).T
@@ -94,6 +84,16 @@ class RawExamples(Dataset):
         ids = [self.images.image_ids[image] for image, _ in examples]
         texts = [self.images.captions[image][number] for image, number in examples]
         return torch.from_numpy(self.images.pixel_batch(ids)), self.tokens(texts)
+
+
+def examples_of(model, images):
+    """What training reads of images and captions: features where the backbones are frozen."""
+    if not model.is_frozen:
+        return RawExamples(images, model.text_backbone.tokens)
+    counts = np.array([len(group) for group in images.captions])
+    captions = [caption for group in images.captions for caption in group]
+    features = image_features(model, images), text_features(model, captions)
+    return FeatureExamples(*features, counts.cumsum() - counts)
 
 
 def batch_loader(dataset, batches, workers, device):

@@ -1,14 +1,12 @@
 """Backbone features: computed once, and cached on disk where the backbones are frozen.
 
 Texts are encoded once each, in batches of texts with the same number of tokens: nothing is padded,
-and on a CPU the features of a text are the same to the bit whatever it is encoded with.
-Images are read by a thread ahead of the network.
+and on a CPU the features of a text are the same to the bit whatever it is encoded with. Images are
+read by a thread ahead of the network.
 
-The vectors of pictures and captions, shard by shard: each as if it were alone.
-
-On a CPU the bits of a vector depend neither on what else is in the shard nor on the number of
-threads: pictures are encoded in batches of one size, filled up where there are fewer, and captions
-in batches of one length (`clipsim.model.features`).
+For a store, pictures and captions are encoded shard by shard (`picture_vectors`,
+`caption_vectors`): in batches of one size, filled up where there are fewer, so that on a CPU the
+bits of a vector depend neither on what else is in the shard nor on the number of threads.
 """
 
 import hashlib
@@ -16,9 +14,7 @@ import json
 import warnings
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,151 +27,43 @@ from clipsim.model.encoders import OneDnnLinear
 from clipsim.profile import CACHE
 from clipsim.record import atomic_path
 
-READERS = 4  # threads that read pictures ahead
-
-
-@dataclass(frozen=True)
-class Item:
-    """A picture or a caption that is to be encoded.
-
-    Attributes
-    ----------
-    name : str
-        Id of the picture, or the caption.
-    stamp : str
-        Changes when the picture does.
-    file : PictureFile or PictureRow, optional
-        The picture; None for a caption.
-    """
-
-    name: str
-    stamp: str
-    file: Any = None
-
-
-def picture_vectors(model, shards):
-    """Encode shards of pictures; the next shard is read while one is in the network.
-
-    Parameters
-    ----------
-    model : DualEncoder
-    shards : sequence of sequence of Item
-
-    Yields
-    ------
-    vectors : array of float32, shape (len(shard), d)
-        In the joint space; of a picture that cannot be read, nothing that counts.
-    faults : dict of int to str
-        Position of such a picture in its shard, and what is wrong with it.
-    """
-    # Each picture silences warnings for itself, which threads undo in any order.
-    with warnings.catch_warnings(), ThreadPoolExecutor(READERS) as readers:
-        try:
-            for pending in _one_ahead(
-                [readers.submit(_pixels, i.file) for i in s] for s in shards
-            ):
-                read = [future.result() for future in pending]
-                faults = {i: pixels for i, pixels in enumerate(read) if isinstance(pixels, str)}
-                whole = np.zeros((_filled(len(read)), 3, CROPPED, CROPPED), dtype=np.uint8)
-                for i, pixels in enumerate(read):
-                    if i not in faults:
-                        whole[i] = pixels
-                batches = (whole[i : i + IMAGE_BATCH] for i in range(0, len(whole), IMAGE_BATCH))
-                features = torch.cat([pixel_features(model, batch) for batch in batches])
-                yield _projected(model, features, "image")[: len(read)], faults
-        finally:
-            readers.shutdown(cancel_futures=True)  # an interruption does not wait for the rest
-
-
-def caption_vectors(model, shards):
-    """Encode shards of captions; yields as `picture_vectors`, without faults."""
-    for shard in shards:
-        features = encoded_texts(model, [item.name for item in shard], progress=False)
-        yield _projected(model, features, "text"), {}
-
-
-def _pixels(file):
-    """Preprocessed pixels, or what is wrong with the picture."""
-    try:
-        return preprocessed(file.read())
-    except BadImageError as error:
-        return str(error)
-
-
-def _one_ahead(iterable):
-    """The same values, each taken from `iterable` before the one before it is used."""
-    iterator = iter(iterable)
-    try:
-        value = next(iterator)
-    except StopIteration:
-        return
-    for following in iterator:
-        yield value
-        value = following
-    yield value
-
-
-def _projected(model, features, modality):
-    """Vectors of features, in batches of one size."""
-    filled = torch.zeros(_filled(len(features)), features.shape[1])
-    filled[: len(features)] = features
-    return model.project(filled, modality, batch_size=IMAGE_BATCH)[: len(features)]
-
-
-def _filled(count):
-    return -(-count // IMAGE_BATCH) * IMAGE_BATCH
-
-
 IMAGE_BATCH = 32
 TOKENS_PER_BATCH = 2048
+READERS = 4  # threads that read the pictures of a shard
 TEXT_RECIPE = "equal lengths"  # changes when the bits of text features do; part of their file name
 
 
 def image_features(model, images):
-    """Backbone features of images: float32 tensor, shape (M, width).
+    """Backbone features of images.
 
     Parameters
     ----------
     model : DualEncoder
     images : CaptionedImages, or array of uint8, shape (M, 3, 224, 224)
+
+    Returns
+    -------
+    float32 tensor, shape (M, width)
     """
     if isinstance(images, np.ndarray | torch.Tensor):
-        chunks = (images[i : i + IMAGE_BATCH] for i in range(0, len(images), IMAGE_BATCH))
-        return _encoded_images(model, chunks, len(images))
-    ids = images.image_ids
-    stored = stored_features(model, "image", ids, images.pixels_key)
-    if stored is not None:
-        return stored
-    chunks = (
-        images.pixel_batch(ids[i : i + IMAGE_BATCH]) for i in range(0, len(ids), IMAGE_BATCH)
-    )
-    features = _encoded_images(model, chunks, len(ids))
-    if model.is_frozen and images.pixels_key:
-        _store(model, "image", ids, images.pixels_key, features)
+        return _encoded_images(model, lambda part: images[part], len(images))
+    ids, key = images.image_ids, images.pixels_key
+    features = stored_features(model, "image", ids, key)
+    if features is None:
+        features = _encoded_images(model, lambda part: images.pixel_batch(ids[part]), len(ids))
+        if model.is_frozen and key:
+            _store(model, "image", ids, key, features)
     return features
 
 
-def text_features(model, texts):
-    """Backbone features of texts: float32 tensor, shape (C, width); equal texts, equal rows."""
-    unique = sorted(set(texts))
-    features = stored_features(model, "text", unique)
-    if features is None:
-        features = encoded_texts(model, unique)
-        if model.is_frozen:
-            _store(model, "text", unique, "", features)
-    row = {text: i for i, text in enumerate(unique)}
-    return features[[row[text] for text in texts]]
-
-
-def _encoded_images(model, chunks, total):
+def _encoded_images(model, pixels_of, n):
+    """Features of n images, whose pixels `pixels_of` gives for a slice of them."""
+    parts = [slice(i, i + IMAGE_BATCH) for i in range(0, n, IMAGE_BATCH)]
     features = []
-    # One chunk is read while another is in the network.
-    with ThreadPoolExecutor(1) as reader, tqdm(total=total, desc="images", leave=False) as bar:
-        pending = reader.submit(next, chunks, None)
-        while (chunk := pending.result()) is not None:
-            pending = reader.submit(next, chunks, None)
-            features.append(pixel_features(model, chunk))
-            bar.update(len(chunk))
+    with tqdm(total=n, desc="images", leave=False) as bar:
+        for pixels in _read_ahead(pixels_of, parts):
+            features.append(pixel_features(model, pixels))
+            bar.update(len(pixels))
     return torch.cat(features)
 
 
@@ -190,9 +78,33 @@ def pixel_features(model, pixels):
     return features.float().cpu()
 
 
+def text_features(model, texts):
+    """Backbone features of texts: float32 tensor, shape (C, width); equal texts, equal rows."""
+    unique = sorted(set(texts))
+    features = stored_features(model, "text", unique)
+    if features is None:
+        features = encoded_texts(model, unique)
+        if model.is_frozen:
+            _store(model, "text", unique, "", features)
+    row = {text: i for i, text in enumerate(unique)}
+    return features[[row[text] for text in texts]]
+
+
 @torch.inference_mode()
 def encoded_texts(model, texts, progress=True):
-    """`text_features` of distinct texts, computed whatever the cache holds."""
+    """`text_features` of distinct texts, computed whatever the cache holds.
+
+    Parameters
+    ----------
+    model : DualEncoder
+    texts : sequence of str, length C
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    float32 tensor, shape (C, width)
+    """
     was_training = model.training
     model.eval()
     features = torch.empty(len(texts), model.text_backbone.width)
@@ -216,6 +128,78 @@ def equal_lengths(sequences, most):
     for length, rows in sorted(of_length.items()):
         at_once = max(1, most // length)
         yield from (rows[i : i + at_once] for i in range(0, len(rows), at_once))
+
+
+def picture_vectors(model, shards):
+    """Encode shards of pictures; the next shard is read while one is in the network.
+
+    Parameters
+    ----------
+    model : DualEncoder
+    shards : sequence of sequence of PictureFile or PictureRow
+
+    Yields
+    ------
+    list of (array of float32, shape (d,)) or str
+        For each picture of a shard its vector in the joint space; or, where it cannot be read,
+        what is wrong with it.
+    """
+    # Each picture silences warnings for itself, which threads undo in any order.
+    with warnings.catch_warnings(), ThreadPoolExecutor(READERS) as readers:
+        for results in _read_ahead(lambda shard: list(readers.map(_pixels, shard)), shards):
+            filled = np.zeros((_filled(len(results)), 3, CROPPED, CROPPED), dtype=np.uint8)
+            for i, pixels in enumerate(results):
+                if not isinstance(pixels, str):
+                    filled[i] = pixels
+            batches = filled.reshape(-1, IMAGE_BATCH, *filled.shape[1:])
+            features = torch.cat([pixel_features(model, batch) for batch in batches])
+            vectors = model.project(features, "image", batch_size=IMAGE_BATCH)
+            pairs = zip(results, vectors, strict=False)  # what filled up is left out
+            yield [pixels if isinstance(pixels, str) else vector for pixels, vector in pairs]
+
+
+def caption_vectors(model, shards):
+    """Encode shards of captions.
+
+    Parameters
+    ----------
+    model : DualEncoder
+    shards : sequence of sequence of str
+
+    Yields
+    ------
+    array of float32, shape (length of the shard, d)
+        In the joint space.
+    """
+    for captions in shards:
+        features = encoded_texts(model, captions, progress=False)
+        filled = torch.zeros(_filled(len(captions)), features.shape[1])
+        filled[: len(captions)] = features
+        yield model.project(filled, "text", batch_size=IMAGE_BATCH)[: len(captions)]
+
+
+def _filled(count):
+    return -(-count // IMAGE_BATCH) * IMAGE_BATCH
+
+
+def _pixels(file):
+    """Preprocessed pixels, or what is wrong with the picture."""
+    try:
+        return preprocessed(file.read())
+    except BadImageError as error:
+        return str(error)
+
+
+def _read_ahead(read, parts):
+    """`read` of each part, in a thread, while the one before it is in use."""
+    with ThreadPoolExecutor(1) as reader:
+        pending = None
+        for part in parts:
+            before, pending = pending, reader.submit(read, part)
+            if before:
+                yield before.result()
+        if pending:
+            yield pending.result()
 
 
 def stored_features(model, modality, names, content=""):
@@ -251,6 +235,7 @@ def _store(model, modality, names, content, features):
 
 
 def _cache_file(model, modality, names, content):
+    """Where features are kept; the name says all that their bits depend on."""
     profile = model.profile
     backbone = getattr(profile, f"{modality}_encoder")
     what = [backbone, profile.weights, profile.mixed_precision, str(model.device), content]

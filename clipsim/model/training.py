@@ -2,14 +2,53 @@
 
 Through Accelerate, so that the same loop runs on a CPU, a GPU, several of them or several
 machines. With frozen backbones the inputs are their cached features; with `trainable: all`,
-pixels and tokens. Everything that the next step needs is saved as a training state; a training
-that was killed and resumed ends as one that was not, to the bit.
+pixels and tokens (`clipsim.model.examples`). Everything that the next step needs is saved as a
+training state (`clipsim.model.state`); a training that was killed and resumed ends as one that
+was not, to the bit.
 """
 
-from clipsim.model.clip import DualEncoder
-from clipsim.model.estimate import training_estimate
-from clipsim.model.state import clear_states, read_state, state_paths, stop_requests
-from clipsim.model.trainer import Trainer
+import math
+import shutil
+import time
+from contextlib import nullcontext
+from dataclasses import replace
+from textwrap import shorten
+
+import humanize
+import numpy as np
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object, send_to_device, set_seed
+from timm.layers import convert_sync_batchnorm
+from tqdm.auto import tqdm
+
+from clipsim.errors import BadInput
+from clipsim.model import state as states
+from clipsim.model.clip import (
+    CheckpointError,
+    DualEncoder,
+    checkpoint_record,
+    contrastive_loss,
+    write_record,
+)
+from clipsim.model.examples import batch_loader, epoch_examples, examples_of, step_examples
+from clipsim.model.features import encoded_texts, image_features, stored_features
+from clipsim.model.processes import stop_requests, study_accelerator
+from clipsim.model.validation import Validation, mean_recall
+from clipsim.profile import relative
+from clipsim.record import device_name
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+SAMPLE = 32  # images that are encoded to be timed
+N_WARM, N_TIMED = 2, 5  # steps of an estimate
+
+
+class TrainingError(BadInput, RuntimeError):
+    """Training that cannot start or go on; says where it stopped."""
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Training that was asked to stop, saved its state and says how to go on."""
 
 
 def train(profile, images, folder, resume=None, announce=True):
@@ -42,18 +81,16 @@ def train(profile, images, folder, resume=None, announce=True):
     TrainingInterrupted
         After Ctrl-C or SIGTERM, once the state is saved.
     """
-    fresh = resume is None
-    estimate = training_estimate(profile, images, folder) if announce and fresh else None
+    if announce and resume is None:
+        PartialState().print(training_estimate(profile, images, folder))
     trainer = Trainer(profile, images, folder)
-    if estimate:
-        trainer.say(estimate)
-    if not fresh:
-        trainer.restore(read_state(resume))
-        trainer.say(f"going on at step {trainer.step + 1:,} of {trainer.n_steps:,}")
+    if resume is not None:
+        trainer.restore(states.read_state(resume))
+        trainer.accelerator.print(f"going on at step {trainer.step + 1:,} of {trainer.n_steps:,}")
     elif trainer.is_main:
         # First the record: weights without one are no model, whatever happens from here.
         (folder / "checkpoint.json").unlink(missing_ok=True)
-        clear_states(folder)
+        states.clear_states(folder)
     with stop_requests() as stop:
         trainer.run(stop)
     trainer.accelerator.wait_for_everyone()
@@ -61,10 +98,364 @@ def train(profile, images, folder, resume=None, announce=True):
 
 
 def resumable(profile, images, folder):
-    """The newest state of an interrupted training with these settings and data, or None."""
-    paths = state_paths(folder)
+    """The newest state of an interrupted training with these settings and data.
+
+    Returns
+    -------
+    Path or None
+        None also where the folder holds another training's.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be read.
+    """
+    paths = states.state_paths(folder)
     if not paths:
         return None
-    state = read_state(paths[-1])
+    state = states.read_state(paths[-1])
     same = state["profile"] == profile.hash and state["data"] == images.fingerprint
     return paths[-1] if same else None
+
+
+class Trainer:
+    """A training under way: its model and optimiser, and where in the data it is.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    folder : Path
+        Of the checkpoint.
+
+    Attributes
+    ----------
+    step, n_steps : int
+        Optimiser steps taken, and in all.
+    epoch : int
+        The epoch under way, from 1.
+    history : list of dict
+        A record per finished epoch; the first one (epoch 0) is the untrained model's.
+    """
+
+    def __init__(self, profile, images, folder):
+        self.accelerator = study_accelerator()
+        self.is_main = self.accelerator.is_main_process  # the process that writes
+        self.profile, self.folder = profile, folder
+        self.fingerprint = images.fingerprint
+        self.images = images.subset(images.indices("train"))
+        # Of a step: a batches, each of B examples on each of k processes.
+        self.shape = (
+            profile.gradient_accumulation, self.accelerator.num_processes, profile.batch_size,
+        )  # fmt: skip
+        self.per_step = math.prod(self.shape)  # examples
+        self.steps_per_epoch = len(self.examples_of_epoch(1))
+        self.n_steps = self.steps_per_epoch * profile.epochs
+        model = DualEncoder(profile)
+        several = self.accelerator.num_processes > 1
+        if several and not model.is_frozen and profile.batch_norm == "train":
+            # Statistics over all processes, which must be GPUs. timm's converter, because torch's
+            # own loses the activation that timm's layers hold.
+            model.image_backbone = convert_sync_batchnorm(model.image_backbone)
+        self.model = model.to(self.accelerator.device)
+        # Afterwards: making the model seeds all devices alike, and processes must not drop alike.
+        set_seed(profile.seed, device_specific=True)
+        with self.accelerator.main_process_first():  # the others find its features in the cache
+            self.dataset = examples_of(self.model, self.images)
+            held_out = images.subset(images.indices("val"))
+            self.validation = Validation(self.model, held_out)
+        self.weights = [weight for weight in self.model.parameters() if weight.requires_grad]
+        optimizer = OPTIMIZERS[profile.optimizer](
+            self.weights, lr=profile.learning_rate, weight_decay=profile.weight_decay
+        )
+        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, optimizer)
+        self.step, self.epoch, self.history = 0, 1, []
+        self.sums = {"loss": 0.0, "gradient_norm": 0.0, "seconds": 0.0}
+
+    def examples_of_epoch(self, epoch):
+        """The epoch's examples by step: int64, shape (steps, a, k, B, 2)."""
+        profile = self.profile
+        counts = [len(group) for group in self.images.captions]
+        examples = epoch_examples(counts, epoch, profile.seed, profile.captions_per_epoch)
+        return step_examples(examples, *self.shape)
+
+    def loader(self, steps):
+        """The batches that this process reads in some steps, one after the other."""
+        own = steps[:, :, self.accelerator.process_index]  # (steps, a, B, 2)
+        batches, workers = own.reshape(-1, *own.shape[2:]), self.profile.workers
+        return iter(batch_loader(self.dataset, batches, workers, self.accelerator.device))
+
+    def run(self, stop):
+        """Train to the end, or until the event `stop` is set: then save the state and raise."""
+        if not self.steps_per_epoch:
+            raise TrainingError(
+                f"{len(self.images)} training images do not fill a step of {self.per_step} "
+                f"(batch_size={self.profile.batch_size} × accumulation × processes)"
+            )
+        if not self.history:
+            self.history.append(self._record(0))
+        bar = tqdm(
+            total=self.n_steps, initial=self.step, desc="training", unit="step", leave=False,
+            disable=not self.is_main,
+        )  # fmt: skip
+        with bar:
+            while self.epoch <= self.profile.epochs:
+                self._run_epoch(stop, bar)
+        if self.is_main:
+            write_record(self.folder, checkpoint_record(self.folder) | {"history": self.history})
+            states.clear_states(self.folder)
+
+    def _run_epoch(self, stop, bar):
+        """The steps that are left of the epoch under way, then its record."""
+        done = self.step - (self.epoch - 1) * self.steps_per_epoch
+        steps = self.examples_of_epoch(self.epoch)[done:]
+        loader = self.loader(steps)
+        self.model.train()
+        for examples in steps:
+            started = time.perf_counter()
+            asked_to_stop = self.take_step(loader, examples, stop)
+            self.sums["seconds"] += time.perf_counter() - started
+            bar.update()
+            if asked_to_stop:
+                self.save()
+                raise TrainingInterrupted(
+                    f"stopped after step {self.step:,} of {self.n_steps:,}; the state is saved in "
+                    f"{relative(self.folder)}: go on with --resume, or run the notebook again"
+                )
+            if self.profile.save_every and self.step % self.profile.save_every == 0:
+                self.save()
+        self.model.eval()
+        self._finish_epoch()
+
+    def take_step(self, loader, examples, stop=None):
+        """One step of the optimiser; whether any process was asked to stop.
+
+        Parameters
+        ----------
+        loader : iterator of (image inputs, text inputs)
+            Of this process, as many as `gradient_accumulation`.
+        examples : array of int64, shape (a, k, B, 2)
+            What all processes read in this step.
+        stop : threading.Event, optional
+            Set where this process was asked to stop, which all of them learn.
+        """
+        profile, device = self.profile, self.accelerator.device
+        rate = profile.learning_rate * learning_rate_factor(
+            self.step, self.n_steps, profile.schedule, profile.warmup_steps
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        n_batches, loss = profile.gradient_accumulation, 0.0
+        for number in range(n_batches):
+            last = number == n_batches - 1
+            inputs = send_to_device(next(loader), device, non_blocking=True)
+            with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
+                with self.model.autocast():
+                    vectors = self.wrapped(*inputs)
+                batch_loss = contrastive_loss(*vectors)
+                self.accelerator.backward(batch_loss / n_batches)
+            loss = loss + batch_loss.detach() / n_batches
+        asked_to_stop = stop is not None and stop.is_set()
+        told = torch.stack([loss, torch.full_like(loss, float(asked_to_stop))])
+        loss, asked = self.accelerator.gather(told[None]).mean(dim=0).tolist()
+        norm = self._gradient_norm()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            ids = [self.images.image_ids[image] for image in examples[..., 0].ravel()]
+            raise TrainingError(
+                f"loss is {loss}, gradient norm {norm} at epoch {self.epoch}, step "
+                f"{self.step + 1:,}, training images {shorten(', '.join(ids), 200)}: look at "
+                "these, or pass a smaller learning_rate"
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        self.sums["loss"] += loss
+        self.sums["gradient_norm"] += norm
+        return asked > 0
+
+    def _gradient_norm(self):
+        """Norm of the whole gradient before it is clipped, where the profile asks for that."""
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        norm, most = torch.nn.utils.get_total_norm(gradients), self.profile.max_gradient_norm
+        if most is not None:
+            torch.nn.utils.clip_grads_with_norm_(self.weights, most, norm)
+        return norm.item()
+
+    def _finish_epoch(self):
+        """Record the epoch, keep its model if it is the best so far, and go to the next."""
+        n, sums = self.steps_per_epoch, self.sums
+        loss, norm = sums["loss"] / n, sums["gradient_norm"] / n
+        images_per_s = n * self.per_step / sums["seconds"]
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.history.append(self._record(self.epoch, loss, norm, rate, images_per_s))
+        best = max(self.history[1:], key=lambda record: record["mean_recall"])
+        if self.is_main and best is self.history[-1]:
+            record = {
+                "epoch": self.epoch,
+                "data": self.fingerprint,
+                "processes": self.accelerator.num_processes,
+                "history": self.history,
+            }
+            self.model.save(self.folder, record)
+        self.epoch += 1
+        self.sums = dict.fromkeys(sums, 0.0)
+        self.save()
+
+    def _record(self, epoch, loss=None, gradient_norm=None, learning_rate=None, images_per_s=None):
+        recall = self.validation.recall(self.model)
+        return {
+            "epoch": epoch,
+            "loss": loss,
+            "gradient_norm": gradient_norm,
+            "learning_rate": learning_rate,
+            "temperature": self.model.temperature,
+            "images_per_s": images_per_s,
+            "mean_recall": mean_recall(recall),
+            "recall": recall,
+        }
+
+    @property
+    def identity(self):
+        """What a state must share with this training to go on in it."""
+        return {
+            "profile": self.profile.hash,
+            "data": self.fingerprint,
+            "processes": self.accelerator.num_processes,
+        }
+
+    def save(self):
+        """Save what the next step needs; all processes take part, the main one writes."""
+        random = gather_object([states.random_state(self.accelerator.device)])
+        if self.is_main:
+            state = self.identity | {
+                "step": self.step,
+                "epoch": self.epoch,
+                "sums": self.sums,
+                "history": self.history,
+                "model": self.model.trained_state(),
+                "optimizer": self.optimizer.state_dict(),
+                "random": random,
+            }
+            states.write_state(self.folder, state, self.profile.keep)
+        self.accelerator.wait_for_everyone()  # a process that ends early would end the writing one
+
+    def restore(self, state):
+        """Take up a saved state.
+
+        Raises
+        ------
+        CheckpointError
+            If it is of other settings or data, of another number of processes, or the folder does
+            not hold the best epoch so far as the state's own training left it.
+        """
+        for name, value in self.identity.items():
+            if state[name] != value:
+                raise CheckpointError(
+                    f"the training state is of {name} {str(state[name])[:8]}, this training of "
+                    f"{name} {str(value)[:8]}: resume it as it began, or delete "
+                    f"{relative(self.folder / 'states')} to start anew"
+                )
+        self.step, self.epoch = state["step"], state["epoch"]
+        self.sums, self.history = state["sums"], state["history"]
+        if len(self.history) > 1:
+            recorded = checkpoint_record(self.folder)["history"]
+            # Either may be one epoch ahead of the other, if the training was killed in between.
+            if any(a != b for a, b in zip(recorded, self.history, strict=False)):
+                raise CheckpointError(
+                    f"{relative(self.folder)} holds the checkpoint of another training than the "
+                    "state: resume in the state's own folder"
+                )
+        self.model.load_state_dict(state["model"], strict=False)
+        self.optimizer.load_state_dict(state["optimizer"])
+        states.set_random_state(state["random"][self.accelerator.process_index])
+
+
+def learning_rate_factor(step, n_steps, schedule, warmup_steps=0):
+    """Factor on the learning rate at a step: linear warm-up, then constant or cosine to 0."""
+    if step < warmup_steps:
+        return (step + 1) / (warmup_steps + 1)
+    if schedule == "constant":
+        return 1.0
+    progress = (step - warmup_steps) / max(1, n_steps - warmup_steps)
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def training_estimate(profile, images, folder):
+    """What a training from the start will cost, from a few steps of one that is thrown away.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    folder : Path
+        Where the checkpoint will be.
+
+    Returns
+    -------
+    str
+        One line: device, time and disk.
+
+    Raises
+    ------
+    TrainingError
+        If the training needs more disk than there is; and as `train`.
+    """
+    parts = [images.indices(split)[:SAMPLE] for split in ("train", "val")]
+    sample = replace(images.subset(np.concatenate(parts)), pixels_key="")  # never from the cache
+    trainer = Trainer(profile, sample, folder)
+    model = trainer.model
+    features_s = _features_s(model, images, sample) if model.is_frozen else 0.0
+    step_s = _step_s(trainer)
+    validation_s = _seconds(lambda: trainer.validation.recall(model))
+    validation_s *= len(images.indices("val")) / len(parts[1])
+    counts = [len(images.captions[i]) for i in images.indices("train")]
+    epoch = epoch_examples(counts, 1, profile.seed, profile.captions_per_epoch)
+    n_steps = len(step_examples(epoch, *trainer.shape)) * profile.epochs
+    n_validations = profile.epochs + 1
+    total_s = features_s + n_steps * step_s + n_validations * validation_s
+    weights = sum(weight.nbytes for weight in model.trained_state().values())
+    # A state holds the weights and Adam's two moments of each; one more while it is written.
+    needed = weights + 3 * weights * (profile.keep + 1)
+    free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+    disk = f"disk {_size(needed)} of {_size(free)} free"
+    if needed > free:
+        raise TrainingError(f"{folder}: {disk}: make room, or pass a smaller keep")
+    finest = "minutes" if total_s > 3600 else "seconds"
+    total = humanize.precisedelta(total_s, finest, format="%.0f")
+    return (
+        f"training on {device_name()}, {trainer.accelerator.num_processes} × "
+        f"{torch.get_num_threads()} threads: about {total} (features {features_s:,.0f} s; "
+        f"{n_steps:,} steps of {1e3 * step_s:,.0f} ms; {n_validations} validations of "
+        f"{validation_s:.1f} s), from {N_TIMED} timed steps; {disk}"
+    )
+
+
+def _features_s(model, images, sample):
+    """Seconds to encode the images and captions of training, if the cache lacks them."""
+    parts = [images.subset(images.indices(split)) for split in ("train", "val")]
+    if stored_features(model, "image", parts[0].image_ids, parts[0].pixels_key) is not None:
+        return 0.0
+    texts = sorted({caption for group in sample.captions for caption in group})
+    sample_s = _seconds(lambda: (image_features(model, sample), encoded_texts(model, texts)))
+    return sample_s * sum(map(len, parts)) / len(sample)
+
+
+def _step_s(trainer):
+    """Seconds of a step, reading included; the first ones, which warm up, do not count."""
+    first = [(image, 0) for image in range(len(trainer.images))]
+    steps = np.resize(first, (N_WARM + N_TIMED, *trainer.shape, 2))  # too few: repeated
+    loader = trainer.loader(steps)
+    trainer.model.train()
+    times = [_seconds(lambda step=step: trainer.take_step(loader, step)) for step in steps]
+    trainer.model.eval()
+    return sum(times[N_WARM:]) / N_TIMED
+
+
+def _seconds(work):
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _size(n_bytes):
+    return humanize.naturalsize(n_bytes, binary=True)

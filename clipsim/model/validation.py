@@ -1,7 +1,6 @@
 """Recall on the validation images: what chooses the best epoch."""
 
 import numpy as np
-from accelerate.utils import gather_object
 
 from clipsim.model.features import image_features, text_features
 
@@ -34,10 +33,10 @@ def retrieval_recall(image_vectors, text_vectors, owner, texts, ks=(1, 5, 10)):
     own[owner, text_id] = True
     own = own[:, text_id]  # (M, C): the caption's text is one of the image's
     similarity = image_vectors @ text_vectors.T
-    best_own = np.where(own, similarity, -np.inf).max(axis=1)
-    image_rank = (similarity > best_own[:, None]).sum(axis=1)
-    matching = np.where(own, similarity, -np.inf).max(axis=0)
-    text_rank = (similarity > matching[None, :]).sum(axis=0)
+    own_similarity = np.where(own, similarity, -np.inf)
+    # The rank of the best that is right: how many are better than it.
+    image_rank = (similarity > own_similarity.max(axis=1, keepdims=True)).sum(axis=1)
+    text_rank = (similarity > own_similarity.max(axis=0, keepdims=True)).sum(axis=0)
     return {
         "image_to_text": {f"R@{k}": float((image_rank < k).mean()) for k in ks},
         "text_to_image": {f"R@{k}": float((text_rank < k).mean()) for k in ks},
@@ -55,20 +54,19 @@ def mean_recall(recall):
 class Validation:
     """The validation images and all their captions; frozen features are computed once.
 
-    With trained backbones each process of `accelerator` encodes a part, and all get the whole.
-    `features` are those of the images and of the captions, where the caller has them.
+    Parameters
+    ----------
+    model : DualEncoder
+    images : CaptionedImages
     """
 
-    def __init__(self, model, images, accelerator=None, features=None):
-        self.images, self.accelerator = images, accelerator
+    def __init__(self, model, images):
+        self.images = images
         self.captions = [caption for group in images.captions for caption in group]
         self.owner = np.repeat(np.arange(len(images)), [len(group) for group in images.captions])
         if model.is_frozen:
-            features = features or (
-                image_features(model, images),
-                text_features(model, self.captions),
-            )
-            self.image_features, self.text_features = features
+            self.image_features = image_features(model, images)
+            self.text_features = text_features(model, self.captions)
 
     def recall(self, model):
         """Recall of the images against all these captions (`retrieval_recall`)."""
@@ -76,20 +74,9 @@ class Validation:
             image_vectors = model.project(self.image_features, "image")
             text_vectors = model.project(self.text_features, "text")
         else:
-            own = self._part(len(self.images))
-            image_vectors = self._joined(model.encode_images(self.images.subset(own)))
-            texts = [self.captions[i] for i in self._part(len(self.captions))]
-            text_vectors = self._joined(model.encode_texts(texts))
+            image_vectors = model.encode_images(self.images)
+            text_vectors = model.encode_texts(self.captions)
         return retrieval_recall(image_vectors, text_vectors, self.owner, self.captions)
-
-    def _part(self, n):
-        if self.accelerator is None:
-            return np.arange(n)
-        parts = np.array_split(np.arange(n), self.accelerator.num_processes)
-        return parts[self.accelerator.process_index]
-
-    def _joined(self, vectors):
-        return vectors if self.accelerator is None else np.concatenate(gather_object([vectors]))
 
 
 def matched_vectors(model, images):

@@ -19,7 +19,8 @@ from clipsim.evaluation import (
     models_of_seeds,
 )
 from clipsim.profile import Profile
-from clipsim.retrieval import Describer, pixel_scores, scores_of_models
+from clipsim.metrics import pixel_scores
+from clipsim.retrieval import Describer, scores_of_models
 
 # The package's SSIM and FSIM stand beside the canonical ones in notebook 07.
 COMPARED = [metric.key for metric in METRICS if metric.variant != "package"]
