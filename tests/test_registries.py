@@ -11,9 +11,8 @@ from clipsim.data import load
 from clipsim.data.photographs import caption_files
 from clipsim.data.photographs import folders as picture_folders
 from clipsim.evaluation import evaluations, table_1_rows
-from clipsim.metrics import compared
+from clipsim.metrics import compared, pixel_scores
 from clipsim.model import encoders, train
-from clipsim.metrics import pixel_scores
 
 
 def test_an_encoder_is_trained_and_loaded_again(smoke, coloured, tmp_path, monkeypatch):

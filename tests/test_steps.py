@@ -9,7 +9,6 @@ from reference import eq_4
 from scored_scenes import scored_scenes
 
 from clipsim.evaluation import steps
-from clipsim.model import Trainer
 from clipsim.record import StaleError
 
 

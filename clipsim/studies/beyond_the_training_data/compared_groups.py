@@ -18,8 +18,8 @@ from clipsim.evaluation import (
     measured,
     models_of_seeds,
 )
-from clipsim.profile import Profile
 from clipsim.metrics import pixel_scores
+from clipsim.profile import Profile
 from clipsim.retrieval import Describer, scores_of_models
 
 # The package's SSIM and FSIM stand beside the canonical ones in notebook 07.
