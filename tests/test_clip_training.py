@@ -67,5 +67,5 @@ def test_chart_sums_up_over_seeds():
     assert numbers.recipe.tolist() == ["b", "a"]
     assert numbers["mean"].tolist() == pytest.approx([0.5, 0.3])
     assert numbers["std"].tolist() == pytest.approx([0, 0.02**0.5])
-    assert "b, 16 images, 0.500" in caption
+    assert "Best: b, 0.500" in caption
     plt.close("all")

@@ -22,8 +22,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "worst_case_sheet", "wrapped",
         ],
         "style": [
-            "COLUMN_IN", "IDENTITY", "OTHER", "PAGE_IN", "SIMILAR", "marker_style", "save_figure",
-            "save_table", "show", "use_style",
+            "COLUMN_IN", "IDENTITY", "INK", "OTHER", "PAGE_IN", "SIMILAR", "marker_style",
+            "save_figure", "save_table", "show", "use_style",
         ],
         "tables": [
             "LABELS", "claims_markdown", "differences_table", "paper_and_run", "recall_table",

@@ -9,11 +9,19 @@ import pandas as pd
 import seaborn as sns
 from sklearn.metrics import roc_auc_score
 
-from clipsim.figures.style import COLUMN_IN, IDENTITY, OTHER, PAGE_IN, SIMILAR
-from clipsim.metrics import METRICS
+from clipsim.evaluation import METRICS, NOT_SUPPORTED, SUPPORTED, UNDECIDED, sweep
+from clipsim.figures.style import (
+    COLUMN_IN,
+    IDENTITY,
+    INK,
+    OTHER,
+    PAGE_IN,
+    SIMILAR,
+    marker_style,
+)
+from clipsim.figures.tables import p_text
 from clipsim.model import matched_vectors
 
-INK = "#222222"
 RECALL_SHADES = {"R@1": "#9ecae1", "R@5": "#4292c6", "R@10": "#08519c"}
 PAIR_COLOURS = {"similar": SIMILAR, "matching": SIMILAR, "other": OTHER}
 

@@ -12,9 +12,9 @@ import pandas as pd
 from PIL import Image
 
 from clipsim.evaluation import ERRORS, FALSE_ALARM, METRICS, described
-from clipsim.figures.style import PAGE_IN, marker_style
+from clipsim.figures.style import INK, PAGE_IN, marker_style
 
-FRAME, INK = "#777777", "#222222"
+FRAME = "#777777"
 SCREEN_DPI = 100  # of a picture on a sheet: half the page's, or the files weigh four times as much
 LISTED = 10  # descriptions that Figures 1–4 have room for
 HEADINGS = {FALSE_ALARM: "Called alike, and is not", "miss": "Called different, and is alike"}
@@ -47,7 +47,7 @@ def image_sheet(images, seed, n=8):
     joined = [" | ".join(own) for own in captions]
     numbers = pd.DataFrame({"image_id": ids, "split": "train", "captions": joined})
     caption = f"{len(ids)} training images, drawn by seed, each with its first caption."
-    return picture_sheet(groups, columns=4, row_in=2.2), numbers, caption
+    return picture_sheet(groups, columns=4), numbers, caption
 
 
 def pair_sheet(images, pairs, n=2):
@@ -78,7 +78,7 @@ def pair_sheet(images, pairs, n=2):
         pictures = [(images.pixels(image_id), "") for image_id in (row.id_a, row.id_b)]
         groups.append((f"{row.kind}{row.source}: {label}", pictures))
     caption = f"The first {n} pairs of each kind and label."
-    return picture_sheet(groups, columns=2, row_in=2.0), numbers, caption
+    return picture_sheet(groups, columns=2), numbers, caption
 
 
 def retrieval_sheet(images, retrieval, seed, n=6, n_shown=5):
@@ -115,7 +115,7 @@ def retrieval_sheet(images, retrieval, seed, n=6, n_shown=5):
         "Test images; above each a caption of its own (which the model never saw), below it the "
         f"{n_shown} most similar descriptions of the pool with their cosine."
     )
-    figure = picture_sheet(groups, columns=3, row_in=3.5)
+    figure = picture_sheet(groups, columns=3)
     return figure, pd.concat(tables, ignore_index=True), caption
 
 
@@ -221,23 +221,27 @@ def worst_case_sheet(metric, errors, images, pairs, retrieval, clip_scores, n=3)
     columns = ["metric", "error", "id_a", "id_b", "score", "threshold", "margin", "clip_score"]
     numbers = pd.DataFrame(rows, columns=columns).sort_values("error", kind="stable")
     caption = f"{metric.label}: the worst of {counts} among the test pairs."
-    return picture_sheet(groups, columns=2, row_in=3.1), numbers, caption
+    return picture_sheet(groups, columns=2), numbers, caption
 
 
-def picture_sheet(groups, columns, row_in):
+def picture_sheet(groups, columns):
     """A figure of groups of pictures, each group a title and [(pixels, text below), …]."""
     rows = -(-len(groups) // columns)
+    most = max(1, *(len(pictures) for _, pictures in groups))
+    side_in = PAGE_IN / columns / most
+    above = max(len(title.splitlines()) for title, _ in groups)
+    texts = [text for _, pictures in groups for _, text in pictures]
+    below = max((len(text.splitlines()) for text in texts), default=0)
+    row_in = side_in + 0.14 * above + 0.11 * below + 0.15  # texts have 7.5 and 6.5 points
     figure = plt.figure(figsize=(PAGE_IN, row_in * rows))
     cells = figure.subfigures(rows, columns, squeeze=False, wspace=0.03)
-    most = max(1, *(len(pictures) for _, pictures in groups))
-    side = round(SCREEN_DPI * PAGE_IN / columns / most)
-    n_lines = max(title.count("\n") for title, _ in groups)
     for cell, (title, pictures) in zip(cells.flat, groups, strict=False):
-        level = title + "\n" * (n_lines - title.count("\n"))  # or pictures would not stand in rows
+        # Titles of one height, or pictures would not stand in rows.
+        level = title + "\n" * (above - len(title.splitlines()))
         cell.suptitle(level, x=0.02, ha="left", fontsize=7.5, fontweight="normal")
         axes = cell.subplots(1, len(pictures), squeeze=False)[0] if pictures else []
         for axis, (pixels, text) in zip(axes, pictures, strict=True):
-            show_picture(axis, pixels, side)
+            show_picture(axis, pixels, round(SCREEN_DPI * side_in))
             # As a label, text has room made for it by the layout.
             axis.set_xlabel(text, x=0, ha="left", fontsize=6.5, color=INK)
     return figure

@@ -29,8 +29,10 @@ from clipsim.profile import relative
 from clipsim.record import atomic_path
 
 COLUMN_IN, PAGE_IN = 3.4, 7.0
+INK = "#222222"
 SIMILAR, OTHER = "#00694d", "#a8a8a8"  # apart in grey, too
 IDENTITY = {metric.key: metric.look for metric in METRICS}
+HOLLOW = {metric.key for metric in METRICS if metric.variant == "package"}
 
 FOOT_IN = 0.14  # the line below a figure that names its data
 LONGEST = 500  # characters of an alternative text: half a minute when read aloud
@@ -61,11 +63,11 @@ def marker_style(key):
         `marker`, `color`, `markerfacecolor`.
     """
     look = IDENTITY[key]
-    face = "white" if key.endswith("_package") else look["color"]
+    face = "white" if key in HOLLOW else look["color"]
     return {"marker": look["marker"], "color": look["color"], "markerfacecolor": face}
 
 
-def show(run, name, figure, numbers, caption):
+def show(run, name, figure, numbers, caption, data=None):
     """Save a figure with its numbers and, in a notebook, show it above its caption.
 
     Charts, sheets and studies return `figure, numbers, caption`, so that a notebook has one line:
@@ -86,14 +88,16 @@ def show(run, name, figure, numbers, caption):
         What the figure shows; floats are written with six significant digits.
     caption : str
         Markdown, computed from the numbers; "" for none.
+    data : str, optional
+        What the pictures are, where they are not the profile's.
     """
     if figure is None:
         if get_ipython() is not None:
             display(Markdown(f"*{caption}*"))
         return
     profile, (width, height) = run.profile, figure.get_size_inches()
-    data = "OpenMoji scenes" if profile.dataset == "openmoji" else "photographs"
-    foot = f"{data} (profile {profile.name})"
+    of_profile = "OpenMoji scenes" if profile.dataset == "openmoji" else "photographs"
+    foot = data or f"{of_profile} (profile {profile.name})"
     figure.text(0.995, 0, foot, ha="right", va="top", fontsize=6, color="#777777")
     box = Bbox.from_bounds(0, -FOOT_IN, width, height + FOOT_IN)
     drawn = io.BytesIO()
@@ -110,7 +114,9 @@ def show(run, name, figure, numbers, caption):
     save_table(numbers, folder / f"{name}.csv")
     print(f"figure: {relative(folder / name)}.png, .csv; {relative(vectors / name)}.pdf")
     if get_ipython() is not None:
-        display(figure, *[Markdown(f"*{caption}*")] * bool(caption))
+        display(figure)
+        if caption:
+            display(Markdown(f"*{caption}*"))
     plt.close(figure)
 
 

@@ -14,7 +14,7 @@ import seaborn as sns
 from tqdm.auto import tqdm
 
 from clipsim.evaluation import train_or_load
-from clipsim.figures import IDENTITY, PAGE_IN
+from clipsim.figures import IDENTITY, INK, PAGE_IN
 from clipsim.model import DualEncoder
 from clipsim.profile import load_profile
 from clipsim.record import StaleError, read_results
@@ -130,14 +130,16 @@ def recipe_chart(rows):
     figure, axis = plt.subplots(figsize=(PAGE_IN, 0.7 + 0.26 * len(numbers)))
     own = {"data": rows, "y": "trained", "order": numbers.trained, "ax": axis}
     sns.stripplot(x="mean_recall", jitter=False, **own, **DOTS)
-    sns.pointplot(x="mean_recall", color="#222222", markersize=14, **own, **MEAN)
+    sns.pointplot(x="mean_recall", color=INK, markersize=14, **own, **MEAN)
     sns.pointplot(x="untrained", color="#999999", markersize=7, **own, **MEAN)
     axis.set(xlabel="mean validation recall (fraction)", ylabel="", xlim=(0, None))
-    best = numbers.iloc[0]
-    axis.set_title(f"Best: {best.trained}")
+    few = numbers[numbers.n_train == numbers.n_train.min()]
+    best = f"{few.recipe.iloc[0]}, {few['mean'].iloc[0]:.3f}"
+    title = f"Best on {few.n_train.iloc[0]:,} training images: {best}"
+    figure.suptitle(title, x=0.01, ha="left")
     caption = (
-        "Dots: training seeds; black line: their mean; short grey line: before training. Highest "
-        f"mean: {best.trained}, {best['mean']:.3f}."
+        f"Dots: training seeds; black line: their mean; grey line: before training. Best: {best}. "
+        "Few validation images are easier to find: compare recipes on as many images only."
     )
     return figure, numbers, caption
 
