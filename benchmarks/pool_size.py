@@ -1,23 +1,32 @@
-"""Search of up to a million descriptions: the rows of notebook 12, further on.
+"""Search of up to a million descriptions, beside the limits of the machine.
 
 Run `python benchmarks/pool_size.py`; it prints and writes `pool_size.json` beside itself. The
 model is the demo's, trained if it is not there; beyond its own pool, vectors are sampled around
 the real ones (`sampled_pool`). Contestants take turns, so that a busy machine slows all
 of them; ratios are what holds. A million vectors need about 6 GiB of memory, and minutes to be
 made an index of.
+
+The limits are measured in the same rounds. A large product of float32 matrices bounds what
+multiplies many vectors. Reading the pool once bounds a single query, since that reads all of it
+for little arithmetic; it takes half as long as copying the pool.
 """
 
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
 from inputs import demo_vectors
 from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
+from sampled_pool import pool_of
+from torch.nn.functional import linear
 
-from clipsim.studies.cost_and_scale.cost_study import EXACT, machine_limits, pool_rows
+from clipsim.model import OneDnnLinear
+from clipsim.studies.cost_and_scale import EXACT, search_rows
 
 SIZES = (100_000, 1_000_000)
 ROUNDS = 5
+SIDE = 1536  # of the matrices whose product gives the limit of arithmetic
 RESULT = Path(__file__).with_suffix(".json")
 
 
@@ -26,10 +35,51 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of the pools")
     sizes = parser.parse_args().sizes
     profile, vectors, queries = demo_vectors()
-    found = pool_rows(profile, vectors, queries, sizes, ROUNDS)
+    found, limits = [], {}
+    for size in sizes:
+        pool = pool_of(vectors, size, profile.seed)
+        rows, seconds = search_rows(profile, pool, queries, ROUNDS, others=contestants(pool))
+        limits = machine_limits(pool, seconds)
+        found += [row | limit(row, pool, limits) for row in rows]
     what = f"top {profile.n_descriptions} of a pool, {torch.get_num_threads()} threads"
     packages = ("numpy", "torch", "faiss-cpu")
-    write(RESULT, what, table_rows(found), packages, limits=machine_limits(found), found=found)
+    write(RESULT, what, table_rows(found), packages, limits=limits, found=found)
+
+
+def contestants(pool):
+    """What takes turns with the searches: a large product, and copying the pool."""
+    factor = torch.rand(SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    whole, room = torch.from_numpy(pool), torch.empty(pool.shape)
+
+    @torch.inference_mode()
+    def multiply(number):
+        with OneDnnLinear():
+            return linear(factor, factor)
+
+    return {
+        "product": multiply,
+        "copy": lambda number: room.copy_(whole),
+        # In one thread, too: on a busy machine several wait for each other.
+        "copy in one thread": lambda number: np.copyto(room.numpy(), pool),
+    }
+
+
+def machine_limits(pool, seconds):
+    """What bounds a search, at its fastest: `flop_per_s`, `read_bytes_per_s`."""
+    copying = min(seconds["copy"].min(), seconds["copy in one thread"].min())
+    return {
+        "flop_per_s": 2 * SIDE**3 / float(seconds["product"].min()),
+        "read_bytes_per_s": 2 * pool.nbytes / float(copying),  # copying reads, and writes as much
+    }
+
+
+def limit(row, pool, limits):
+    """The `limit_s` of an exact search, per query: reading for a single one, else arithmetic."""
+    if row["search"] != EXACT:
+        return {}
+    if row["queries"] == 1:
+        return {"limit_s": pool.nbytes / limits["read_bytes_per_s"]}
+    return {"limit_s": 2 * pool.size / limits["flop_per_s"]}
 
 
 def table_rows(found):

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from inputs import demo_vectors
 from rows import OURS_BY_PEER, row, write
+from sampled_pool import pool_of
 
 from clipsim.retrieval import largest_products
-from clipsim.studies.cost_and_scale.sampled_pool import pool_of
-from clipsim.studies.cost_and_scale.timing import timed_rounds
+from clipsim.studies.cost_and_scale import timed_rounds
 
 POOL, N_IMAGES, N = 200_000, 1_000, 10
 ROUNDS = 9

@@ -24,7 +24,7 @@ import torch
 from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
 
 from clipsim.retrieval import description_sums, pair_products, score_edges, score_matrix
-from clipsim.studies.cost_and_scale.timing import timed_rounds
+from clipsim.studies.cost_and_scale import timed_rounds
 
 M, N, D = 5_000, 10, 256
 SAMPLED_PAIRS = 20

@@ -9,7 +9,6 @@ import pandas as pd
 import seaborn as sns
 from sklearn.metrics import roc_auc_score
 
-from clipsim.evaluation import METRICS, NOT_SUPPORTED, SUPPORTED, UNDECIDED, sweep
 from clipsim.figures.style import (
     COLUMN_IN,
     IDENTITY,
@@ -17,9 +16,8 @@ from clipsim.figures.style import (
     OTHER,
     PAGE_IN,
     SIMILAR,
-    marker_style,
 )
-from clipsim.figures.tables import p_text
+from clipsim.metrics import METRICS
 from clipsim.model import matched_vectors
 
 RECALL_SHADES = {"R@1": "#9ecae1", "R@5": "#4292c6", "R@10": "#08519c"}

@@ -1,20 +1,11 @@
-"""Pools of any size around a real one: a part of it, or more vectors sampled around its own."""
+"""Pools larger than a real one: more vectors, sampled around its own."""
 
 import numpy as np
 
 from clipsim.retrieval import largest_products
 
-LARGEST = 100_000
 NEIGHBOURS = 10
 CENTRES = 20_000
-
-
-def pool_sizes(n_own):
-    """Powers of ten around the size of a pool, that size, and the largest: up to five times it,
-    at most `LARGEST`."""
-    largest = max(min(LARGEST, 5 * n_own), n_own)
-    powers = [10**power for power in range(1, 9) if n_own / 25 <= 10**power <= largest]
-    return sorted({*powers, n_own, largest})
 
 
 def pool_of(vectors, size, seed):

@@ -1,0 +1,212 @@
+"""Times from a given clock, counts and recall by their definition; the claim can hold and fail."""
+
+import json
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from clipsim import load_profile
+from clipsim.data import LabelledPairs
+from clipsim.model import DualEncoder
+from clipsim.retrieval import ApproximateIndex, CaptionIndex, Describer
+from clipsim.studies import cost_and_scale as study
+
+CAPTIONS = [" ".join(["word"] * (i % 17 + 1)) + f" {i}" for i in range(1000)]
+PROFILE = load_profile("smoke", n_descriptions=4, n_bootstrap=100)
+
+
+class Clock:
+    """Moved by work that says how long it takes, or by a second with every look at it."""
+
+    def __init__(self, step=0):
+        self.now, self.step, self.done = 0.0, step, []
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+    def work(self, name, seconds):
+        """A contestant that takes `seconds[number]` in the round of that number."""
+
+        def run(number):
+            self.done.append((number, name))
+            self.now += seconds[number]
+
+        return run
+
+
+def test_contestants_take_turns_and_every_round_is_timed_but_the_first():
+    clock = Clock()
+    seconds = {"a": [99, 1, 2, 3], "b": [99, 4, 5, 6], "c": [99, 7, 8, 9]}
+    turns = {name: clock.work(name, of) for name, of in seconds.items()}
+    found = study.timed_rounds(turns, 3, clock)
+    assert {name: of.tolist() for name, of in found.items()} == {
+        name: of[1:] for name, of in seconds.items()
+    }
+    rounds = ["".join(name for number, name in clock.done if number == n) for n in range(4)]
+    assert rounds == ["abc", "bca", "cab", "abc"]
+    with pytest.raises(ValueError, match="n_rounds: expected at least 1, got 0"):
+        study.timed_rounds(turns, 0)
+
+
+def test_a_row_has_median_and_quartiles_of_one_thing():
+    row = study.timing_row([10, 20, 30, 40, 50], per=10)
+    assert row == {"median_s": 3.0, "low_s": 2.0, "high_s": 4.0, "rounds": 5}
+
+
+def test_ratios_are_of_one_round_and_saved_and_lost_are_alike():
+    slow = np.array([2.0, 20.0, 8.0, 12.0, 6.0])  # of a machine that is at times ten times as slow
+    found, lost = study.saving(slow, slow / 4, PROFILE), study.saving(slow / 4, slow, PROFILE)
+    assert (found["ratio"], found["ratio_ci95"]) == (4, [4, 4])
+    assert (found["saved"], found["saved_ci95"]) == (0.75, [0.75, 0.75])
+    assert (lost["ratio"], lost["saved"]) == (0.25, -0.75)
+    assert np.isnan(study.saving(slow[:4], slow[:4], PROFILE)["ratio_ci95"]).all()
+
+
+def test_the_interval_is_that_of_resampled_rounds():
+    values = np.random.default_rng(1).normal(10, 1, size=101)
+    interval = study.saving(values, np.ones(101), PROFILE)["ratio_ci95"]
+    drawn = [np.random.default_rng(i).choice(values, size=101) for i in range(2000)]
+    assert interval == pytest.approx(
+        np.quantile(np.median(drawn, axis=1), [0.025, 0.975]), abs=0.1
+    )
+
+
+@pytest.fixture
+def describer(smoke, coloured):
+    model = DualEncoder(replace(smoke, n_descriptions=3))
+    model.record = {"sha256": "untrained"}
+    return Describer.of(model.profile, model, CAPTIONS)
+
+
+def test_every_stage_is_timed_and_the_pool_multiplied_up(describer, coloured):
+    ids, none = np.array(coloured.image_ids), np.full(16, "")
+    columns = {"kind": none, "split": none, "source": none, "graded": np.zeros(16)}
+    pairs = LabelledPairs(ids[:16], ids[16:], similar=np.zeros(16, dtype=np.int8), **columns)
+    seconds = study.pair_seconds(describer, coloured, pairs, n_rounds=2, clock=Clock(1))
+    times = [times for _, times in study.caption_samples(describer.model, CAPTIONS, 3)]
+    assert min(times) > 1
+    for name, values in seconds.items():
+        assert values.tolist() == (times[1:] if name == study.ANEW else [1, 1])
+
+
+def test_samples_stand_for_the_pool(describer):
+    def n_tokens(texts):
+        return [len(tokens) for tokens in describer.model.text_backbone.tokens.unpadded(texts)]
+
+    seen = set()
+    for captions, times in study.caption_samples(describer.model, CAPTIONS, 20):
+        assert {*captions} <= {*CAPTIONS}
+        assert len({*captions}) == len(captions)
+        lengths = n_tokens(captions)
+        assert len({*lengths}) >= study.BATCHES  # of this pool all texts of a length are one batch
+        assert times == pytest.approx(sum(n_tokens(CAPTIONS)) / sum(lengths))
+        seen |= {*captions}
+    assert len(seen) > 0.9 * len(CAPTIONS)
+    for captions, times in study.caption_samples(describer.model, CAPTIONS[:3], 2):
+        assert (sorted(captions), times) == (sorted(CAPTIONS[:3]), 1)
+
+
+def unit(n, d, seed):
+    vectors = np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def world():
+    """A pool of 400 vectors, 40 images near some of them, and the rows of both."""
+    pool = unit(400, 16, seed=0)
+    queries = pool[:40] + 0.5 * unit(40, 16, seed=1)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    describer = Describer(PROFILE, None, CaptionIndex.build(pool, [*map(str, range(400))]), pool)
+    stages = {study.ANEW: np.full(5, 90.0), study.ENCODE: np.full(5, 4.0)}
+    return (
+        pool,
+        queries,
+        study.pool_rows(PROFILE, pool, queries, n_rounds=5, clock=Clock(1)),
+        study.image_rows(describer, queries, stages, n_rounds=5, clock=Clock(1)),
+    )
+
+
+def test_a_row_per_pool_search_and_number_of_queries(world):
+    rows = world[2]
+    found = [(row["pool"], row["search"], row["queries"]) for row in rows]
+    assert len(set(found)) == len(found) == 2 * 3 * 2
+    assert {row["pool"] for row in rows} == {100, 400}
+    for row in rows:  # by this clock everything takes a second
+        assert row["median_s"] == row["low_s"] == row["high_s"] == 1 / row["queries"]
+        assert row["ratio"] == (row["queries"] if row["search"] == study.EXACT else 1)
+
+
+def test_approximate_search_reaches_the_recall_with_the_least_effort(world):
+    pool, queries, rows, _ = world
+    assert min(row.get("recall", 1) for row in rows) >= study.RECALL
+    row = next(row for row in rows if (row["pool"], row["search"]) == (400, "IVF"))
+    index = ApproximateIndex.build(pool, row["factory"], row["effort"])
+    exact, found = np.argsort(-(queries @ pool.T), axis=1)[:, :4], index.search(queries, 4)[0]
+    both = [len({*a} & {*b}) for a, b in zip(exact.tolist(), found.tolist(), strict=True)]
+    assert row["recall"] == pytest.approx(sum(both) / (4 * len(queries)))
+    _, efforts = study.factories(400)["IVF"]
+    for less in efforts[: efforts.index(row["effort"])]:
+        assert ApproximateIndex.build(pool, row["factory"], less).recall(queries, 4) < study.RECALL
+    few = ApproximateIndex.build(pool[:64], "IVF32,Flat")  # a list has fewer than are asked for
+    effort = study.least_effort(few, queries, 20, ["nprobe=1", "nprobe=32"])
+    assert effort == ("nprobe=32", 1.0)
+
+
+def test_images_and_their_pairs(world):
+    rows = {(row["images"], row["work"]): row["median_s"] for row in world[3]}
+    assert {images for images, _ in rows} == {10, 40}
+    assert rows[40, study.SEARCH] == rows[40, study.ALL_PAIRS] == 1
+    assert rows[40, study.PAIR_BY_PAIR] == 40 * 39 / 2 / study.SAMPLED_PAIRS
+    assert (rows[40, study.ANEW], rows[40, study.ENCODE]) == (90, 80)
+    last = next(row for row in world[3][::-1] if row["work"] == study.ALL_PAIRS)
+    assert last["ratio"] == pytest.approx(40 * 39 / 2 / study.SAMPLED_PAIRS)
+
+
+def findings_of(world, anew, filed, pictures, gain):
+    """Stages, savings and findings, where approximate search takes 1 / gain of the exact one."""
+    jitter = np.random.default_rng(0).uniform(0.9, 1.1, 7)
+    seconds = {
+        study.READ: 0.01, study.ENCODE: pictures, study.ANEW: anew, study.FILED: filed,
+        study.SEARCH: 0.02, study.SCORE: 0.001,
+    }  # fmt: skip
+    stages = {name: value * jitter for name, value in seconds.items()}
+    of_gain = study.saving(gain * jitter, np.ones(7), PROFILE)
+    by_pool = [row | of_gain for row in world[2]]
+    savings = study.saving_rows(PROFILE, stages, by_pool, world[3])
+    return stages, savings, study.cost_findings(PROFILE, stages, savings)
+
+
+def test_the_claim_can_hold_and_fail(world):
+    _, _, found = findings_of(world, anew=100, filed=9, pictures=1, gain=20)
+    assert [f["verdict"] for f in found] == ["supported"] * 6
+    assert found == json.loads(json.dumps(found, allow_nan=False))
+    _, _, found = findings_of(world, anew=0.01, filed=0.5, pictures=5, gain=0.4)
+    assert [f["verdict"] for f in found] == ["not supported"] * 6
+    assert all(-1 < f["estimate"] < 1 for f in found)
+
+
+def test_what_is_found_and_shown(world):
+    stages, _, found = findings_of(world, anew=100, filed=0.01, pictures=1, gain=4)
+    assert [f["estimate"] for f in found] == pytest.approx(
+        [100.02 / 101.031, 0.03 / 1.041, 1 - 0.03 / 100.02, 0.75, 0.75, 0.75], abs=0.03
+    )
+    assert [f["region"][0] for f in found] == [0.5, 0.5, 0, 0, 0, 0]
+    assert [f["n_pairs"] for f in found] == [7] * 3 + [None] * 3
+    assert "HNSW32" in found[3]["experiment"]
+    assert "40 images at once instead of one" in found[5]["experiment"]
+    figure, numbers, caption = study.cost_chart(stages, world[2], world[3], found)
+    plt.close(figure)
+    assert len(numbers) == len(stages) + len(world[2]) + len(world[3])
+    assert "99.0% [99.0%, 99.0%] captions encoded anew" in caption
+    assert "as long as encoding 200 pictures" in caption
+
+
+def test_search_that_finds_too_little_saves_nothing(world):
+    poor = [row | ({"recall": 0.9} if "recall" in row else {}) for row in world[2]]
+    stages = {name: np.ones(7) for name in (study.ANEW, study.FILED, study.SEARCH)}
+    savings = study.saving_rows(PROFILE, stages, poor, world[3])
+    assert not [row for row in savings if "recall" in row["what"]]
