@@ -15,12 +15,7 @@ from clipsim.commands.run_train_fetch import fetch, run, train
 from clipsim.errors import is_bad_input, one_line
 from clipsim.record import keep_freed_memory
 
-app = typer.Typer(
-    help="Image similarity by descriptions.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = typer.Typer(help="Image similarity by descriptions.", add_completion=False)
 for command in (run, train, encode, score, search, graph, fetch):
     app.command()(command)
 

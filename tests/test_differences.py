@@ -5,9 +5,8 @@ from math import comb
 
 import numpy as np
 import pytest
-from made_pairs import joined, labelled_pairs, of_three_seeds, study
+from made_pairs import of_three_seeds, study
 
-from clipsim import load_profile
 from clipsim.evaluation.differences import (
     bootstrap_p,
     clip_findings,
@@ -32,12 +31,8 @@ def test_the_bootstraps_p_value_counts_the_far_side_twice_and_never_is_zero():
     assert bootstrap_p(np.ones(999)) == bootstrap_p(-np.ones(999)) == pytest.approx(2 / 1000)
     assert bootstrap_p([np.nan, -1.0, 1, 1, 1, 1, 1, 1, 1, 1]) == pytest.approx(2 * 2 / 10)
     assert bootstrap_p([0.0, 0.0, 0.0]) == 1.0
-
-
-def test_the_bootstraps_p_value_agrees_with_the_interval():
-    rng = np.random.default_rng(0)
-    for shift in np.linspace(0, 4, 41):
-        values = rng.normal(shift, 1, size=1999)
+    for shift in np.linspace(0, 4, 41):  # and it agrees with the interval
+        values = np.random.default_rng(0).normal(shift, 1, size=1999)
         if abs(bootstrap_p(values) - 0.05) > 0.005:
             assert (bootstrap_p(values) < 0.05) == (interval(values)[0] > 0)
 
@@ -97,19 +92,6 @@ def test_no_mcnemar_where_images_are_in_several_pairs_and_one_family_of_all_sour
     assert {row["resampled"] for row in rows} == {"images"}
     smallest = min(rows, key=lambda row: row["p"])
     assert smallest["p_holm"] == pytest.approx(min(1, len(rows) * smallest["p"]))
-
-
-def test_equal_metrics_are_seldom_told_apart():
-    p_values = []
-    for seed in range(60):
-        pairs = joined(labelled_pairs(80, "val", seed), labelled_pairs(80, "test", seed + 500))
-        rng = np.random.default_rng(seed)
-        scores = {m.key: 1.2 * pairs.similar + rng.normal(size=160) for m in METRICS}
-        profile = load_profile("smoke", n_bootstrap=2)
-        rows = metric_differences(evaluations(pairs, scores, profile), "accuracy")
-        p_values.append(min(row["p_holm"] for row in rows))
-    # At level .05 the family should be rejected at most 5 % of the time; 60 studies, 99.9 %: 9.
-    assert sum(p < 0.05 for p in p_values) <= 9
 
 
 @pytest.mark.parametrize(

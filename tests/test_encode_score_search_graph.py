@@ -8,18 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import combinations
 
 import numpy as np
 import pytest
-from own_pictures import (
-    BROKEN,
-    GOOD,
-    POOL,
-    described_checkpoint,
-    mixed_pictures,
-    noise_pictures,
-    tiny_checkpoint,
-)
+from own_pictures import BROKEN, GOOD, POOL, described_checkpoint, mixed_pictures, noise_pictures
 from reference import eq_4
 
 from clipsim.__main__ import main
@@ -70,14 +63,10 @@ def by_hand(checkpoint, paths, n):
     return texts, vectors
 
 
-def scores_by_hand(checkpoint, folder, names, n=5):
-    _, vectors = by_hand(checkpoint, [folder / name for name in names], n)
-    return {
-        frozenset((a, b)): eq_4(vectors[i], vectors[j])
-        for i, a in enumerate(names)
-        for j, b in enumerate(names)
-        if i < j
-    }
+def scores_by_hand(checkpoint, folder, names):
+    _, vectors = by_hand(checkpoint, [folder / name for name in names], 5)
+    scores = combinations(zip(names, vectors, strict=True), 2)
+    return {frozenset((a, b)): eq_4(of_a, of_b) for (a, of_a), (b, of_b) in scores}
 
 
 def test_the_score_is_eq_4_of_the_descriptions_shown(call, checkpoint, photos):
@@ -157,7 +146,6 @@ def test_a_broken_picture_that_is_named_is_status_2(call, photos):
         (["score", "photo.jpg", "gone.jpg"], "gone.jpg: No such file"),
         (["score", "photo.jpg", "broken"], "broken: not a readable image"),
         (["score", "photo.jpg", "web.webp", "-n", "0"], "Invalid value for '-n'"),
-        (["search", "."], "TEXT that is not empty or --like PICTURE"),
         (["search", ".", " "], "TEXT that is not empty or --like PICTURE"),
         (["search", ".", "a dog", "--like", "web.webp"], "one of the two"),
         (["search", ".", "--like", "gone.jpg"], "gone.jpg: No such file"),
@@ -167,16 +155,13 @@ def test_a_broken_picture_that_is_named_is_status_2(call, photos):
         (["search", ".", "a dog", "--pool", "gone.txt"], "gone.txt: cannot be read"),
         (["graph", ".", "--threshold", "0", "--out", "graph.xls"], "must end in .graphml or .csv"),
         (["graph", ".", "--threshold", "nan"], "--threshold nan: expected a number"),
-        (["graph", ".", "--threshold", "much"], "Invalid value for '--threshold'"),
         (["encode", "gone", "--out", "store"], "gone: cannot be read"),
-        (["encode", "blank.txt", "--out", "store"], "blank.txt: no descriptions in it"),
         (["encode", "photo.jpg", "--out", "store"], "photo.jpg:1: not UTF-8"),
         (["encode", "."], "Missing option '--out'"),
         (["scores", "."], "No such command 'scores'"),
     ],
 )
 def test_bad_input_is_one_line(call, photos, monkeypatch, words, said):
-    (photos / "blank.txt").touch()
     monkeypatch.chdir(photos)
     status, out, err = call(*words)
     assert (status, out) == (2, "")
@@ -253,19 +238,6 @@ def test_encodings_are_kept_and_the_users_folder_is_left_alone(call, photos, mon
     assert similarity["photo.jpg"] == pytest.approx(similarity["web.webp"], abs=1e-5)
 
 
-def test_a_score_does_not_depend_on_the_other_pictures(call, photos, tmp_path):
-    few = tmp_path / "few"
-    few.mkdir()
-    for name in ("photo.jpg", "web.webp"):
-        shutil.copy(photos / name, few / name)
-    _, alone, _ = call("search", few, "--like", few / "photo.jpg", "--json")
-    _, among, _ = call("search", photos, "--like", photos / "photo.jpg", "--json")
-    (score,) = [row["score"] for row in among["found"] if row["name"] == "web.webp"]
-    assert alone["found"][0]["score"] == pytest.approx(score, abs=1e-5)
-    _, pair, _ = call("score", few / "photo.jpg", photos / "web.webp", "--json")
-    assert pair["pairs"][0]["score"] == pytest.approx(score, abs=1e-5)
-
-
 def test_a_terminal_without_the_characters_still_works(checkpoint, photos, call, monkeypatch):
     (photos / "line\nbreak \x1b[31m.png").write_bytes((photos / "transparent.png").read_bytes())
     written = io.BytesIO()
@@ -277,21 +249,17 @@ def test_a_terminal_without_the_characters_still_works(checkpoint, photos, call,
     assert r"line\nbreak \x1b[31m.png" in said
 
 
-def test_encode_says_what_was_new_what_was_there_and_what_is_broken(call, tmp_path):
-    photos, out = tmp_path / "photos", tmp_path / "store"
-    noise_pictures(photos, 5)
-    for i in range(12):
-        (photos / f"broken {i}.jpg").touch()
-    status, printed, err = call("encode", photos, "--out", out)
-    assert (status, printed) == (0, f"pictures: 5 encoded now, 0 were there, 12 broken: {out}\n")
-    expected = [f"{photos}/broken {i}.jpg: not a readable image (empty file)" for i in range(12)]
-    assert err.splitlines()[-13:-1] == expected
-    noise_pictures(photos, 2, first=5)
-    assert "2 encoded now, 5 were there, 12 broken" in call("encode", photos, "--out", out)[1]
-    for path in photos.glob("broken*"):
-        path.unlink()
-    said = call("encode", photos, "--out", out)[1]
-    assert f"12 were there and are not in {photos}: dropped" in said
+def test_encode_says_what_was_new_what_was_there_and_what_is_broken(call, photos, tmp_path):
+    command = ["encode", photos, "--out", tmp_path / "store"]
+    status, printed, err = call(*command)
+    assert status == 0
+    assert "pictures: 10 encoded now, 0 were there, 3 broken: " in printed
+    assert f"{photos}/{BROKEN[0]}: not a readable image (empty file)" in err.splitlines()
+    noise_pictures(photos, 2)
+    assert "2 encoded now, 10 were there, 3 broken" in call(*command)[1]
+    for name in BROKEN:
+        (photos / name).unlink()
+    assert f"3 were there and are not in {photos}: dropped" in call(*command)[1]
 
 
 def test_what_encode_stored_is_read_and_not_encoded_again(
@@ -314,13 +282,12 @@ def test_what_encode_stored_is_read_and_not_encoded_again(
     assert (status, "holds pictures, not descriptions" in err) == (2, True)
 
 
-def test_ctrl_c_keeps_what_is_encoded_and_says_how_to_go_on(tmp_path, capsys):
-    photos, out, model = tmp_path / "photos", tmp_path / "store", tmp_path / "model"
+def test_ctrl_c_keeps_what_is_encoded_and_says_how_to_go_on(checkpoint, tmp_path, call):
+    photos, out = tmp_path / "photos", tmp_path / "store"
     noise_pictures(photos, 300)
-    tiny_checkpoint(model)
-    command = ["encode", str(photos), "--out", str(out), "--checkpoint", str(model)]
+    command = ["encode", str(photos), "--out", str(out)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "clipsim", *command],
+        [sys.executable, "-m", "clipsim", *command, "--checkpoint", str(checkpoint)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY,
     )  # fmt: skip
     while process.poll() is None and not list((out / SHARDS).glob("[!.]*")):
@@ -331,5 +298,4 @@ def test_ctrl_c_keeps_what_is_encoded_and_says_how_to_go_on(tmp_path, capsys):
     assert "of 300 done, which are kept: run the same again to go on" in said.splitlines()[-1]
     kept = PICTURES_PER_SHARD * len(list((out / SHARDS).glob("[!.]*")))
     assert 0 < kept < 300
-    assert main(command) == 0
-    assert f"{300 - kept} encoded now, {kept} were there" in capsys.readouterr().out
+    assert f"{300 - kept} encoded now, {kept} were there" in call(*command)[1]

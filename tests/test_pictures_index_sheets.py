@@ -14,7 +14,7 @@ from clipsim.data import DataError, load
 from clipsim.pictures import index
 from clipsim.pictures.model import own_describer
 from clipsim.pictures.sheets import COLUMNS, cluster_sheet, explorer, neighbour_sheet, search_sheet
-from clipsim.retrieval import community_labels, component_labels, similarity_graph
+from clipsim.retrieval import similarity_graph
 
 SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
 
@@ -178,19 +178,6 @@ def test_a_slider_that_moves_draws_anew(folder):
     assert len(set(seen)) == 4
     tau.value, n.value = middle, profile.n_descriptions
     assert (line.value, picture.value) == seen[0]
-
-
-def test_sliders_and_commands_agree(folder):
-    describer, images, wide = folder
-    profile = describer.profile
-    graph = index.picture_graph(wide.first(9), profile.normalisation, 0.3)
-    box = explorer(images, wide, profile, 0.3)
-    box.children[0].children[0].value = 9
-    communities = np.bincount(community_labels(graph, profile.seed))
-    components = np.bincount(component_labels(graph))
-    assert f"components: {len(components):,};" in box.children[1].value
-    assert f"two or more: {np.count_nonzero(communities > 1):,};" in box.children[1].value
-    assert f"pictures alone: {np.count_nonzero(components == 1):,}." in box.children[1].value
 
 
 def test_sliders_say_when_too_many_pairs_are_alike(folder, monkeypatch):

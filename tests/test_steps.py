@@ -28,14 +28,6 @@ def test_clip_scores_are_eq_4_of_the_retrieved_descriptions(study):
         assert scores["clip_score"][position] == pytest.approx(eq_4(*sets), abs=1e-5)
 
 
-def test_image_cosine_compares_the_two_images_of_the_pair(study):
-    _, images, pairs, model, _, scores = study
-    a, b = (
-        model.encode_images(images.pixel_batch([str(ids[3])])) for ids in (pairs.id_a, pairs.id_b)
-    )
-    assert scores["image_cosine"][3] == pytest.approx(float((a * b).sum()), abs=1e-5)
-
-
 def test_descriptions_are_never_captions_of_held_out_images_only(study):
     _, images, _, _, retrieval, _ = study
     training = {c for i in images.indices("train") for c in images.captions[i]}

@@ -27,12 +27,10 @@ SHOWN = 5  # descriptions of a picture, pairs of them, pictures of a community
 VERDICTS = {None: "", True: "alike", False: "different"}
 
 Checkpoint = Annotated[
-    Path | None,
-    Option(help="folder of a model (default: the newest of photographs, else the demo's)"),
+    Path | None, Option(help="folder of a model (default: newest of photographs, else the demo's)")
 ]
 Pool = Annotated[
-    Path | None,
-    Option(help="descriptions to choose from: file or store (default: the training captions)"),
+    Path | None, Option(help="descriptions, in a file or store (default: the training captions)")
 ]
 Descriptions = Annotated[
     int | None, Option("-n", min=1, help="descriptions per picture (default: the profile's)")
@@ -55,8 +53,7 @@ def encode(
     accelerator = model.study_accelerator()
     content = data.picture_folder(source) if source.is_dir() else data.file_pool(source)
     folder = pictures.chosen_checkpoint(checkpoint, announce=accelerator.is_main_process)
-    encoder = model.DualEncoder.load(folder, pictures.checkpoint_profile(folder))
-    stored = retrieval.encode(encoder, content, out, accelerator)
+    stored = retrieval.encode(model.DualEncoder.load(folder), content, out, accelerator)
     if accelerator.is_main_process:
         n_before = len(stored.names) - stored.n_new
         counts = f"{stored.n_new:,} encoded now, {n_before:,} were there"
@@ -130,20 +127,18 @@ def search(
     encoded = pictures.encoded_folder(describer.model, folder, store)
     found = describer.described(encoded.names, encoded.vectors)
     if text:
-        record |= {"text": text, "found": pictures.best_for_text(describer, found, text, k)}
+        rows = pictures.best_for_text(describer, found, text, k)
+        record |= {"text": text, "found": rows}
         table = [["similarity", "picture", "its first description"]]
-        table += [
-            [f"{row['similarity']:.2f}", row["name"], row["description"]]
-            for row in record["found"]
-        ]
+        table += [[f"{row['similarity']:.2f}", row["name"], row["description"]] for row in rows]
     else:
         record |= {"like": like, **_threshold(threshold, describer)}
         asked = describer.described(query.names, query.vectors)
-        alike = pictures.most_alike(found, asked, describer.profile.normalisation, k + 1)
+        rows = pictures.most_alike(found, asked, describer.profile.normalisation, k + 1)
         # The picture asked about may lie in the folder; it is not its own neighbour.
         itself = os.path.relpath(pictures.whole_path(like), pictures.whole_path(folder))
-        others = [row for row in alike if row["name"] != itself]
-        record["found"] = _judged(others[:k], record)
+        rows = [row for row in rows if row["name"] != itself]
+        record["found"] = _judged(rows[:k], record)
         table = _score_table(record["found"], "name")
     record |= {"n_pictures": len(encoded.names), "broken": encoded.broken}
     _answer(record, table, as_json)

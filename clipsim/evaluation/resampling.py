@@ -23,14 +23,13 @@ FEWEST = 10  # pairs of a class; resampling fewer makes intervals that are too s
 BLOCK = 32  # samples at a time: ten thousand pairs stay in the processor's cache
 
 
-def interval(values, level=LEVEL):
-    """Percentile interval of bootstrap values.
+def interval(values):
+    """The 95 % percentile interval of bootstrap values.
 
     Parameters
     ----------
     values : array of float, shape (B,)
         NaNs are left out.
-    level : float
 
     Returns
     -------
@@ -39,7 +38,7 @@ def interval(values, level=LEVEL):
     """
     if not np.isfinite(values).any():
         return [np.nan, np.nan]
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
     return [float(low), float(high)]
 

@@ -7,13 +7,10 @@ hold the trained model fixed; the spread over training seeds stands beside them.
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from clipsim.evaluation.resampling import DECISION, ResampledPairs, measured
 from clipsim.evaluation.thresholds import held_out_thresholds, right_decisions
 from clipsim.metrics import METRICS, Metric
-
-SPREAD = (*DECISION, "auc", "average_precision")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +26,8 @@ class Evaluation:
     scores, thresholds : array of float, shape (P,)
         The thresholds are held out; NaN for pairs in between.
     statistics : dict of str to array of float, shape (1 + B,)
-        `accuracy`, `balanced_accuracy`, `auc`, `average_precision`, and `spearman` with the graded
-        similarity: of all pairs, then of every bootstrap sample, thresholds held fixed.
+        `accuracy`, `balanced_accuracy`, `auc`, `average_precision`; not of seeds: `spearman` with
+        the graded similarity. Of all pairs, then of every bootstrap sample, thresholds held fixed.
     """
 
     metric: Metric
@@ -101,9 +98,11 @@ def evaluations(pairs, scores, profile):
     for source, inside in pairs.by_source.items():
         of_source = pairs.where(inside)
         sample = ResampledPairs.of(of_source.where(of_source.split != "val"), profile)
-        for metric in tqdm(METRICS, desc=f"bootstrap {source}".strip(), leave=False):
+        for metric in METRICS:
             values = np.asarray(scores[metric.key])[inside]
-            found.append(_evaluation(metric, source, of_source, sample, values, profile))
+            one = _evaluation(metric, source, of_source, sample, values, profile)
+            one.statistics["spearman"] = sample.spearman(one.scores)  # slow; no seed needs it
+            found.append(one)
     return found
 
 
@@ -115,7 +114,6 @@ def _evaluation(metric, source, pairs, sample, scores, profile):
     statistics = decision_statistics(sample, scores, thresholds) | {
         "auc": sample.auc(scores),
         "average_precision": sample.average_precision(scores),
-        "spearman": sample.spearman(scores),
     }
     return Evaluation(metric, source, sample, scores, thresholds, statistics)
 
@@ -221,16 +219,15 @@ def seed_evaluations(pairs, scores_of_seeds, profile, evaluated):
         compare pixels know no seed.
     """
     found = {}
-    for key in next(iter(scores_of_seeds.values())):
-        for one in (one for one in evaluated if one.metric.key == key):
-            inside = pairs.source == one.source
-            found[key, one.source] = {
-                seed: _evaluation(
-                    one.metric, one.source, pairs.where(inside), one.sample, scores[key][inside],
-                    profile,
-                )
-                for seed, scores in scores_of_seeds.items()
-            }  # fmt: skip
+    for one in (one for one in evaluated if one.metric.matrix is None):
+        inside = pairs.source == one.source
+        key, of_source = one.metric.key, pairs.where(inside)
+        found[key, one.source] = {
+            seed: _evaluation(
+                one.metric, one.source, of_source, one.sample, scores[key][inside], profile
+            )
+            for seed, scores in scores_of_seeds.items()
+        }
     return found
 
 
@@ -253,7 +250,8 @@ def seed_spread(of_seeds, evaluated):
     own = {(one.metric.key, one.source): one for one in evaluated}
     rows = []
     for (key, source), seeds in of_seeds.items():
-        values = {n: [float(s.statistics[n][0]) for s in seeds.values()] for n in SPREAD}
+        first = next(iter(seeds.values()))
+        values = {n: [float(s.statistics[n][0]) for s in seeds.values()] for n in first.statistics}
         values["threshold"] = [float(np.nanmedian(s.thresholds)) for s in seeds.values()]
         for statistic, of_statistic in values.items():
             row = {

@@ -4,6 +4,8 @@ Every function returns the figure, its numbers as a table, and its caption. Wher
 judged the pairs, they stand side by side.
 """
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -38,7 +40,7 @@ def accuracy_chart(rows, spread, criterion):
     spread = _by_source(spread)
     rows = [row for row in rows if row["threshold_from"] == "validation"]
     figure, panels = _panels(rows, [criterion], 0.75 + 0.3 * len(METRICS))
-    numbers, best, said = [], {}, {}
+    numbers, best, said = [], {}, []
     for axis, source, _, shown in panels:
         seeds = {r["metric"]: r["values"] for r in spread[source] if r["statistic"] == criterion}
         for place, (row, metric) in enumerate(_draw_intervals(axis, shown, criterion)):
@@ -53,10 +55,13 @@ def accuracy_chart(rows, spread, criterion):
         axis.set(xlabel=f"{in_words(criterion)} (fraction)", xlim=(0.35, 1.02))
         top = max(shown, key=lambda row: row[criterion])
         best[source] = f"{compared_metric(top).label} {top[criterion]:.2f}"
-        said[source] = f"{top['n_pairs']:,} pairs. {seed_sentence(spread[source], criterion)}"
+        judges = f"{SOURCES[source].capitalize()}: " if source else ""
+        of_seeds = seed_sentence(spread[source], criterion)
+        said.append(f"{judges}{top['n_pairs']:,} pairs. {of_seeds}")
     _title(figure, f"Highest {in_words(criterion)}: {_each(best)}")
     marks = "small: other training seeds; ×: the paper's accuracy, on pairs of its own"
-    caption = f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; {marks}. {_each(said)}"
+    lines = f"Lines: 95 % intervals, {rows[0]['resampled']} resampled"
+    caption = " ".join([f"{lines}; {marks}.", *said])
     return figure, pd.DataFrame(numbers).drop(columns="threshold_range"), caption
 
 
@@ -107,7 +112,7 @@ def differences_chart(rows, criterion):
         last = min(shown, key=lambda row: row[f"difference_{criterion}"])
         lead = f"{last[f'difference_{criterion}']:+.2f}"
         least[source] = f"{lead} over {compared_metric(last).label}"
-    _title(figure, f"Smallest lead of the CLIP score: {_each(least)}")
+    _title(figure, f"The CLIP score's smallest lead: {_each(least)}")
     unit = f"95 % intervals resample {rows[0]['resampled']}, model and thresholds held fixed"
     return figure, pd.DataFrame(rows), f"{in_words(criterion).capitalize()} and AUC; {unit}."
 
@@ -148,6 +153,7 @@ def threshold_sweeps(evaluated, criterion):
         axis.set(title=metric.label, ylim=(0.35, 1.0), ylabel=in_words(criterion))
     top = table.loc[table[criterion].idxmax()]
     best = f"{METRIC_LABELS[top.metric]}, {top[criterion]:.2f} at τ = {top.threshold:.2f}"
+    best += f" ({top.source})" if top.source else ""
     _title(figure, f"Highest {in_words(criterion)}, with hindsight: {best}")
     return figure, table, "Markers: held-out thresholds (their median); ×: the paper's."
 
@@ -168,29 +174,33 @@ def roc_and_precision_recall(evaluated):
     by_source = _by_source(evaluated)
     size = (PAGE_IN, 0.4 + 3.1 * len(by_source))
     figure, axes = plt.subplots(len(by_source), 2, figsize=size, squeeze=False)
-    tables, best = [], {}
+    tables, best, precision = [], {}, {}
     for (left, right), (source, shown) in zip(axes, by_source.items(), strict=True):
         for one in shown:
             data = one.pairs.similar[one.labelled], one.scores[one.labelled]
             line = IDENTITY[one.metric.key] | marker_style(one.metric.key) | {"markevery": 0.15}
-            look = {"name": one.metric.label, "curve_kwargs": line}
-            last = {"plot_chance_level": one is shown[-1], "chance_level_kw": {"color": LIGHT}}
-            roc = RocCurveDisplay.from_predictions(*data, ax=left, **look, **last)
-            recall = PrecisionRecallDisplay.from_predictions(*data, ax=right, **look, **last)
+            look = {"name": one.metric.label, "curve_kwargs": line, "plot_chance_level": True}
+            look["chance_level_kw"] = {"color": LIGHT, "label": None}
+            roc = RocCurveDisplay.from_predictions(*data, ax=left, **look)
+            recall = PrecisionRecallDisplay.from_predictions(*data, ax=right, **look)
             names = {"source": source, "metric": one.metric.key}
             points = {"false_rate": roc.fpr, "true_rate": roc.tpr}
-            tables.append(pd.DataFrame(names | {"curve": "ROC"} | points))
+            tables.append(pd.DataFrame(names | points))
             points = {"recall": recall.recall, "precision": recall.precision}
-            tables.append(pd.DataFrame(names | {"curve": "precision"} | points))
-        for axis in (left, right):
-            axis.set_title(SOURCES.get(source, "").capitalize())
-            axis.legend(fontsize=6)
-        left.set(xlabel="others called similar", ylabel="similar called similar")
-        right.set(xlabel="similar called similar (recall)", ylabel="called similar that are")
+            tables.append(pd.DataFrame(names | points))
+        title = SOURCES.get(source, "").capitalize()
+        left.set(title=title, xlabel="others called similar", ylabel="similar called similar")
+        labels = {"xlabel": "similar called similar (recall)", "ylabel": "called similar that are"}
+        right.set(title=title, **labels)
+        left.legend(fontsize=6)
+        right.get_legend().remove()
         top = max(shown, key=lambda one: one.statistics["auc"][0])
         best[source] = f"{top.metric.label} {top.statistics['auc'][0]:.2f}"
+        precision[source] = ", ".join(
+            f"{one.metric.label} {one.statistics['average_precision'][0]:.2f}" for one in shown
+        )
     _title(figure, f"Largest area under the ROC curve: {_each(best)}")
-    caption = "ROC curves; precision against recall. Grey: what a score that knows nothing gets."
+    caption = f"Average precision: {_each(precision)}. Grey: a score that knows nothing."
     return figure, pd.concat(tables), caption
 
 
@@ -235,8 +245,8 @@ def _draw_intervals(axis, rows, name):
 
 def _each(said):
     """What is said of each source, in a line."""
-    return "; ".join(f"{SOURCES[key]}: {text}" if key else text for key, text in said.items())
+    return "; ".join(f"{text} ({SOURCES[key]})" if key else text for key, text in said.items())
 
 
 def _title(figure, point):
-    figure.suptitle(point, x=0.01, ha="left", fontsize=9, fontweight="bold")
+    figure.suptitle(fill(point, 90), x=0.01, ha="left", fontsize=9, fontweight="bold")

@@ -8,6 +8,7 @@ another pool, a text file with one description per line, are encoded once and ke
 import hashlib
 import json
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def chosen_checkpoint(folder=None, announce=True):
     warning = None
     if folder is not None:
         found = Path(folder).expanduser()
-        checkpoint_profile(found)
+        _profile(found)
         if not is_whole(checkpoint_record(found)):
             warning = f"the training of {relative(found)} was interrupted: its best epoch is used"
     elif (found := newest_checkpoint(PHOTOGRAPHS)) is None:
@@ -74,37 +75,15 @@ def chosen_checkpoint(folder=None, announce=True):
 def newest_checkpoint(name):
     """The newest whole checkpoint of a profile of this name, with or without overrides, or None.
 
-    Damaged ones and those of interrupted trainings are passed over.
+    Damaged ones, those of interrupted trainings and of other versions are passed over.
     """
     found = []
     for path in RUNS.glob("*/work/*/checkpoint/checkpoint.json"):
-        try:
+        with suppress(CheckpointError, KeyError, TypeError):
             record = checkpoint_record(path.parent)
-            usable = is_whole(record) and record["profile"]["name"] == name
-        except (CheckpointError, KeyError, TypeError):
-            continue
-        if usable:
-            found.append((path.stat().st_mtime_ns, path.parent))
+            if is_whole(record) and _profile(path.parent).name == name:
+                found.append((path.stat().st_mtime_ns, path.parent))
     return max(found)[1] if found else None
-
-
-def checkpoint_profile(folder):
-    """The profile that made a checkpoint; without `data_root`, which is no part of it.
-
-    Raises
-    ------
-    CheckpointError
-        If it cannot be read, or has settings that this version does not know.
-    """
-    try:
-        return Profile(**checkpoint_record(folder)["profile"])
-    except (KeyError, TypeError, ValidationError) as error:
-        fault = error.errors()[0] if isinstance(error, ValidationError) else None
-        reason = f"{fault['loc'][0]}: {fault['msg']}" if fault else error
-        raise CheckpointError(
-            f"{relative(folder)} was made by settings that this version cannot use ({reason}): "
-            "train anew"
-        ) from None
 
 
 def own_describer(checkpoint, pool_file=None, n_descriptions=None):
@@ -134,8 +113,8 @@ def own_describer(checkpoint, pool_file=None, n_descriptions=None):
     DataError
         If the file cannot be read, or there are fewer than N descriptions.
     """
-    profile = checkpoint_profile(checkpoint)
-    model = DualEncoder.load(checkpoint, profile)
+    model = DualEncoder.load(checkpoint)
+    profile = model.profile
     if n_descriptions is not None:
         profile = replace(profile, n_descriptions=n_descriptions)
     if pool_file is not None:
@@ -196,6 +175,19 @@ def cache_folder(kind, model, *content):
     """A folder of the cache for what a model makes of some content."""
     text = json.dumps([model.fingerprint, *content])
     return CACHE / kind / hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _profile(folder):
+    """The profile that made a checkpoint; `CheckpointError` if this version does not know it."""
+    try:
+        return Profile(**checkpoint_record(folder)["profile"])
+    except (KeyError, TypeError, ValidationError) as error:
+        fault = error.errors()[0] if isinstance(error, ValidationError) else None
+        reason = f"{fault['loc'][0]}: {fault['msg']}" if fault else error
+        raise CheckpointError(
+            f"{relative(folder)} was made by settings that this version cannot use ({reason}): "
+            "train anew"
+        ) from None
 
 
 def _with_file(profile, model):
