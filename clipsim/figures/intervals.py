@@ -15,7 +15,7 @@ TITLE_WIDTH = 92  # characters in 7 inches
 NO_METRIC = {"color": "#222222", "marker": "o"}
 
 
-def interval_points(axis, rows, value, by, metric="metric"):
+def interval_points(axis, rows, value, by):
     """Draw values by group and metric: a point, its 95 % interval, a tick for each model.
 
     Parameters
@@ -23,14 +23,14 @@ def interval_points(axis, rows, value, by, metric="metric"):
     axis : matplotlib Axes
         Gets the values along x, the groups down y.
     rows : sequence of dict
-        `value`, `value`_ci95 and, where several models gave it, `value`_of_seeds.
-    value, by, metric : str
-        Names in the rows: of the value, its group, and its key in `IDENTITY`. Rows without a
-        metric are drawn in black.
+        `value`, `value`_ci95 and, where several models gave it, `value`_of_seeds; `metric` is a
+        key of `IDENTITY`. Rows without one are drawn in black.
+    value, by : str
+        Names in the rows: of the value, and of its group.
     """
     looks, points, seeds = {}, [], []
     for row in rows:
-        key = row.get(metric)
+        key = row.get("metric")
         label = METRIC_LABELS.get(key, "")
         looks[label] = IDENTITY.get(key, NO_METRIC)
         named = {by: row[by], "metric": label}
