@@ -17,7 +17,6 @@ from textwrap import shorten
 import humanize
 import numpy as np
 import torch
-from accelerate import PartialState
 from accelerate.utils import gather_object, send_to_device, set_seed
 from timm.layers import convert_sync_batchnorm
 from tqdm.auto import tqdm
@@ -82,7 +81,7 @@ def train(profile, images, folder, resume=None, announce=True):
         After Ctrl-C or SIGTERM, once the state is saved.
     """
     if announce and resume is None:
-        PartialState().print(training_estimate(profile, images, folder))
+        study_accelerator().print(training_estimate(profile, images, folder))
     trainer = Trainer(profile, images, folder)
     if resume is not None:
         trainer.restore(states.read_state(resume))
