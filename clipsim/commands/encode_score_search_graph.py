@@ -11,7 +11,7 @@ import json
 import math
 import os
 import sys
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Annotated
 
@@ -266,11 +266,11 @@ def _print_pair(record):
     for picture in record["pictures"]:
         print(f"\n{_printable(picture['name'])}")
         shown = picture["descriptions"][:SHOWN]
-        _print_table([[], *([f"{row['similarity']:5.2f}", row["text"]] for row in shown)])
+        _print_table([[], *([f"{row['similarity']:7.2f}", row["text"]] for row in shown)])
     for which, words in (("most", "raise the score most"), ("least", "lower it most")):
         print(f"\nthe pairs of descriptions that {words} (cosine)")
-        for row in pair[which]:
-            _print_table([[], [f"{row['cosine']:5.2f}", row["a"]], ["", row["b"]]])
+        lines = [([f"{row['cosine']:7.2f}", row["a"]], ["", row["b"]]) for row in pair[which]]
+        _print_table([[], *chain.from_iterable(lines)])
 
 
 def _print_table(rows):

@@ -12,7 +12,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import distributed, nn
-from torch.distributed.nn.functional import all_gather
 from torch.nn.functional import cross_entropy, normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -279,15 +278,34 @@ def contrastive_loss(image_vectors, text_vectors, logit_scale):
         ln(k·B) for vectors that say nothing, 0 at best.
     """
     scale = logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
-    several = distributed.is_initialized()
-    first = len(image_vectors) * (distributed.get_rank() if several else 0)
-    target = torch.arange(first, first + len(image_vectors), device=image_vectors.device)
-    all_images, all_texts = (
-        torch.cat(all_gather(rows)) if several else rows for rows in (image_vectors, text_vectors)
-    )  # (k·B, d), differentiable
+    target = torch.arange(len(image_vectors), device=image_vectors.device)
+    all_images, all_texts = image_vectors, text_vectors
+    if distributed.is_initialized():
+        target += len(image_vectors) * distributed.get_rank()
+        all_images, all_texts = Gathered.apply(image_vectors), Gathered.apply(text_vectors)
     image_logits = scale * image_vectors @ all_texts.T  # (B, k·B)
     text_logits = scale * text_vectors @ all_images.T
     return (cross_entropy(image_logits, target) + cross_entropy(text_logits, target)) / 2
+
+
+class Gathered(torch.autograd.Function):
+    """The rows of all processes, (k·B, d); backward, each gets what all of them ask of its rows.
+
+    torch's own differentiable gather needs an all-to-all that gloo, the backend on CPUs, lacks, or
+    is deprecated.
+    """
+
+    @staticmethod
+    def forward(ctx, rows):
+        blocks = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(blocks, rows.contiguous())
+        return torch.cat(blocks)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        gradient = gradient.clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(gradient)
+        return gradient.chunk(distributed.get_world_size())[distributed.get_rank()]
 
 
 def checkpoint_record(folder):

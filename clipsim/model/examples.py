@@ -52,10 +52,9 @@ def step_examples(examples, accumulation, n_processes, batch_size):
         In its batch number i of a step, process r reads [step, i, r]; the k of them are
         neighbours, as in one process that reads k·B examples at once.
     """
-    per_step = accumulation * n_processes * batch_size
-    n_steps = len(examples) // per_step
-    shape = (n_steps, accumulation, n_processes, batch_size, 2)
-    return examples[: n_steps * per_step].reshape(shape)
+    left_over = len(examples) % (accumulation * n_processes * batch_size)
+    whole = examples[: len(examples) - left_over]
+    return whole.reshape(-1, accumulation, n_processes, batch_size, 2)
 
 
 @dataclass

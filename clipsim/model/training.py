@@ -14,10 +14,10 @@ from contextlib import nullcontext
 from dataclasses import replace
 from textwrap import shorten
 
-import humanize
 import numpy as np
 import torch
 from accelerate.utils import gather_object, send_to_device, set_seed
+from humanize import naturalsize, precisedelta
 from timm.layers import convert_sync_batchnorm
 from tqdm.auto import tqdm
 
@@ -143,16 +143,14 @@ class Trainer:
         self.profile, self.folder = profile, folder
         self.fingerprint = images.fingerprint
         self.images = images.subset(images.indices("train"))
+        n_processes = self.accelerator.num_processes
         # Of a step: a batches, each of B examples on each of k processes.
-        self.shape = (
-            profile.gradient_accumulation, self.accelerator.num_processes, profile.batch_size,
-        )  # fmt: skip
+        self.shape = profile.gradient_accumulation, n_processes, profile.batch_size
         self.per_step = math.prod(self.shape)  # examples
         self.steps_per_epoch = len(self.examples_of_epoch(1))
         self.n_steps = self.steps_per_epoch * profile.epochs
         model = DualEncoder(profile)
-        several = self.accelerator.num_processes > 1
-        if several and not model.is_frozen and profile.batch_norm == "train":
+        if n_processes > 1 and not model.is_frozen and profile.batch_norm == "train":
             # Statistics over all processes, which must be GPUs. timm's converter, because torch's
             # own loses the activation that timm's layers hold.
             model.image_backbone = convert_sync_batchnorm(model.image_backbone)
@@ -282,10 +280,9 @@ class Trainer:
 
     def _finish_epoch(self):
         """Record the epoch, keep its model if it is the best so far, and go to the next."""
-        n, sums = self.steps_per_epoch, self.sums
+        n, sums, rate = self.steps_per_epoch, self.sums, self.optimizer.param_groups[0]["lr"]
         loss, norm = sums["loss"] / n, sums["gradient_norm"] / n
         images_per_s = n * self.per_step / sums["seconds"]
-        rate = self.optimizer.param_groups[0]["lr"]
         self.history.append(self._record(self.epoch, loss, norm, rate, images_per_s))
         best = max(self.history[1:], key=lambda record: record["mean_recall"])
         if self.is_main and best is self.history[-1]:
@@ -416,11 +413,11 @@ def training_estimate(profile, images, folder):
     # A state holds the weights and Adam's two moments of each; one more while it is written.
     needed = weights + 3 * weights * (profile.keep + 1)
     free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
-    disk = f"disk {_size(needed)} of {_size(free)} free"
+    disk = f"disk {naturalsize(needed, binary=True)} of {naturalsize(free, binary=True)} free"
     if needed > free:
         raise TrainingError(f"{folder}: {disk}: make room, or pass a smaller keep")
     finest = "minutes" if total_s > 3600 else "seconds"
-    total = humanize.precisedelta(total_s, finest, format="%.0f")
+    total = precisedelta(total_s, finest, format="%.0f")
     return (
         f"training on {device_name()}, {trainer.accelerator.num_processes} × "
         f"{torch.get_num_threads()} threads: about {total} (features {features_s:,.0f} s; "
@@ -454,7 +451,3 @@ def _seconds(work):
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
-
-
-def _size(n_bytes):
-    return humanize.naturalsize(n_bytes, binary=True)

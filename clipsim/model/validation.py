@@ -28,8 +28,7 @@ def retrieval_recall(image_vectors, text_vectors, owner, texts, ks=(1, 5, 10)):
     """
     owner = np.asarray(owner)
     _, text_id = np.unique(np.asarray(texts, dtype=str), return_inverse=True)
-    n_images = len(image_vectors)
-    own = np.zeros((n_images, text_id.max() + 1), dtype=bool)
+    own = np.zeros((len(image_vectors), text_id.max() + 1), dtype=bool)
     own[owner, text_id] = True
     own = own[:, text_id]  # (M, C): the caption's text is one of the image's
     similarity = image_vectors @ text_vectors.T
@@ -41,7 +40,7 @@ def retrieval_recall(image_vectors, text_vectors, owner, texts, ks=(1, 5, 10)):
         "image_to_text": {f"R@{k}": float((image_rank < k).mean()) for k in ks},
         "text_to_image": {f"R@{k}": float((text_rank < k).mean()) for k in ks},
         "pool_size": len(owner),
-        "n_images": n_images,
+        "n_images": len(image_vectors),
     }
 
 
@@ -81,5 +80,4 @@ class Validation:
 
 def matched_vectors(model, images):
     """Joint-space vectors of images and of the first caption of each: two arrays (M, d)."""
-    captions = [group[0] for group in images.captions]
-    return model.encode_images(images), model.encode_texts(captions)
+    return model.encode_images(images), model.encode_texts([group[0] for group in images.captions])

@@ -18,6 +18,7 @@ QUERIES = 1024  # rows of a block of queries
 ELEMENTS = 2**22  # of a block of products: stays near the processor
 PANEL_ELEMENTS = 2**24  # of a panel of the upper triangle
 PAIRS = 2**14  # computed one by one at a time
+ROUNDING = np.float32(2.0**-22)  # times d: twice what rounding changes a product of unit vectors
 LEAST = 16  # rows and columns from which on a matrix product rounds alike whatever its shape
 SAMPLE = 200  # queries that a recall is measured on
 
@@ -62,14 +63,14 @@ def _largest_of_block(queries, vectors, k):
     """`largest_products` of a block of queries, from one block of the vectors after the other."""
     n = len(queries)
     longest = np.linalg.norm(vectors[:: max(1, len(vectors) // 1024)], axis=1).max()
-    margin = _rounding(vectors.shape[1]) * longest * np.linalg.norm(queries, axis=1)
+    margin = ROUNDING * vectors.shape[1] * longest * np.linalg.norm(queries, axis=1)
     size = min(len(vectors), max(ELEMENTS // n, 2 * k))
     memory = np.empty((size, n), dtype=np.float32)
     candidates, n_candidates = [], 0
     for start in range(0, len(vectors), size):
         block = vectors[start : start + size]
         products = np.matmul(block, queries.T, out=memory[: len(block)])
-        if start == 0:  # a bound on the k-th best, with room for rounding
+        if start == 0:  # what may be among the best once its product is computed anew
             lowest = _at_most_kth(products, k) - margin
         ids, rows = np.divmod(np.flatnonzero(products >= lowest), n)
         candidates.append((rows, start + ids))
@@ -139,7 +140,7 @@ def products_at_least(vectors, threshold):
     squares = np.einsum("md,md->m", vectors, vectors)
     if not np.isfinite(squares).all():
         raise ValueError(f"vectors: row {np.argmin(np.isfinite(squares))} is not finite")
-    margin = _rounding(vectors.shape[1]) * squares.max(initial=0)
+    margin = ROUNDING * vectors.shape[1] * squares.max(initial=0)
     return _panels_at_least(vectors, np.float32(threshold), margin)
 
 
@@ -257,11 +258,6 @@ class ApproximateIndex:
         some = np.asarray(queries)[rows]
         kth = largest_products(some, self.vectors, k)[1][:, -1:]
         return float((self.search(some, k)[1] >= kth).mean())
-
-
-def _rounding(d):
-    """How far apart two float32 products of unit vectors may be by rounding, twice."""
-    return np.float32(d * 2.0**-22)
 
 
 def _float_matrix(vectors, name):

@@ -56,10 +56,9 @@ def write_vectors(path, vectors, names, made_by):
         "vectors": torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)),
         "names": torch.frombuffer(bytearray(text), dtype=torch.uint8),
     }
-    # One entry only: several are written in a random order.
-    metadata = {"made_by": json.dumps(dict(made_by), sort_keys=True)}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        # One entry of metadata only: several are written in a random order.
+        save_file(tensors, temporary, {"made_by": json.dumps(dict(made_by), sort_keys=True)})
 
 
 def read_vectors(path, made_by):
@@ -326,8 +325,7 @@ def _known(folder, made_by):
             vectors, names, record = read_vectors(path, made_by)
         except StaleError as error:
             raise StaleError(f"{error} (into another folder, or delete this one)") from None
-        stamps = record["stamps"].split()
-        known |= dict(zip(zip(names, stamps, strict=True), vectors, strict=True))
+        known |= dict(zip(zip(names, record["stamps"].split(), strict=True), vectors, strict=True))
         known |= {(n, stamp): why for n, (stamp, why) in json.loads(record["broken"]).items()}
     return known
 

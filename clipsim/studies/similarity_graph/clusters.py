@@ -79,13 +79,10 @@ class KnownImages:
         new[positions] = np.arange(len(positions))
         pairs = new[self.pairs]
         inside = (pairs >= 0).all(axis=1)
-        return KnownImages(
-            tuple(self.image_ids[i] for i in positions),
-            pairs[inside],
-            self.alike[inside],
-            self.weights[inside],
-            {name: labels[positions] for name, labels in self.classes.items()},
-        )
+        image_ids = tuple(self.image_ids[i] for i in positions)
+        classes = {name: labels[positions] for name, labels in self.classes.items()}
+        of_pairs = pairs[inside], self.alike[inside], self.weights[inside]
+        return KnownImages(image_ids, *of_pairs, classes)
 
     @property
     def groups(self):
@@ -231,11 +228,6 @@ class MetricGraphs:
         return self.matrix[np.triu_indices(len(self.known), k=1)].astype(float)
 
     @cached_property
-    def known_scores(self):
-        """Scores of the known pairs: float64, shape (P,)."""
-        return squareform(self.scores)[tuple(self.known.pairs.T)]
-
-    @cached_property
     def joins(self):
         """The components of a falling threshold, in SciPy's form: float64, shape (M - 1, 4).
 
@@ -268,7 +260,8 @@ class MetricGraphs:
         """
         n_images, n_edges = len(self.known), int((self.scores >= threshold).sum())
         sizes = np.bincount(self.labels(threshold))
-        edge, alike, weights = self.known_scores >= threshold, self.known.alike, self.known.weights
+        edge = squareform(self.scores)[tuple(self.known.pairs.T)] >= threshold
+        alike, weights = self.known.alike, self.known.weights
         both = weights @ (edge & alike)
         return {
             "threshold": float(threshold),
@@ -365,9 +358,8 @@ def sweep(graphs, seed):
 def best_component_threshold(graphs):
     """Of all thresholds that which makes the best components; midway to the next join."""
     joins = graphs.scores.max() - squareform(cophenet(graphs.joins))
-    thresholds = np.unique(joins[tuple(graphs.known.pairs.T)])[
-        ::-1
-    ]  # between them nothing changes
+    # Where known pairs join, the highest score first: between these, κ does not change.
+    thresholds = np.unique(joins[tuple(graphs.known.pairs.T)])[::-1]
     kappas = [graphs.agreement(graphs.labels(t)) for t in thresholds]
     best = int(np.nanargmax(kappas))
     return float(thresholds[best : best + 2].mean())
@@ -431,9 +423,8 @@ def quality_rows(graphs, thresholds, best, profile):
         if threshold is not None
     ]
     known = next(iter(graphs.values())).known
-    labels = [
-        graphs[c["metric"]].labels(c["threshold"], c["method"], profile.seed) for c in chosen
-    ]
+    settings = [(c["metric"], c["threshold"], c["method"]) for c in chosen]
+    labels = [graphs[key].labels(*setting, profile.seed) for key, *setting in settings]
     labels = np.stack(labels, axis=1)
     kappas = pair_agreement(together(known, labels), known.alike, known.weights)
     resampled = _resampled(known, labels, profile)
@@ -488,10 +479,9 @@ def _resampled(known, labels, profile):
 def _shuffled(known, labels, seed):
     """κ of K clusterings whose images were exchanged at random: shape (S, K)."""
     rng = np.random.default_rng(seed)
-    orders = (rng.permutation(len(known)) for _ in range(N_SHUFFLES))
-    return np.stack(
-        [pair_agreement(together(known, labels[o]), known.alike, known.weights) for o in orders]
-    )
+    dealt = (labels[rng.permutation(len(known))] for _ in range(N_SHUFFLES))
+    pairs = (together(known, of_images) for of_images in dealt)
+    return np.stack([pair_agreement(p, known.alike, known.weights) for p in pairs])
 
 
 def growth_rows(studied):
