@@ -208,5 +208,5 @@ class TestSetUp:
         run_help = subprocess.run(
             [sys.executable, "-m", "clipsim", "run", "--help"], capture_output=True, text=True
         ).stdout
-        options = set(re.findall(r"^  (?:-h, )?(--?[a-z]+)", run_help, re.MULTILINE))
+        options = set(re.findall(r"│ +(--?[a-z]+)", run_help))
         assert options == set(re.findall(r"^  (--?[a-z]+)", done.stdout, re.MULTILINE))

@@ -110,7 +110,7 @@ def test_trains_once_and_anew_only_if_told(train, tmp_path):
 def test_a_dry_run_prints_the_estimate_and_leaves_nothing(train, tmp_path, monkeypatch):
     status, said = train("--dry-run")
     assert (status, said.count("timed steps"), "best epoch" in said) == (0, 1, False)
-    monkeypatch.setattr("clipsim.model.estimate._free_bytes", lambda _: 1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     status, said = train()
     assert (status, "make room, or pass a smaller keep" in said) == (2, True)
     assert not (tmp_path / "model").exists()
@@ -156,6 +156,7 @@ STOPPED = """
 import json, os, sys, threading
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 sys.path.insert(0, "tests")
 import torch
 torch.set_num_threads(1)

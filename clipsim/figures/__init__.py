@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "style": [
             "COLUMN_IN", "IDENTITY", "INK", "OTHER", "PAGE_IN", "SIMILAR", "marker_style",
-            "save_figure", "save_table", "show", "use_style",
+            "save_table", "show", "use_style",
         ],
         "tables": [
             "LABELS", "claims_markdown", "differences_table", "paper_and_run", "recall_table",

@@ -88,10 +88,11 @@ def alignment(models, images):
         gaps[name] = float(own.mean() - (cosines.sum() - cosines.trace()) / n_others)
         groups = {"matching": own, "other": cosines[~np.eye(len(cosines), dtype=bool)]}
         edges = np.linspace(min(cosines.min(), -0.2), cosines.max(), 51)
-        table = _histogram(axis, groups, edges, legend=name == "after")
+        table = _histogram(axis, groups, edges, legend=axis is axes[0])
         axis.set(xlabel="cosine of image and caption", ylabel="share of pairs")
         axis.set_title(f"{name.capitalize()} training: {gaps[name]:.2f} apart")
         tables.append(table.assign(training=name, gap=gaps[name]))
+    _legend_below(axes[0])
     gap = " to ".join(f"{value:+.3f}" for value in gaps.values())
     caption = (
         f"{len(validation):,} validation images and a caption of each. Mean cosine of matching "
@@ -166,6 +167,7 @@ def score_distributions(scores, similar):
         axis.set(title=metric.label, xlabel="score")
         axis.set_ylabel("share of pairs" if axis in axes[:, 0] else "")
         tables.append(table.assign(metric=metric.key))
+    _legend_below(axes.flat[0])
     best = max(areas, key=areas.get)
     figure.suptitle(
         f"{best[0].upper()}{best[1:]} sets similar pairs apart from others best", x=0.01, ha="left"
@@ -191,3 +193,12 @@ def _histogram(axis, groups, edges, legend):
         palette=PAIR_COLOURS, legend=legend, ax=axis,
     )  # fmt: skip
     return numbers
+
+
+def _legend_below(axis):
+    """Move a panel's legend below all panels, where it hides nothing."""
+    legend = axis.get_legend()
+    names = [text.get_text() for text in legend.get_texts()]
+    below = {"loc": "outside lower center", "ncols": len(names)}
+    axis.figure.legend(legend.legend_handles, names, **below)
+    legend.remove()

@@ -12,7 +12,6 @@ from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
 from textwrap import shorten
-from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -118,11 +117,6 @@ def show(run, name, figure, numbers, caption, data=None):
         if caption:
             display(Markdown(f"*{caption}*"))
     plt.close(figure)
-
-
-def save_figure(figure, profile, name, numbers):
-    """As `show`, without a caption."""
-    show(SimpleNamespace(profile=profile), name, figure, numbers, "")
 
 
 def save_table(table, path):

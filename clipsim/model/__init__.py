@@ -12,8 +12,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "IMAGE_BACKBONES", "OneDnnLinear", "TEXT_BACKBONES", "image_backbone", "text_backbone",
         ],
         "features": [
-            "IMAGE_BATCH", "TOKENS_PER_BATCH", "caption_vectors", "encoded_texts",
-            "equal_lengths", "image_features", "picture_vectors", "pixel_features",
+            "IMAGE_BATCH", "TOKENS_PER_BATCH", "caption_vectors", "encoded_texts", "equal_lengths",
+            "image_features", "picture_vectors", "pixel_features",
         ],
         "processes": ["stop_requests", "study_accelerator"],
         "state": ["read_state", "state_paths"],

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "encoded_folder", "folder_or_example", "most_alike", "own_outputs", "picture_graph",
             "whole_path",
         ],
-        "model": ["chosen_checkpoint", "held_out_threshold", "own_describer"],
+        "model": ["chosen_checkpoint", "describer_of", "held_out_threshold", "own_describer"],
         "sheets": ["cluster_sheet", "explorer", "neighbour_sheet", "search_sheet"],
     },
 )  # fmt: skip

@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from clipsim.data import DataError, file_pool
+from clipsim.evaluation import checkpoint_folder
 from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, is_whole
 from clipsim.profile import CACHE, RUNS, Profile, relative
 from clipsim.record import StaleError, read_record
@@ -84,6 +85,11 @@ def newest_checkpoint(name):
             if is_whole(record) and _profile(path.parent).name == name:
                 found.append((path.stat().st_mtime_ns, path.parent))
     return max(found)[1] if found else None
+
+
+def describer_of(profile):
+    """The describer of the model that notebook 02 trained for this very profile."""
+    return own_describer(chosen_checkpoint(checkpoint_folder(profile)))
 
 
 def own_describer(checkpoint, pool_file=None, n_descriptions=None):

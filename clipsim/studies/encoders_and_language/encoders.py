@@ -14,12 +14,13 @@ import numpy as np
 import torch
 import torchvision
 
-from clipsim.data import caption_pool
+from clipsim.data import caption_pool, load, load_pairs
 from clipsim.evaluation import (
     ResampledPairs,
     description_scores,
     finding,
     measured,
+    models_of_seeds,
     retrieval_of,
     train_or_load,
 )
@@ -30,6 +31,12 @@ from clipsim.retrieval import score_pairs
 N_TRAIN, N_VAL_PAIRS, N_SEEDS, BATCH, EPOCHS = 500, 100, 3, 64, 20
 PAPER = {"image": "resnet50", "text": "bert-base-uncased"}
 JUDGES = {"expert": ", experts' pairs", "crowd": ", crowd's pairs", "": ""}
+
+
+def data_and_models(profile):
+    """The images and pairs of a profile, and its models of all seeds, the profile's own first."""
+    images = load(profile)
+    return images, load_pairs(profile, images), list(models_of_seeds(profile, images))
 
 
 def random_image_encoder(name, draw=0):
