@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import photograph_folders as folders
 import pytest
