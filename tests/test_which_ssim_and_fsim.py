@@ -23,7 +23,7 @@ def test_random_pairs_are_distinct_and_of_different_images():
 
 def test_the_ladder_goes_from_the_canonical_ssim_to_the_packages(pixels):
     pairs = room.random_pairs(5, 10, seed=0)
-    _, table, caption = room.ladders(pixels, pairs, "waves")
+    _, table, caption = room.ladders(pixels, pairs)
     rungs = table[table.metric == "ssim"]
     ends = [
         np.array([ssim(pixels[a], pixels[b], variant=variant) for a, b in pairs])

@@ -98,15 +98,13 @@ def range_table(scores):
     return pd.DataFrame(rows)
 
 
-def variant_distributions(random, alike, data):
+def variant_distributions(random, alike):
     """Both variants of SSIM and FSIM on random and on alike pairs, with the paper's values.
 
     Parameters
     ----------
     random, alike : mapping of str to array of float
         Scores by the key of the metric.
-    data : str
-        What the pictures are, for the title.
 
     Returns
     -------
@@ -126,7 +124,7 @@ def variant_distributions(random, alike, data):
         axis.axvline(metric.paper_threshold, color="#222222", linestyle=":", linewidth=1)
         paper, at_top = paper_scores(metric.name), axis.get_xaxis_transform()
         axis.plot(paper, np.full(len(paper), 0.93), "x", color="#222222", transform=at_top)
-        axis.set(title=f"{metric.name.upper()}, {metric.variant} ({data})", yticks=[], ylabel="")
+        axis.set(title=f"{metric.name.upper()}, {metric.variant}", yticks=[], ylabel="")
         parts[metric.key] = table.describe().T
     counts = f"{len(random['ssim'])} random and {len(alike['ssim'])} alike pairs"
     caption = f"{counts}. Crosses: the scores of the paper's four figures; dotted: its threshold."
@@ -155,15 +153,13 @@ def ladder_table(name, scores):
     return pd.DataFrame(row)
 
 
-def ladders(pixels, index_pairs, data):
+def ladders(pixels, index_pairs):
     """Scores on each rung from canonical to package, one change of the definition at a time.
 
     Parameters
     ----------
     pixels : array of uint8, shape (M, 3, H, W)
     index_pairs : array of int, shape (P, 2)
-    data : str
-        What the pictures are, for the title.
 
     Returns
     -------
@@ -186,7 +182,7 @@ def ladders(pixels, index_pairs, data):
         own = {"color": IDENTITY[name]["color"], "marker": IDENTITY[name]["marker"]}
         sns.pointplot(scores, orient="h", linestyle="none", ax=axis, **look, **own)
         axis.axvspan(paper.min(), paper.max(), color="#dddddd", zorder=0)
-        axis.set(title=f"{name.upper()} of random pairs, from canonical to package ({data})")
+        axis.set(title=f"{name.upper()}: from the canonical definition to the package")
     numbers = pd.concat(parts, ignore_index=True)
     top = numbers.loc[numbers.moved.abs().groupby(numbers.metric, sort=False).idxmax()]
     steps = [f"{r.metric.upper()}: {r.change} ({r.moved:+.2f})" for r in top.itertuples()]
