@@ -182,6 +182,7 @@ def roc_and_precision_recall(evaluated):
             look = {"name": one.metric.label, "curve_kwargs": line, "plot_chance_level": True}
             look["chance_level_kw"] = {"color": LIGHT, "label": None}
             roc = RocCurveDisplay.from_predictions(*data, ax=left, **look)
+            look["drop_intermediate"] = True  # points that no line needs
             recall = PrecisionRecallDisplay.from_predictions(*data, ax=right, **look)
             names = {"source": source, "metric": one.metric.key}
             points = {"false_rate": roc.fpr, "true_rate": roc.tpr}
