@@ -9,6 +9,7 @@ from coloured import coloured_pictures
 import clipsim
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of its own
 def pytest_collection_modifyitems(items):
     """For pytest-xdist: a file stays on one worker, the run of all notebooks comes first."""
     groups = {item: item.path.name for item in items}
