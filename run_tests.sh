@@ -4,9 +4,9 @@
 
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" >/dev/null && pwd)
-tools="pytest xdist ruff playwright"
+tools="pytest ruff playwright"
 . "$root/scripts/environment.sh"
 cd "$root"
 "$python" -m ruff check
 "$python" -m ruff format --check
-exec "$python" -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 10 "$@"
+exec "$python" -m pytest --durations 10 "$@"

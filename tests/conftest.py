@@ -9,16 +9,6 @@ from coloured import coloured_pictures
 import clipsim
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of its own
-def pytest_collection_modifyitems(items):
-    """For pytest-xdist: a file stays on one worker, the run of all notebooks comes first."""
-    groups = {item: item.path.name for item in items}
-    groups |= {item: "smoke_run" for item in items if "smoke_run" in item.fixturenames}
-    items.sort(key=lambda item: groups[item] != "smoke_run")
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item]))
-
-
 @pytest.fixture
 def smoke():
     """The smoke profile: tiny random encoders."""
