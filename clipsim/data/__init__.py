@@ -52,9 +52,13 @@ def load(profile):
 
         return openmoji_scenes(profile)
     from clipsim.data.photographs.folders import photographs
+    from clipsim.data.photographs.judgments import rated_apart
     from clipsim.data.pictures import checked
 
-    return checked(photographs(profile), profile.on_bad_image)
+    images = photographs(profile)
+    if profile.pairs == "human":
+        images = rated_apart(images, profile.data_root)
+    return checked(images, profile.on_bad_image)
 
 
 def load_pairs(profile, images=None):
@@ -86,4 +90,4 @@ def load_pairs(profile, images=None):
         return caption_pairs(images, profile)
     from clipsim.data.photographs.judgments import human_pairs
 
-    return human_pairs(images, profile.data_root, profile.max_bad_rows)
+    return human_pairs(images, profile)

@@ -12,7 +12,8 @@ from PIL import Image
 from clipsim.data.pictures import preprocessed
 from clipsim.errors import BadInput
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test", "rated")
+SOURCES = ("expert", "crowd", "vsts", "")  # who judged pairs; the first one is the headline
 PAIR_COLUMNS = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
 
 
@@ -32,7 +33,8 @@ class CaptionedImages:
     captions : tuple of tuple of str, length M
         The captions of each image, as documented by its reader.
     split : array of str, shape (M,)
-        One of "train", "val", "test", or "" for an image that no split uses.
+        One of "train", "val", "test"; "rated" for images of pairs that people rated side by side
+        (vSTS), which nothing may learn from; "" for an image that no split uses.
     read_image : callable
         Image id to a PIL image of any size and mode.
     absent_captions : mapping of str to tuple of str
@@ -117,9 +119,10 @@ class LabelledPairs:
     kind : array of str, shape (P,)
         What sort of pair, e.g. "same content, other layout"; "" where pairs have no kinds.
     split : array of str, shape (P,)
-        "val" or "test"; "cross" where thresholds are cross-fitted.
+        "val" for pairs that choose settings or thresholds, "test" for reported ones whose
+        threshold "val" chose, "cross" for reported ones whose thresholds are cross-fitted.
     source : array of str, shape (P,)
-        Who judged: "expert", "crowd"; "" where there is one source only.
+        Who judged: "expert", "crowd", "vsts"; "" where there is one source only.
     details : dict
         Counts and agreement, for reports.
     """
@@ -149,9 +152,8 @@ class LabelledPairs:
 
     @property
     def by_source(self):
-        """A mask of the pairs of each source, by its name: experts before crowd."""
-        names = sorted(set(self.source.tolist()), reverse=True)
-        return {name: self.source == name for name in names}
+        """A mask of the pairs of each source, by its name, in the order of `SOURCES`."""
+        return {name: self.source == name for name in SOURCES if (self.source == name).any()}
 
     @property
     def counted(self):

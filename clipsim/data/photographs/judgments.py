@@ -1,38 +1,54 @@
-"""What people said: Flickr8k's judgments of captions, read as judgments of image pairs.
+"""What people said of photographs: caption-judged pairs, and pairs seen side by side.
 
-Experts scored whether a caption describes an image (`ExpertAnnotations.txt`), a crowd answered
-yes or no (`CrowdFlowerAnnotations.txt`). Most of the captions belong to *another* image. People
-who accept a caption of B for A say that A and B show the same thing (Hodosh, Young, Hockenmaier,
-JAIR 47, 2013). Every good row is kept, damaged ones are counted by line.
+*Caption-judged* (Hodosh, Young, Hockenmaier, JAIR 47, 2013). Experts scored whether a caption
+describes an image (`ExpertAnnotations.txt`), a crowd answered yes or no
+(`CrowdFlowerAnnotations.txt`). Most of the captions belong to *another* image. Nobody compared two
+photographs: who accepts one caption of B for A says that it describes both, and the pair {A, B}
+is called similar.
+
+*Side by side* (vSTS 2.0: Lopez de Lacalle, Salaberria, Soroa, Azkune, Agirre, ECAI 2020). People
+rated from 0 to 5 how alike a caption of A and one of B are in meaning, with both photographs in
+view. Nothing is trained on these photographs; one half of the pairs chooses settings, the other is
+reported.
+
+Every good row is kept, damaged ones are counted by line.
 
 ==============================  ============================================================
 `ExpertAnnotations.txt`         image, caption id, three scores: 1 does not describe it … 4 does
 `CrowdFlowerAnnotations.txt`    image, caption id, share of yes, number of yes, number of no
+`vsts.tsv`                      image_a, image_b, score from 0 to 5
+`visual_sts.v2.0.all.tsv`       the original: image1, image2 and sim among its columns
 ==============================  ============================================================
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.stats import spearmanr
 
-from clipsim.data.captioned_images import DataError, LabelledPairs
-from clipsim.data.photographs.folders import DEPTH, folder_captions
+from clipsim.data.captioned_images import SOURCES, DataError, LabelledPairs
+from clipsim.data.photographs.folders import DEPTH, folder_captions, photo_id
 from clipsim.data.pictures import Listing
 
 LINES_NAMED = 20
 FEWEST = 5
+RATED_SIMILAR, RATED_DISSIMILAR = 3, 2  # of 5; 3 is "roughly equivalent", 1 "the same topic"
+HALVES_SEED = 0
 NAME = r"[\w.+/-]+\.\w+"
-EXPERT, CROWD = "expert", "crowd"
+EXPERT, CROWD, VSTS = SOURCES[:3]
 FILES = {EXPERT: "ExpertAnnotations.txt", CROWD: "CrowdFlowerAnnotations.txt"}
 NUMBERS = {
     EXPERT: r"([1-4])\t([1-4])\t([1-4])",
     CROWD: r"(\d+(?:\.\d+)?(?:e-\d+)?)\t(\d+)\t(\d+)",
 }
+RATED_FILE = r"vsts\.tsv|visual_sts\.v2\.0\.all\.tsv"
+RATED_COLUMNS = ("image_a", "image_b", "score"), ("image1", "image2", "sim")
 
 
 @dataclass(frozen=True)
@@ -53,28 +69,29 @@ class ExpertRatings:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def human_pairs(images, root, max_bad_rows):
-    """Image pairs that people judged, experts and crowd apart.
+def human_pairs(images, profile):
+    """Image pairs that people judged: by experts, by a crowd, and side by side.
 
-    An unordered pair {A, B} is judged by the ratings of B's captions for A and of A's for B.
-    Its graded score is their mean, on a scale from 0 to 1: (score - 1) / 3 for experts, the
+    An unordered pair {A, B} is caption-judged by the ratings of B's captions for A and of A's for
+    B. Its graded score is their mean, on a scale from 0 to 1: (score - 1) / 3 for experts, the
     share of yes for the crowd. Similar where the experts' mean is at least 3 of 4, or over
-    half the crowd's answers are yes; dissimilar below 2, or without any yes.
+    half the crowd's answers are yes; dissimilar below 2, or without any yes. Of pairs seen side by
+    side the graded score is a fifth of the mean rating, similar from 3 of 5, dissimilar below 2.
 
     Parameters
     ----------
     images : CaptionedImages
         Pairs with an image that is not among them are counted and left out.
-    root : str or Path
-        Folder with one or both of the judgments files, up to three levels deep.
-    max_bad_rows : float
-        Share of damaged rows in a file above which it is not used.
+    profile : Profile
+        `data_root`, the folder with the judgments files, up to three levels deep; `max_bad_rows`,
+        the share of damaged rows in a file above which it is not used.
 
     Returns
     -------
     LabelledPairs
-        `source` is "expert" or "crowd", `split` "cross". `details` has the counts of each and
-        how far they agree.
+        `source` is "expert", "crowd" or "vsts". `split` is "cross", but "val" for the half of the
+        pairs seen side by side that chooses settings; no image is in both halves. `details` has
+        the counts of each and how far experts and crowd agree.
 
     Raises
     ------
@@ -82,7 +99,7 @@ def human_pairs(images, root, max_bad_rows):
         No judgments file, too many damaged rows, or fewer than 5 pairs of a class.
     """
     named, parts, details = _named(images), {}, {}
-    for source, rows, found in _judgments(root, max_bad_rows, FILES):
+    for source, rows, found in _judgments(profile.data_root, profile.max_bad_rows, FILES):
         pairs = _labelled_pairs(source, rows)
         kept = pairs[[a in named and b in named for a, b in pairs.index]]
         counts = _counts(pairs.similar, kept.similar)
@@ -94,16 +111,55 @@ def human_pairs(images, root, max_bad_rows):
                 )
         parts[source], details[source] = kept, found | counts
     details["agreement"] = _agreement(*parts.values()) if len(parts) == 2 else {}
+    rated, details[VSTS] = _rated_pairs(profile.data_root, profile.max_bad_rows, named)
+    if len(rated):
+        parts[VSTS] = rated
     every = pd.concat(parts.values())
+    chooses = every.get("chooses", np.zeros(len(every), bool))
     return LabelledPairs(
         id_a=np.array([named[a] for a, _ in every.index]),
         id_b=np.array([named[b] for _, b in every.index]),
         similar=every.similar.to_numpy(np.int8),
         graded=every.graded.to_numpy(np.float32),
         kind=np.full(len(every), ""),
-        split=np.full(len(every), "cross"),
+        split=np.where(chooses == 1, "val", "cross"),
         source=np.repeat(list(parts), list(map(len, parts.values()))),
         details=details,
+    )
+
+
+def rated_apart(images, root):
+    """The data with every photograph of a pair that people rated side by side in a split "rated".
+
+    Unless it is a test image already; so that no training and no choice of an epoch sees it, nor
+    is one of its captions in the pool, whichever copy of the photograph is meant.
+
+    Parameters
+    ----------
+    images : CaptionedImages
+    root : str or Path
+        Its folder.
+
+    Returns
+    -------
+    CaptionedImages
+        `details["rated_apart"]` counts the images by the split that they left; as they were where
+        the folder has no such ratings.
+    """
+    found = _rating_file(root)
+    if found is None:
+        return images
+    rows, _ = _rated_rows(found, max_bad_rows=1)
+    rated = {photo_id(name) for name in rows[["a", "b"]].to_numpy().ravel()}
+    moved = np.array([photo_id(name) in rated for name in images.image_ids], dtype=bool)
+    moved &= images.split != "test"
+    left = {split: int((moved & (images.split == split)).sum()) for split in ("train", "val")}
+    absent = {i: c for i, c in images.absent_captions.items() if photo_id(i) not in rated}
+    return replace(
+        images,
+        split=np.where(moved, "rated", images.split),
+        absent_captions=absent,
+        details={**images.details, "rated_apart": left},
     )
 
 
@@ -152,6 +208,80 @@ def expert_ratings(images, root, max_bad_rows):
     return ExpertRatings(image_ids, texts, np.array(scores, dtype=np.int8), details)
 
 
+def _rating_file(root):
+    """The file of pairs rated side by side, or None: people may have only the judgments."""
+    root = Path(root).expanduser()
+    return (
+        next(iter(Listing.of(root, DEPTH).matching(RATED_FILE)), None) if root.is_dir() else None
+    )
+
+
+def _rated_rows(path, max_bad_rows):
+    """Names and ratings of a file, a data frame, and a report that counts the bad rows by line."""
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    lines = [line.rstrip("\r").split("\t") for line in text.split("\n")]
+    wanted = next((names for names in RATED_COLUMNS if {*names} <= {*lines[0]}), None)
+    if wanted is None:
+        raise DataError(
+            f"{path}: its first line must name image_a, image_b and score (or image1, image2, sim)"
+        )
+    places = [lines[0].index(name) for name in wanted]
+    good, bad = [], []
+    for number, cells in enumerate(lines[1:], start=2):
+        if cells == [""]:
+            continue
+        a, b, score = (cells[i].strip() if i < len(cells) else "" for i in places)
+        a, b = (re.split(r"[/\\]", name)[-1] for name in (a, b))  # the original has paths
+        is_score = re.fullmatch(r"[0-4](\.\d+)?|5(\.0+)?", score)
+        if is_score and a != b and all(re.fullmatch(NAME, name) for name in (a, b)):
+            good.append((*sorted((a, b)), float(score)))
+        else:
+            bad.append(number)
+    report = _checked_report(path, len(good), bad, max_bad_rows)
+    return pd.DataFrame(good, columns=["a", "b", "score"]), report
+
+
+def _rated_pairs(root, max_bad_rows, named):
+    """Labels and graded scores of the pairs on disk, which half each is in, and a report."""
+    path = _rating_file(root)
+    if path is None:
+        return [], {"pairs_judged": 0}
+    rows, report = _rated_rows(path, max_bad_rows)
+    judged = _with_labels(rows.groupby(["a", "b"]).score.mean())
+    pairs = judged[[a in named and b in named for a, b in judged.index]].copy()
+    pairs["chooses"] = _first_half(pairs.index)
+    counts = _counts(judged.similar, pairs.similar)
+    counts["choosing"] = int(pairs.chooses.sum())
+    for half in (0, 1):
+        in_half = pairs.similar[pairs.chooses == half]
+        if min((in_half == 1).sum(), (in_half == 0).sum()) < FEWEST:
+            note = f"not used: fewer than {FEWEST} pairs of a class in a half"
+            return [], report | counts | {"note": note}
+    return pairs, report | counts
+
+
+def _with_labels(score):
+    similar = np.select([score >= RATED_SIMILAR, score < RATED_DISSIMILAR], [1, 0], -1)
+    return pd.DataFrame({"similar": similar, "graded": score / 5})
+
+
+def _first_half(pairs):
+    """Whether each pair is in the first half; pairs that share an image, even indirectly, stay
+    together. By a seed of its own: profiles' settings were chosen on this half.
+    """
+    ids, positions = np.unique(np.array([*pairs], dtype=str).reshape(-1, 2), return_inverse=True)
+    a, b = positions.reshape(-1, 2).T
+    links = coo_array((np.ones(len(a)), (a, b)), shape=(len(ids), len(ids)))
+    of_pair = connected_components(links, directed=False)[1][a]
+    sizes = np.bincount(of_pair)
+    n_in, inside = [0, 0], np.zeros(len(sizes), bool)
+    for group in np.random.default_rng(HALVES_SEED).permutation(len(sizes)):
+        half = int(n_in[0] > n_in[1])
+        n_in[half] += sizes[group]
+        inside[group] = half == 0
+    return inside[of_pair].astype(int)
+
+
 def _named(images):
     """File name to image id; they differ where two data sets stand side by side."""
     return {image_id.removeprefix("flickr8k/"): image_id for image_id in images.image_ids}
@@ -188,7 +318,14 @@ def _read(source, path, max_bad_rows):
             good.append((image, other, int(number), numbers, points, ratings))
         else:
             bad.append(line)
-    n_rows = len(good) + len(bad)
+    report = _checked_report(path, len(good), bad, max_bad_rows)
+    columns = ["image", "other", "number", "numbers", "points", "ratings"]
+    return pd.DataFrame(good, columns=columns), report
+
+
+def _checked_report(path, n_good, bad, max_bad_rows):
+    """What to report of a file's rows; an error where too many are damaged."""
+    n_rows = n_good + len(bad)
     if not n_rows:
         raise DataError(f"{path}: no judgments in it")
     if len(bad) > max_bad_rows * n_rows:
@@ -199,8 +336,7 @@ def _read(source, path, max_bad_rows):
             f"use the original file{accept}"
         )
     report = {"file": path.name, "rows": n_rows, "bad_rows": len(bad)}
-    columns = ["image", "other", "number", "numbers", "points", "ratings"]
-    return pd.DataFrame(good, columns=columns), report | {"bad_lines": bad[:LINES_NAMED]}
+    return report | {"bad_lines": bad[:LINES_NAMED]}
 
 
 def _points(source, numbers):
