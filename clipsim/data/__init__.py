@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "pairs": ["AGREE", "DISAGREE", "TOP", "caption_pairs"],
         "photographs.fetch": ["fetch"],
         "photographs.folders": ["picture_folder"],
-        "photographs.judgments": ["expert_ratings"],
+        "photographs.judgments": ["caption_ratings"],
         "pictures": [
             "BadImageError", "CROPPED", "PictureFile", "Pictures", "RESIZED", "preprocessed",
             "read_picture",

@@ -19,18 +19,19 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "COMPARISONS", "ERRORS", "FALSE_ALARM", "called_similar", "case_record", "chosen_pair",
             "described", "errors_by_confidence",
         ],
+        "people": ["agreement_with_people", "judged_caption_scores"],
         "resampling": [
             "DECISION", "ResampledPairs", "auc", "exact_interval", "finding_of", "interval",
             "measured",
         ],
         "steps": [
-            "checkpoint_fault", "checkpoint_folder", "description_scores", "judge_captions",
+            "checkpoint_fault", "checkpoint_folder", "description_scores",
             "load_retrieval", "load_scores", "models_of_seeds", "retrieval_of", "retrieve",
             "score_all_metrics", "score_table", "scores_of_seeds", "train_or_load",
             "trained_model",
         ],
         "table_1": [
-            "METRICS", "accuracy_by_kind", "decision_statistics", "evaluations",
+            "METRICS", "accuracy_by_kind", "decision_statistics", "evaluations", "reference_rows",
             "seed_evaluations", "seed_spread", "table_1_rows", "thresholds_by_key",
         ],
         "thresholds": ["held_out_decisions", "held_out_thresholds", "sweep"],

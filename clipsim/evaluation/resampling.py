@@ -200,6 +200,22 @@ class ResampledPairs:
         """
         return self._of_labelled(partial(accuracy, criterion=criterion), right)
 
+    def precision_and_recall(self, called):
+        """Of the pairs called similar the share that is, and of the similar ones the share called.
+
+        Parameters
+        ----------
+        called : array of bool, shape (P,)
+
+        Returns
+        -------
+        tuple of array of float, shape (1 + B,)
+            NaN where a sample has none to be shared.
+        """
+        similar, labelled = self.pairs.similar == 1, self.pairs.similar >= 0
+        found = self.weights @ (similar & called)
+        return tuple(_ratio(found, self.weights @ part) for part in (labelled & called, similar))
+
     def _of_labelled(self, statistic, values):
         labelled = self.pairs.similar >= 0
         similar = self.pairs.similar[labelled] == 1

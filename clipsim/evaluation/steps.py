@@ -9,9 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap, kendalltau
 
-from clipsim.data import caption_pool, expert_ratings
+from clipsim.data import caption_pool
 from clipsim.metrics import METRICS, pixel_scores
 from clipsim.model import DualEncoder, checkpoint_record, is_whole, resumable, train
 from clipsim.record import StaleError, load_arrays, save_arrays
@@ -266,69 +265,9 @@ def score_table(pairs, scores):
     return pd.DataFrame({name: getattr(pairs, name) for name in names} | dict(scores))
 
 
-def judge_captions(profile, model, images):
-    """Whether the model likes the captions that experts like (Kendall's τ_c).
-
-    Parameters
-    ----------
-    profile : Profile
-    model : DualEncoder
-    images : CaptionedImages
-
-    Returns
-    -------
-    dict
-        As `caption_agreement`, with the counts of rows; empty unless `pairs: human`.
-    """
-    if profile.pairs != "human":
-        return {}
-    ratings = expert_ratings(images, profile.data_root, profile.max_bad_rows)
-    position = images.position()
-    rated, row = np.unique([position[i] for i in ratings.image_ids], return_inverse=True)
-    vectors = model.encode_images(images.subset(rated))[row]
-    similarities = (vectors * model.encode_texts(ratings.captions)).sum(axis=1)
-    groups = np.array(ratings.image_ids)
-    agreement = caption_agreement(
-        similarities, ratings.scores, groups, profile.n_bootstrap, profile.seed
-    )
-    return agreement | {"rows": ratings.details}
-
-
-def caption_agreement(similarities, ratings, groups, n_bootstrap, seed):
-    """Kendall's τ_c between a model's similarities of image and caption and people's ratings.
-
-    Parameters
-    ----------
-    similarities : array of float, shape (R,)
-    ratings : array of int, shape (R, 3)
-        The three ratings of a row stand as three observations, as in CLIPScore (Hessel et al.
-        2021).
-    groups : array, shape (R,)
-        The image of each row: what the interval resamples.
-    n_bootstrap, seed : int
-
-    Returns
-    -------
-    dict
-        `tau_c`, `tau_c_ci95`, `n_ratings`.
-    """
-    rows_of = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-
-    def tau_c(drawn):
-        rows = np.concatenate([rows_of[i] for i in drawn])
-        x = np.repeat(similarities[rows], ratings.shape[1])
-        return float(kendalltau(x, ratings[rows].ravel(), variant="c").statistic)
-
-    images = np.arange(len(rows_of))
-    found = bootstrap(
-        [images], tau_c, n_resamples=n_bootstrap, vectorized=False, method="percentile", rng=seed
-    )
-    ends = [float(end) for end in found.confidence_interval]
-    return {"tau_c": tau_c(images), "tau_c_ci95": ends, "n_ratings": ratings.size}
-
-
 def _evaluated(images):
-    return [images.image_ids[i] for split in ("val", "test") for i in images.indices(split)]
+    splits = ("val", "test", "rated")
+    return [images.image_ids[i] for split in splits for i in images.indices(split)]
 
 
 def _fingerprint(profile, images):

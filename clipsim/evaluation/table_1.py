@@ -9,8 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipsim.evaluation.resampling import DECISION, ResampledPairs, measured
-from clipsim.evaluation.thresholds import held_out_thresholds, right_decisions
+from clipsim.evaluation.thresholds import held_out_thresholds, is_cross_fitted, right_decisions
 from clipsim.metrics import METRICS, Metric
+
+# Rows of Table 1 for reference, compared with nothing.
+CONSTANT = Metric("constant_answer", "constant_answer", "", "one answer for all", {})
+JUDGED = Metric("judged_caption", "judged_caption", "", "sim(A, judged caption of B)", {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,17 +25,19 @@ class Evaluation:
     ----------
     metric : Metric
     source : str
+    threshold_from : {"validation", "cross-fitted"}
     sample : ResampledPairs
         The evaluated ones; those in between do not count as decisions.
     scores, thresholds : array of float, shape (P,)
         The thresholds are held out; NaN for pairs in between.
     statistics : dict of str to array of float, shape (1 + B,)
-        `accuracy`, `balanced_accuracy`, `auc`, `average_precision`; not of seeds: `spearman` with
+        Those of `decision_statistics`, `auc`, `average_precision`; not of seeds: `spearman` with
         the graded similarity. Of all pairs, then of every bootstrap sample, thresholds held fixed.
     """
 
     metric: Metric
     source: str
+    threshold_from: str
     sample: ResampledPairs
     scores: np.ndarray
     thresholds: np.ndarray
@@ -71,13 +77,15 @@ def decision_statistics(sample, scores, thresholds):
     Returns
     -------
     dict of str to array of float, shape (1 + B,)
-        Keys as `DECISION`.
+        Keys as `DECISION`, and `precision` and `recall` of "similar".
     """
     right = right_decisions(sample.pairs, scores, thresholds)
-    return {criterion: sample.accuracy(right, criterion) for criterion in DECISION}
+    precision, recall = sample.precision_and_recall(scores >= thresholds)
+    found = {criterion: sample.accuracy(right, criterion) for criterion in DECISION}
+    return found | {"precision": precision, "recall": recall}
 
 
-def evaluations(pairs, scores, profile):
+def evaluations(pairs, scores, profile, metrics=METRICS):
     """Every metric on every source's evaluated pairs, all on the same bootstrap samples.
 
     Parameters
@@ -88,34 +96,59 @@ def evaluations(pairs, scores, profile):
         Scores by `Metric.key`.
     profile : Profile
         `threshold_criterion`, `n_bootstrap`, `seed`.
+    metrics : sequence of Metric
 
     Returns
     -------
     list of Evaluation
-        Source by source, in the order of `METRICS`.
+        Source by source, in the order of `metrics`; without those that a source has no scores of.
     """
     found = []
     for source, inside in pairs.by_source.items():
         of_source = pairs.where(inside)
         sample = ResampledPairs.of(of_source.where(of_source.split != "val"), profile)
-        for metric in METRICS:
+        for metric in metrics:
             values = np.asarray(scores[metric.key])[inside]
+            if np.isnan(values).any():
+                continue  # a reference that this source does not have
             one = _evaluation(metric, source, of_source, sample, values, profile)
             one.statistics["spearman"] = sample.spearman(one.scores)  # slow; no seed needs it
             found.append(one)
     return found
 
 
+def reference_rows(pairs, judged, profile):
+    """Table 1's rows that are no metric of images: the constant answer, and what was judged.
+
+    Parameters
+    ----------
+    pairs : LabelledPairs
+    judged : array of float, shape (P,)
+        From `judged_caption_scores`.
+    profile : Profile
+
+    Returns
+    -------
+    list of dict
+        As `table_1_rows`: "constant_answer", which calls every pair what most pairs are, and
+        "judged_caption" where people judged captions.
+    """
+    scores = {CONSTANT.key: np.zeros(len(pairs)), JUDGED.key: judged}
+    return table_1_rows(evaluations(pairs, scores, profile, (CONSTANT, JUDGED)))
+
+
 def _evaluation(metric, source, pairs, sample, scores, profile):
     """One metric's scores of a source's pairs, at thresholds held out from the sample's pairs."""
-    thresholds = held_out_thresholds(pairs, scores, profile.threshold_criterion, profile.seed)
+    criterion = "accuracy" if metric == CONSTANT else profile.threshold_criterion
+    thresholds = held_out_thresholds(pairs, scores, criterion, profile.seed)
+    chosen_by = "cross-fitted" if is_cross_fitted(pairs) else "validation"
     evaluated = pairs.split != "val"
     scores, thresholds = scores[evaluated], thresholds[evaluated]
     statistics = decision_statistics(sample, scores, thresholds) | {
         "auc": sample.auc(scores),
         "average_precision": sample.average_precision(scores),
     }
-    return Evaluation(metric, source, sample, scores, thresholds, statistics)
+    return Evaluation(metric, source, chosen_by, sample, scores, thresholds, statistics)
 
 
 def table_1_rows(evaluated):
@@ -130,14 +163,14 @@ def table_1_rows(evaluated):
     -------
     list of dict
         A row per source, metric and origin of the threshold: `metric`, `variant`, `threshold` (the
-        median of the held-out ones) with `threshold_range`, `threshold_from` ("validation" for
-        held-out ones, or "paper"), every statistic with its `_ci95`, `n_pairs`, `n_similar`, the
+        median of the held-out ones) with `threshold_range`, `threshold_from` ("validation" or
+        "cross-fitted", both held out, or "paper"), every statistic with its `_ci95`, `n_pairs`, `n_similar`, the
         unit that was `resampled`, and `source` where there are several.
     """
     rows = []
     for one in evaluated:
         at_held_out = measured(one.statistics)
-        origins = {"validation": (one.thresholds, at_held_out)}
+        origins = {one.threshold_from: (one.thresholds, at_held_out)}
         paper = one.metric.paper_threshold
         if paper is not None:
             thresholds = np.full(len(one.pairs), paper)
@@ -174,7 +207,7 @@ def thresholds_by_key(rows, source=""):
     return {
         variants[row["metric"], row["variant"]]: row["threshold"]
         for row in rows
-        if row["threshold_from"] == "validation" and row.get("source", "") == source
+        if row["threshold_from"] != "paper" and row.get("source", "") == source
     }
 
 

@@ -78,18 +78,27 @@ def held_out_thresholds(pairs, scores, criterion, seed):
     -------
     array of float, shape (P,)
         NaN for pairs that are not evaluated: validation pairs, and pairs in between. Test
-        pairs all have the threshold of the validation pairs. With the split "cross" the images
+        pairs all have the threshold of the validation pairs. Without any of those the images
         fall into ten groups, and a pair in groups f and g has the threshold chosen on the
-        pairs with no image in f or g.
+        pairs with no image in f or g (cross-fitting).
     """
     thresholds = np.full(len(pairs), np.nan)
     labelled = pairs.similar >= 0
-    if (pairs.split != "cross").all():
-        chosen_on = labelled & (pairs.split == "val")
-        threshold = best_threshold(scores[chosen_on], pairs.similar[chosen_on], criterion)
-        thresholds[labelled & (pairs.split == "test")] = threshold
-        return thresholds
-    ids = pairs.image_ids
+    if is_cross_fitted(pairs):
+        return _cross_fitted(pairs, scores, criterion, seed)
+    chosen_on = labelled & (pairs.split == "val")
+    threshold = best_threshold(scores[chosen_on], pairs.similar[chosen_on], criterion)
+    thresholds[labelled & (pairs.split != "val")] = threshold
+    return thresholds
+
+
+def is_cross_fitted(pairs):
+    """Whether no pair is for choosing only, so that each is decided by thresholds of others."""
+    return not (pairs.split == "val").any()
+
+
+def _cross_fitted(pairs, scores, criterion, seed):
+    thresholds, labelled, ids = np.full(len(pairs), np.nan), pairs.similar >= 0, pairs.image_ids
     groups = np.random.default_rng(seed).permutation(np.arange(len(ids)) % N_GROUPS)
     of_pairs = np.sort(groups[pairs.positions(ids)], axis=1)
     for two in np.unique(of_pairs, axis=0):

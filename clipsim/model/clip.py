@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy, normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from clipsim.errors import BadInput
-from clipsim.model.encoders import image_backbone, text_backbone
+from clipsim.model.encoders import LatentSemantics, image_backbone, text_backbone
 from clipsim.model.features import image_features, text_features
 from clipsim.profile import Profile
 from clipsim.record import atomic_path
@@ -185,11 +185,14 @@ class DualEncoder(nn.Module):
         return torch.cat(batches).numpy()
 
     def trained_state(self):
-        """What training changes: all weights, or all but the frozen backbones'."""
+        """What comes from the training data: all weights, or all but the frozen backbones'."""
+        of_packages = ("image_backbone.", "text_backbone.") if self.is_frozen else ()
+        if isinstance(self.text_backbone, LatentSemantics):
+            of_packages = of_packages[:1]
         return {
             name: value.contiguous()
             for name, value in self.state_dict().items()
-            if not (self.is_frozen and name.startswith(("image_backbone.", "text_backbone.")))
+            if not name.startswith(of_packages)
         }
 
     def save(self, folder, record):
@@ -257,7 +260,7 @@ class DualEncoder(nn.Module):
         return self.record["sha256"]
 
 
-def contrastive_loss(image_vectors, text_vectors, logit_scale):
+def contrastive_loss(image_vectors, text_vectors, logit_scale, same=None):
     """The mean of image-to-text and text-to-image cross-entropy (Radford et al. 2021).
 
     With k processes, each compares its B images and texts with the k·B of all; the mean of
@@ -271,6 +274,9 @@ def contrastive_loss(image_vectors, text_vectors, logit_scale):
         Unit vectors; row i of one belongs to row i of the other. B is equal on all processes.
     logit_scale : scalar tensor
         Logarithm of the inverse temperature; at most ln 100 counts.
+    same : tensor of int, shape (B, K), optional
+        K identities of each row, such as what its image shows and what its caption says. Rows that
+        share one are alike, so they are left out of each other's negatives.
 
     Returns
     -------
@@ -279,12 +285,18 @@ def contrastive_loss(image_vectors, text_vectors, logit_scale):
     """
     scale = logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
     target = torch.arange(len(image_vectors), device=image_vectors.device)
-    all_images, all_texts = image_vectors, text_vectors
+    all_images, all_texts, all_same = image_vectors, text_vectors, same
     if distributed.is_initialized():
         target += len(image_vectors) * distributed.get_rank()
         all_images, all_texts = Gathered.apply(image_vectors), Gathered.apply(text_vectors)
+        all_same = None if same is None else Gathered.apply(same)
     image_logits = scale * image_vectors @ all_texts.T  # (B, k·B)
     text_logits = scale * text_vectors @ all_images.T
+    if same is not None:
+        alike = (same[:, None] == all_same).any(dim=-1)
+        alike[torch.arange(len(target)), target] = False  # its own match stays
+        image_logits = image_logits.masked_fill(alike, -torch.inf)
+        text_logits = text_logits.masked_fill(alike, -torch.inf)
     return (cross_entropy(image_logits, target) + cross_entropy(text_logits, target)) / 2
 
 

@@ -5,6 +5,7 @@ normalises them itself; a text backbone takes tokens and pools their vectors to 
 linear layers of texts are computed by oneDNN (`OneDnnLinear`).
 """
 
+import hashlib
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -15,8 +16,11 @@ import timm
 import torch
 import torchvision
 import transformers
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from torch import nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, normalize, pad
+from torch.nn.utils.rnn import pad_sequence
 from torch.overrides import TorchFunctionMode
 
 from clipsim.errors import BadInput
@@ -75,6 +79,8 @@ class TextBackbone(nn.Module):
     token's (as the original BERT).
     """
 
+    content = ""  # of the weights; those of a package are told by its version
+
     def __init__(self, network, tokenizer, pooling, max_tokens):
         super().__init__()
         self.network = network
@@ -91,6 +97,81 @@ class TextBackbone(nn.Module):
             return hidden.mean(dim=1)
         mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
         return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+
+
+class LatentSemantics(nn.Module):
+    """A text backbone that can have seen nothing but the training captions: LSA.
+
+    TF-IDF of words and pairs of words, then truncated SVD to 384 (Deerwester et al. 1990), both
+    fitted on the training captions; unit vectors × √384. All of it is in the checkpoint.
+    """
+
+    width = 384
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("ngrams", torch.empty(0, dtype=torch.uint8))  # UTF-8, one per line
+        self.register_buffer("idf", torch.empty(0))  # (V,)
+        self.register_buffer("components", torch.empty(0, self.width))  # (V, width)
+
+    def fit(self, captions):
+        """Learn vocabulary, weights and components from the training captions."""
+        vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+        weights = vectorizer.fit_transform(captions)
+        svd = TruncatedSVD(min(self.width, min(weights.shape) - 1), random_state=0).fit(weights)
+        text = "\n".join(vectorizer.get_feature_names_out())
+        self.ngrams = torch.frombuffer(bytearray(text, "utf-8"), dtype=torch.uint8)
+        self.idf = torch.tensor(vectorizer.idf_, dtype=torch.float32)
+        components = torch.tensor(svd.components_.T, dtype=torch.float32)
+        self.components = pad(components, (0, self.width - components.shape[1])).contiguous()
+
+    def _load_from_state_dict(self, state, prefix, *others):
+        """As large as what a checkpoint holds: the vocabulary is known only to that."""
+        for name, own in self._buffers.items():
+            if prefix + name in state:
+                setattr(self, name, torch.empty_like(state[prefix + name], device=own.device))
+        super()._load_from_state_dict(state, prefix, *others)
+
+    @property
+    def tokens(self):
+        """Texts to the numbers of their n-grams; V for nothing known, which weighs nothing."""
+        ngrams = bytes(self.ngrams.cpu().numpy()).decode().split("\n")
+        return NgramTokens({ngram: number for number, ngram in enumerate(ngrams)})
+
+    @property
+    def content(self):
+        """Hexadecimal sha256 of what was learnt: cached features are of this only."""
+        learnt = (value.cpu().numpy().tobytes() for value in self._buffers.values())
+        return hashlib.sha256(b"".join(learnt)).hexdigest()
+
+    def forward(self, tokens):
+        """Features (B, 384) of n-gram numbers (B, L)."""
+        ids = tokens["input_ids"]
+        counts = self.idf.new_zeros(len(ids), len(self.idf) + 1)
+        counts = counts.scatter_add(1, ids, torch.ones_like(ids, dtype=counts.dtype))[:, :-1]
+        weights = torch.where(counts > 0, 1 + counts.clamp(min=1).log(), 0) * self.idf
+        features = normalize(normalize(weights, dim=-1) @ self.components, dim=-1)
+        return features * self.width**0.5
+
+
+@dataclass(frozen=True)
+class NgramTokens:
+    """Words and pairs of words as numbers; the last number stands for nothing."""
+
+    vocabulary: dict
+
+    def unpadded(self, texts):
+        """Numbers of the known n-grams of each text: list of lists of int, none empty."""
+        ngrams = CountVectorizer(ngram_range=(1, 2)).build_analyzer()
+        found = [[self.vocabulary.get(ngram) for ngram in ngrams(text)] for text in texts]
+        nothing = [len(self.vocabulary)]
+        return [[number for number in row if number is not None] or nothing for row in found]
+
+    def __call__(self, texts):
+        """As `unpadded`, in one tensor (B, L)."""
+        rows = [torch.tensor(row) for row in self.unpadded(texts)]
+        padded = pad_sequence(rows, batch_first=True, padding_value=len(self.vocabulary))
+        return {"input_ids": padded}
 
 
 def image_backbone(name, pretrained=True):
@@ -126,7 +207,7 @@ def text_backbone(name, pretrained=True, pooling="mean", max_tokens=256):
     Parameters
     ----------
     name : str
-        Of `TEXT_BACKBONES`, a Hugging Face id, or a folder.
+        Of `TEXT_BACKBONES`, a Hugging Face id, a folder, or "lsa" (`LatentSemantics`).
     pretrained : bool
         Without, its weights are random.
     pooling : {"mean", "cls"}
@@ -135,13 +216,15 @@ def text_backbone(name, pretrained=True, pooling="mean", max_tokens=256):
 
     Returns
     -------
-    TextBackbone
+    TextBackbone or LatentSemantics
 
     Raises
     ------
     MissingWeightsError
         If its weights cannot be fetched.
     """
+    if name == "lsa":
+        return LatentSemantics()
     network, tokenizer = TEXT_BACKBONES.get(name, partial(_hugging_face, name))(pretrained)
     return TextBackbone(network, tokenizer, pooling, max_tokens)
 

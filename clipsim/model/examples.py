@@ -57,18 +57,41 @@ def step_examples(examples, accumulation, n_processes, batch_size):
     return whole.reshape(-1, accumulation, n_processes, batch_size, 2)
 
 
+class Identities:
+    """What each example shows and what its caption says, as numbers: equal where these are.
+
+    Images of the same content, as composed scenes can be, and equal captions are no negatives of
+    each other (`contrastive_loss`).
+    """
+
+    def __init__(self, images):
+        self.first_caption = np.cumsum([0, *map(len, images.captions)])[:-1]
+        texts = [caption for group in images.captions for caption in group]
+        self.text = np.unique(texts, return_inverse=True)[1]
+        scenes = [images.scenes.get(image_id) for image_id in images.image_ids]
+        shown = [sorted(s.content.elements()) if s else i for i, s in enumerate(scenes)]
+        self.content = np.unique([repr(content) for content in shown], return_inverse=True)[1]
+
+    def __call__(self, examples):
+        """Identities of content and of text: int64 tensor, shape (B, 2)."""
+        image, number = np.asarray(examples).T
+        text = self.text[self.first_caption[image] + number]
+        return torch.from_numpy(np.stack([self.content[image], text], axis=1))
+
+
 @dataclass
 class FeatureExamples(Dataset):
     """Cached backbone features of images and of all their captions."""
 
     image_features: torch.Tensor
     text_features: torch.Tensor
-    first_caption: np.ndarray
+    identities: Identities
 
     def __getitems__(self, examples):
-        """Batch of (image features, caption features)."""
+        """Batch of (image features, caption features, identities)."""
         image, number = np.asarray(examples).T
-        return self.image_features[image], self.text_features[self.first_caption[image] + number]
+        caption = self.identities.first_caption[image] + number
+        return self.image_features[image], self.text_features[caption], self.identities(examples)
 
 
 @dataclass
@@ -77,22 +100,24 @@ class RawExamples(Dataset):
 
     images: object
     tokens: object
+    identities: Identities
 
     def __getitems__(self, examples):
-        """Batch of (uint8 pixels, tokens)."""
+        """Batch of (uint8 pixels, tokens, identities)."""
         ids = [self.images.image_ids[image] for image, _ in examples]
         texts = [self.images.captions[image][number] for image, number in examples]
-        return torch.from_numpy(self.images.pixel_batch(ids)), self.tokens(texts)
+        pixels = torch.from_numpy(self.images.pixel_batch(ids))
+        return pixels, self.tokens(texts), self.identities(examples)
 
 
 def examples_of(model, images):
     """What training reads of images and captions: features where the backbones are frozen."""
+    identities = Identities(images)
     if not model.is_frozen:
-        return RawExamples(images, model.text_backbone.tokens)
-    counts = np.array([len(group) for group in images.captions])
+        return RawExamples(images, model.text_backbone.tokens, identities)
     captions = [caption for group in images.captions for caption in group]
     features = image_features(model, images), text_features(model, captions)
-    return FeatureExamples(*features, counts.cumsum() - counts)
+    return FeatureExamples(*features, identities)
 
 
 def batch_loader(dataset, batches, workers, device):

@@ -30,6 +30,7 @@ from clipsim.model.clip import (
     contrastive_loss,
     write_record,
 )
+from clipsim.model.encoders import LatentSemantics
 from clipsim.model.examples import batch_loader, epoch_examples, examples_of, step_examples
 from clipsim.model.features import encoded_texts, image_features, stored_features
 from clipsim.model.processes import stop_requests, study_accelerator
@@ -150,6 +151,8 @@ class Trainer:
         self.steps_per_epoch = len(self.examples_of_epoch(1))
         self.n_steps = self.steps_per_epoch * profile.epochs
         model = DualEncoder(profile)
+        if isinstance(model.text_backbone, LatentSemantics):
+            model.text_backbone.fit([c for group in self.images.captions for c in group])
         if n_processes > 1 and not model.is_frozen and profile.batch_norm == "train":
             # Statistics over all processes, which must be GPUs. timm's converter, because torch's
             # own loses the activation that timm's layers hold.
@@ -229,7 +232,7 @@ class Trainer:
 
         Parameters
         ----------
-        loader : iterator of (image inputs, text inputs)
+        loader : iterator of (image inputs, text inputs, identities)
             Of this process, as many as `gradient_accumulation`.
         examples : array of int64, shape (a, k, B, 2)
             What all processes read in this step.
@@ -245,11 +248,12 @@ class Trainer:
         n_batches, loss = profile.gradient_accumulation, 0.0
         for number in range(n_batches):
             last = number == n_batches - 1
-            inputs = send_to_device(next(loader), device, non_blocking=True)
+            *inputs, same = send_to_device(next(loader), device, non_blocking=True)
+            same = same if profile.false_negatives == "masked" else None
             with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
                 with self.model.autocast():
                     vectors = self.wrapped(*inputs)
-                batch_loss = contrastive_loss(*vectors)
+                batch_loss = contrastive_loss(*vectors, same)
                 self.accelerator.backward(batch_loss / n_batches)
             loss = loss + batch_loss.detach() / n_batches
         asked_to_stop = stop is not None and stop.is_set()

@@ -52,18 +52,23 @@ RATED_COLUMNS = ("image_a", "image_b", "score"), ("image1", "image2", "sim")
 
 
 @dataclass(frozen=True)
-class ExpertRatings:
-    """Experts' scores of captions that belong to other images.
+class CaptionRatings:
+    """People's ratings of captions that belong to other images.
 
     Attributes
     ----------
-    image_ids, captions : tuple of str, length R
-    scores : array of int8, shape (R, 3)
-        From 1, does not describe the image, to 4, does.
+    source : {"expert", "crowd"}
+    image_ids, others, captions : tuple of str, length R
+        The image, the image that the caption belongs to, and the caption.
+    scores : array of float, shape (R, 3) or (R, 1)
+        Experts' scores from 1, does not describe the image, to 4, does; sorted in the published
+        file. Of the crowd the share of yes.
     details : dict
     """
 
+    source: str
     image_ids: tuple[str, ...]
+    others: tuple[str, ...]
     captions: tuple[str, ...]
     scores: np.ndarray
     details: dict[str, Any] = field(default_factory=dict)
@@ -163,8 +168,8 @@ def rated_apart(images, root):
     )
 
 
-def expert_ratings(images, root, max_bad_rows):
-    """Experts' scores of other images' captions, for a rank correlation with a model's.
+def caption_ratings(images, profile, source):
+    """People's ratings of other images' captions, for a rank correlation with a model's.
 
     Own captions are left out, and rows whose image is not among `images`; the image that a
     caption belongs to need not be on disk.
@@ -172,21 +177,25 @@ def expert_ratings(images, root, max_bad_rows):
     Parameters
     ----------
     images : CaptionedImages
-    root : str or Path
-        Folder with `ExpertAnnotations.txt` and the captions.
-    max_bad_rows : float
+    profile : Profile
+        `data_root`, the folder with the judgments and the captions, and `max_bad_rows`.
+    source : {"expert", "crowd"}
 
     Returns
     -------
-    ExpertRatings
+    CaptionRatings or None
+        None where the folder has no such file.
 
     Raises
     ------
     DataError
-        No judgments file, too many damaged rows, or no row that can be used.
+        Too many damaged rows, or no row that can be used.
     """
-    named, captions = _named(images), folder_captions(Path(root).expanduser())
-    ((_, rows, details),) = _judgments(root, max_bad_rows, [EXPERT])
+    root = Path(profile.data_root).expanduser()
+    if not Listing.of(root, DEPTH).matching(re.escape(FILES[source])):
+        return None
+    named, captions = _named(images), folder_captions(root)
+    ((_, rows, details),) = _judgments(root, profile.max_bad_rows, [source])
     counts = {"own_captions": 0, "image_not_on_disk": 0, "caption_unknown": 0}
     used = []
     for row in rows.itertuples():
@@ -197,15 +206,18 @@ def expert_ratings(images, root, max_bad_rows):
         elif row.number >= len(captions.get(row.other, ())):
             counts["caption_unknown"] += 1
         else:
-            used.append((named[row.image], captions[row.other][row.number], row.numbers))
+            scores = row.numbers if source == EXPERT else [row.points / row.ratings]
+            caption, other = captions[row.other][row.number], named.get(row.other, row.other)
+            used.append((named[row.image], other, caption, scores))
     if not used:
         raise DataError(
-            f"{FILES[EXPERT]}: none of its rows has its image on disk; add photographs of the "
+            f"{FILES[source]}: none of its rows has its image on disk; add photographs of the "
             "test split"
         )
-    image_ids, texts, scores = zip(*used, strict=True)
+    image_ids, others, texts, scores = zip(*used, strict=True)
     details = {**details, **counts, "used": len(used)}
-    return ExpertRatings(image_ids, texts, np.array(scores, dtype=np.int8), details)
+    scores = np.array(scores, dtype=np.float32)
+    return CaptionRatings(source, image_ids, others, texts, scores, details)
 
 
 def _rating_file(root):
