@@ -10,7 +10,7 @@ import pytest
 
 from clipsim.data import DataError, load_pairs
 from clipsim.data.photographs.folders import photographs
-from clipsim.data.photographs.judgments import expert_ratings, human_pairs
+from clipsim.data.photographs.judgments import caption_ratings, human_pairs
 from clipsim.profile import REPOSITORY
 
 FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
@@ -35,6 +35,10 @@ def plenty(row, good, bad):
 
 EXPERTS = plenty(expert, (4, 4, 4), (1, 1, 1))
 CROWDS = plenty(crowd, (3, 0), (0, 3))
+
+
+def judged(root, max_bad_rows=MAX_BAD_ROWS):
+    return folders.profile(root, pairs="human", max_bad_rows=max_bad_rows)
 
 
 @pytest.fixture
@@ -86,7 +90,7 @@ def test_labels_and_grades_of_a_pair(root, images, ratings, label, graded):
     by_experts = len(ratings[0]) == 5
     write(root, EXPERTS + [expert(*r) for r in ratings if by_experts])
     write(root, crowds=CROWDS + [crowd(*r) for r in ratings if not by_experts])
-    pairs = human_pairs(images, root, MAX_BAD_ROWS)
+    pairs = human_pairs(images, judged(root))
     source = "expert" if by_experts else "crowd"
     assert found(pairs, A, B, source) == (label, pytest.approx(graded))
 
@@ -94,7 +98,7 @@ def test_labels_and_grades_of_a_pair(root, images, ratings, label, graded):
 def test_both_sources_stand_apart(root, images):
     experts = [*EXPERTS, expert(A, B, 4, 4, 4)]
     write(root, experts, [*CROWDS, crowd(A, B, 0, 3), crowd(C, D, 1, 2)])
-    pairs = human_pairs(images, root, MAX_BAD_ROWS)
+    pairs = human_pairs(images, judged(root))
     assert found(pairs, A, B, "expert") == (1, 1)
     assert found(pairs, A, B, "crowd") == (0, 0)
     assert found(pairs, C, D, "expert") is None
@@ -114,7 +118,7 @@ def test_own_captions_and_pairs_whose_images_are_missing(root, images):
     rows = [expert(A, A, 4, 4, 4), expert(A, B, 4, 4, 4), expert(A, "9_00000000.jpg", 1, 1, 1)]
     write(root, experts=EXPERTS + rows)
     fewer = images.subset([i for i, name in enumerate(images.image_ids) if name != B])
-    pairs = human_pairs(fewer, root, MAX_BAD_ROWS)
+    pairs = human_pairs(fewer, judged(root))
     counts = pairs.details["expert"]
     assert (counts["pairs_judged"], counts["pairs"], len(pairs)) == (14, 12, 12)
     assert (counts["similar_judged"], counts["similar"]) == (7, 6)
@@ -123,21 +127,21 @@ def test_own_captions_and_pairs_whose_images_are_missing(root, images):
 
 def test_none_or_too_few_of_a_class(root, images):
     with pytest.raises(DataError, match=r"no ExpertAnnotations\.txt or CrowdFlowerAnnotations"):
-        human_pairs(images, root, MAX_BAD_ROWS)
+        human_pairs(images, judged(root))
     write(root, experts=[])
     with pytest.raises(DataError, match="no judgments in it"):
-        human_pairs(images, root, MAX_BAD_ROWS)
+        human_pairs(images, judged(root))
     write(root, experts=EXPERTS[2:])
     with pytest.raises(DataError, match=r"ExpertAnnotations\.txt: 4 similar pairs have both"):
-        human_pairs(images, root, MAX_BAD_ROWS)
+        human_pairs(images, judged(root))
     write(root, experts=EXPERTS, crowds=CROWDS[:10])
     with pytest.raises(DataError, match=r"4 dissimilar pairs .*pairs=captions"):
-        human_pairs(images, root, MAX_BAD_ROWS)
+        human_pairs(images, judged(root))
 
 
 def test_line_ends_and_blank_lines(root, images):
     write(root, experts=["\ufeff" + EXPERTS[0], "", *EXPERTS[1:]], end="\r\n")
-    details = human_pairs(images, root, 0.0).details["expert"]
+    details = human_pairs(images, judged(root, 0.0)).details["expert"]
     assert (details["rows"], details["bad_rows"]) == (12, 0)
 
 
@@ -155,27 +159,27 @@ def test_damaged_rows_are_counted_and_the_others_kept(root, images):
     (root / "ExpertAnnotations.txt").write_bytes(rows)
     write(root, crowds=CROWDS + [f"{A}\t{B}#0\t{numbers}" for numbers in DAMAGED_CROWDS])
     with pytest.raises(DataError, match=r"11 of 23 rows .*line 13.*max_bad_rows=0\.479"):
-        human_pairs(images, root, MAX_BAD_ROWS)
-    pairs = human_pairs(images, root, 0.479)
+        human_pairs(images, judged(root))
+    pairs = human_pairs(images, judged(root, 0.479))
     assert len(pairs) == 24
     assert pairs.details["expert"]["bad_lines"] == [*range(13, 24)]
     assert pairs.details["crowd"]["bad_lines"] == [*range(13, 19)]
     write(root, experts=["image,caption"])
     with pytest.raises(DataError, match=r"1 of 1 rows are damaged.*use the original file$"):
-        human_pairs(images, root, MAX_BAD_ROWS)
+        human_pairs(images, judged(root))
 
 
 def test_expert_ratings(root, images):
     own, missing = expert(A, A, 4, 4, 4), expert(B, A, 1, 2, 3)
     write(root, experts=[expert(A, B, 1, 2, 4, number=3), own, missing])
     only_a = images.subset([images.position()[A]])
-    ratings = expert_ratings(only_a, root, MAX_BAD_ROWS)
+    ratings = caption_ratings(only_a, judged(root), "expert")
     assert ratings.image_ids == (A,)
     assert ratings.captions == (folders.captions(B)[3],)  # B itself need not be there
     assert ratings.scores.tolist() == [[1, 2, 4]]
     assert ratings.details["own_captions"] == ratings.details["image_not_on_disk"] == 1
     with pytest.raises(DataError, match="none of its rows has its image on disk"):
-        expert_ratings(images.subset([images.position()[C]]), root, MAX_BAD_ROWS)
+        caption_ratings(images.subset([images.position()[C]]), judged(root), "expert")
 
 
 def test_judgments_of_a_data_set_beside_another(tmp_path):
@@ -185,8 +189,8 @@ def test_judgments_of_a_data_set_beside_another(tmp_path):
     write(tmp_path / "flickr8k", experts=[*EXPERTS, expert(A, B, 4, 4, 4)])
     for merge, name in ((True, A), (False, f"flickr8k/{A}")):
         images = photographs(folders.profile(tmp_path, merge=merge))
-        assert name in human_pairs(images, tmp_path, MAX_BAD_ROWS).image_ids
-        ratings = expert_ratings(images, tmp_path, MAX_BAD_ROWS)
+        assert name in human_pairs(images, judged(tmp_path)).image_ids
+        ratings = caption_ratings(images, judged(tmp_path), "expert")
         assert ratings.image_ids[-1] == name
         assert ratings.captions[-1] == folders.captions(B)[2]
 
@@ -207,7 +211,8 @@ def test_the_real_judgments(flickr8k):
         "crowd": [47288, 0, 42107, 1274, 9853, 327],
     }
     assert pairs.details["agreement"]["pairs"] == 520
-    assert len(pairs.image_ids) == 500
+    captioned = pairs.where(pairs.source != "vsts")
+    assert len(captioned.image_ids) == 500
     assert (pairs.id_a < pairs.id_b).all()
     assert ((pairs.graded >= 0) & (pairs.graded <= 1)).all()
 
@@ -222,5 +227,5 @@ def test_as_many_ratings_as_clipscore_counts(flickr8k):
         captions=((),) * len(names),
         split=np.full(len(names), "test"),
     )
-    assert expert_ratings(everyone, FLICKR8K, MAX_BAD_ROWS).scores.shape == (5664, 3)
-    assert expert_ratings(flickr8k, FLICKR8K, MAX_BAD_ROWS).scores.shape == (2807, 3)
+    assert caption_ratings(everyone, judged(FLICKR8K), "expert").scores.shape == (5664, 3)
+    assert caption_ratings(flickr8k, judged(FLICKR8K), "expert").scores.shape == (2807, 3)

@@ -14,13 +14,17 @@ import pandas as pd
 from clipsim.record import StaleError, read_record
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
-VERDICTS = (SUPPORTED, NOT_SUPPORTED, UNDECIDED)
-ABOVE_ZERO = (0.0, math.inf)
+BY_DESIGN, NOT_TESTABLE = "by design", "not testable here"
+VERDICTS = (SUPPORTED, NOT_SUPPORTED, UNDECIDED, BY_DESIGN, NOT_TESTABLE)
+# The smallest effect that counts: .05 in AUC, accuracy or a correlation. A difference that is
+# surely above zero and surely below this supports nothing.
+SMALLEST_EFFECT = 0.05
+WORTHWHILE = (SMALLEST_EFFECT, math.inf)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of the paper, in our words.
+    """A statement of the paper.
 
     Attributes
     ----------
@@ -31,25 +35,53 @@ class Claim:
     notebook : str
         Stem of the notebook that tests it.
     text : str
+        What is tested, in our words.
+    quote : str
+        The paper's words, verbatim; "" where we have only a summary of them.
     """
 
     key: str
     section: str
     notebook: str
     text: str
+    quote: str = ""
+
+    @property
+    def words(self):
+        """The paper's words in quotation marks, and ours after them."""
+        return f"“{self.quote}”: {self.text}" if self.quote else self.text
 
 
+BETTER = (
+    "outperforms traditional methods like SSIM and FSIM by demonstrating higher accuracy and "
+    "robustness in capturing perceptual image similarities"
+)
+USES = "semantic image search, image categorization, and clustering"
 CLAIMS = {claim.key: claim for claim in (
-    Claim("clip_beats_ssim_fsim", "sec. 5, Table 1", "05_threshold_sweeps",
-          "The CLIP score tells alike from different more accurately than SSIM and FSIM."),
+    Claim("clip_beats_ssim_fsim", "abstract; sec. 5, Table 1", "05_threshold_sweeps",
+          "the CLIP score tells alike from different more accurately than SSIM and FSIM.", BETTER),
+    Claim("robustness", "abstract", "10_beyond_the_training_data",
+          "a decision survives crop, blur, flip, JPEG and brightness more often than with "
+          "SSIM and FSIM.", BETTER),
+    Claim("several_objects", "abstract", "10_beyond_the_training_data",
+          "the score tells images of several things apart as well as those of one.",
+          "a suitable tool for comparing complex images that feature a multitude of objects and "
+          "layers"),
     Claim("n_too_low", "sec. 3", "08_number_of_descriptions", "N too low misses context."),
     Claim("n_too_high", "sec. 3", "08_number_of_descriptions", "N too high adds noise."),
     Claim("always_positive", "sec. 3", "08_number_of_descriptions", "D > 0 for any pair."),
+    Claim("across_models", "sec. 3", "09_encoders_and_language",
+          "a threshold chosen with one model decides as well with another.",
+          "compared across … different models"),
     Claim("structure_over_meaning", "sec. 6", "09_encoders_and_language",
           "BERT rates sentences of the same structure about different things above sentences of "
           "different structure about the same thing."),
     Claim("better_encoder", "sec. 7", "09_encoders_and_language",
           "A better text or image encoder improves the score."),
+    Claim("descriptions_beat_vectors", "abstract", "09_encoders_and_language",
+          "Eq. 4 tells alike from different better than the cosine of the image vectors.",
+          "not the vector representation of the image, but the vector representation of textual "
+          "descriptions"),
     Claim("fine_grained", "sec. 5", "10_beyond_the_training_data",
           "A CLIP score tells “sitting dog” from “dog”, “running” from “walking”."),
     Claim("no_gain_on_training_like", "secs. 5, 6", "10_beyond_the_training_data",
@@ -58,11 +90,18 @@ CLAIMS = {claim.key: claim for claim in (
           "There is a gain over SSIM and FSIM on diverse images."),
     Claim("less_reliable_on_unlike", "sec. 6", "10_beyond_the_training_data",
           "The score is less reliable on images unlike the training data."),
+    Claim("training_data", "sec. 6", "10_beyond_the_training_data",
+          "Noisy captions, fewer or less diverse training images make the score worse."),
     Claim("pool_must_fit", "sec. 6", "10_beyond_the_training_data",
           "A pool with no fitting description makes the result poor."),
+    Claim("threshold_prevents", "sec. 3", "11_similarity_graph",
+          "the threshold keeps semantically distant images out of one group.", "prevents"),
+    Claim("search_and_classes", "abstract", "11_similarity_graph",
+          "neighbours by the score share their label, and are ranked as people rank them.", USES),
     Claim("retrieval_is_the_cost", "sec. 6", "12_cost_and_scale",
-          "Retrieval time is the main cost; cached text vectors, better search and parallel work "
-          "reduce it."),
+          "retrieval is the main cost of a comparison.", "can be time-consuming"),
+    Claim("retrieval_can_be_reduced", "sec. 6", "12_cost_and_scale",
+          "Cached text vectors, better search and parallel work reduce the time of retrieval."),
 )}  # fmt: skip
 
 
@@ -79,8 +118,7 @@ def verdict(ci95, region):
     Returns
     -------
     {"supported", "not supported", "undecided"}
-        Whether the interval lies inside the region, outside it, or touches its border: no
-        difference at all, [0, 0], does not support one above 0.
+        Whether the interval lies inside the region, outside it, or touches its border.
     """
     (low, high), (region_low, region_high) = ci95, region
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -92,7 +130,10 @@ def verdict(ci95, region):
     return UNDECIDED
 
 
-def finding(claim, experiment, estimate, ci95, *, n_pairs, n_seeds, interval, region=ABOVE_ZERO):
+def finding(
+    claim, experiment, estimate, ci95, *, n_pairs, n_seeds, interval,
+    region=WORTHWHILE, by_design=False,
+):  # fmt: skip
     """The outcome of an experiment on a claim, for a notebook's results.
 
     Parameters
@@ -110,7 +151,9 @@ def finding(claim, experiment, estimate, ci95, *, n_pairs, n_seeds, interval, re
     interval : str
         What the interval resampled, and what it held fixed.
     region : pair of float
-        See `verdict`.
+        See `verdict`; without, all differences of at least `SMALLEST_EFFECT`.
+    by_design : bool
+        The pairs were made so that the outcome could not go the other way: no evidence.
 
     Returns
     -------
@@ -131,8 +174,13 @@ def finding(claim, experiment, estimate, ci95, *, n_pairs, n_seeds, interval, re
         "region": [float(end) if math.isfinite(end) else None for end in region],
         "n_pairs": None if n_pairs is None else int(n_pairs),
         "n_seeds": int(n_seeds),
-        "verdict": verdict(ci95, region),
+        "verdict": BY_DESIGN if by_design else verdict(ci95, region),
     }
+
+
+def not_testable(claim, why):
+    """As `finding`, of a claim that cannot be tested with what is at hand; says why."""
+    return {"claim": CLAIMS[claim].key, "experiment": why, "verdict": NOT_TESTABLE}
 
 
 def gathered_findings(profile, fingerprint):
@@ -147,7 +195,7 @@ def gathered_findings(profile, fingerprint):
     Returns
     -------
     pandas.DataFrame
-        A row per finding (`finding`) in the order of `CLAIMS`, with `text`,
+        A row per finding (`finding`) in the order of `CLAIMS`, with `text` (`Claim.words`),
         `section` and `notebook` of its claim. A claim without a finding has one row, which
         says so, without an estimate and with the verdict "undecided".
 
@@ -166,16 +214,16 @@ def gathered_findings(profile, fingerprint):
         recorded += record["results"]["findings"]
     rows = []
     for claim in CLAIMS.values():
-        of_claim = {"text": claim.text, "section": claim.section, "notebook": claim.notebook}
+        of_claim = {"text": claim.words, "section": claim.section, "notebook": claim.notebook}
         none = {"claim": claim.key, "experiment": "none with these data", "verdict": UNDECIDED}
         for found in [one for one in recorded if one["claim"] == claim.key] or [none]:
             ends = np.array(found.get("ci95", np.nan), dtype=float)  # JSON has null for NaN
-            rows.append(of_claim | found | {"ci95": ends.tolist()})
+            rows.append({"estimate": np.nan} | of_claim | found | {"ci95": ends.tolist()})
     return pd.DataFrame(rows)
 
 
 def claim_verdicts(findings):
-    """One verdict per claim: what all its findings say, else "undecided".
+    """One verdict per claim: what all its findings say that could say either, else "undecided".
 
     Parameters
     ----------
@@ -190,13 +238,15 @@ def claim_verdicts(findings):
     """
     rows = []
     for (key, text, section), group in findings.groupby(["claim", "text", "section"], sort=False):
-        counts = group.dropna(subset="estimate").verdict.value_counts()
+        counts = group.verdict.value_counts()
+        open_ended = [v for v in (SUPPORTED, NOT_SUPPORTED, UNDECIDED) if counts.get(v, 0)]
+        either = open_ended or [v for v in (BY_DESIGN, NOT_TESTABLE) if counts.get(v, 0)]
         said = {
             "claim": key,
             "text": text,
             "section": section,
-            "verdict": counts.index[0] if len(counts) == 1 else UNDECIDED,
-            "experiments": int(group["interval"].notna().sum()),
+            "verdict": either[0] if len(either) == 1 else UNDECIDED,
+            "experiments": int(group.estimate.notna().sum()),
         }
         rows.append(said | {name: int(counts.get(name, 0)) for name in VERDICTS})
     return pd.DataFrame(rows)
@@ -213,7 +263,8 @@ def verdict_words(row):
     -------
     str
     """
-    counts = [f"{row[name]} {name}" for name in VERDICTS if row[name]]
+    counts = [f"{row[name]} {name}" for name in VERDICTS[:3] if row[name]]
     if len(counts) > 1:
         return f"{UNDECIDED} ({', '.join(counts)})"
-    return row["verdict"] if row["experiments"] else "not tested"
+    is_tested = row["experiments"] or row["verdict"] == NOT_TESTABLE
+    return row["verdict"] if is_tested else "not tested"

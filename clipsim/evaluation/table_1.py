@@ -164,8 +164,8 @@ def table_1_rows(evaluated):
     list of dict
         A row per source, metric and origin of the threshold: `metric`, `variant`, `threshold` (the
         median of the held-out ones) with `threshold_range`, `threshold_from` ("validation" or
-        "cross-fitted", both held out, or "paper"), every statistic with its `_ci95`, `n_pairs`, `n_similar`, the
-        unit that was `resampled`, and `source` where there are several.
+        "cross-fitted", both held out, or "paper"), every statistic with its `_ci95`, `n_pairs`,
+        `n_similar`, the unit that was `resampled`, and `source` where there are several.
     """
     rows = []
     for one in evaluated:

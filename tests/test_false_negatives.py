@@ -1,0 +1,65 @@
+"""What is alike is no negative: equal captions, and scenes of the same content."""
+
+import math
+from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from coloured import coloured_pictures
+from torch.nn.functional import normalize
+
+from clipsim.model import contrastive_loss
+from clipsim.model.examples import Identities
+
+CONTENT, TEXT = [0, 1, 0, 2, 3], [7, 8, 9, 8, 5]  # images 0 and 2 alike, captions 1 and 3
+
+
+def loss_by_definition(images, texts, scale):
+    total = 0.0
+    for i in range(len(images)):
+        kept = [
+            k for k in range(len(images))
+            if k == i or (CONTENT[i] != CONTENT[k] and TEXT[i] != TEXT[k])
+        ]  # fmt: skip
+        row = sum(math.exp(scale * float(images[i] @ texts[k])) for k in kept)
+        column = sum(math.exp(scale * float(images[k] @ texts[i])) for k in kept)
+        own = math.exp(scale * float(images[i] @ texts[i]))
+        total -= math.log(own / row) + math.log(own / column)
+    return total / (2 * len(images))
+
+
+def test_the_loss_leaves_out_what_is_alike():
+    torch.manual_seed(0)
+    images, texts = (normalize(torch.randn(5, 8, dtype=torch.float64), dim=1) for _ in range(2))
+    same = torch.tensor([CONTENT, TEXT]).T
+    loss = contrastive_loss(images, texts, torch.tensor(math.log(9.0)), same)
+    assert loss.item() == pytest.approx(loss_by_definition(images, texts, 9.0), abs=1e-6)
+
+
+def test_a_false_negative_gets_no_gradient():
+    torch.manual_seed(0)
+    images = normalize(torch.randn(5, 8), dim=1)
+    texts = normalize(torch.randn(5, 8), dim=1).requires_grad_()
+    same = torch.tensor([[0, 0], [0, 1], [0, 2], [0, 3], [0, 4]])  # all show the same
+    contrastive_loss(images, texts, torch.tensor(1.0), same).backward()
+    assert texts.grad.abs().max() == 0
+
+
+def test_identities_of_scenes_and_captions():
+    pictures = coloured_pictures()
+    first, second, *_ = pictures.image_ids
+    scenes = {
+        name: SimpleNamespace(
+            content=Counter(["dog", "cat"] if name in (first, second) else [name])
+        )
+        for name in pictures.image_ids
+    }
+    identities = Identities(replace(pictures, scenes=scenes))
+    content, text = identities(np.array([[0, 0], [1, 0], [4, 0], [4, 1]])).T
+    assert content[0] == content[1]  # of the same things
+    assert content[2] == content[3] != content[0]  # the same image with another caption
+    assert text[0] == text[2] != text[1]  # both are "a red picture"
+    assert text[3] not in (text[0], text[1])
