@@ -11,6 +11,7 @@ from clipsim.evaluation.claims import (
     claim_verdicts,
     finding,
     gathered_findings,
+    not_testable,
     verdict,
     verdict_words,
 )
@@ -41,7 +42,7 @@ def test_verdicts(ci95, region, expected):
 def test_a_finding_is_json_and_names_a_known_claim():
     found = finding("n_too_low", "AUC", 0.1, (0.05, 0.15), **MORE | {"n_pairs": None})
     assert found == json.loads(json.dumps(found, allow_nan=False))
-    assert (found["region"], found["verdict"]) == ([0.0, None], "supported")
+    assert (found["region"], found["verdict"]) == ([0.05, None], "undecided")
     with pytest.raises(KeyError):
         finding("unknown", "", 0, (0, 0), **MORE)
 
@@ -55,7 +56,11 @@ def profile(smoke, tmp_path, monkeypatch):
         finding("clip_beats_ssim_fsim", "over SSIM", 0.2, (0.1, 0.3), **MORE),
         finding("n_too_low", "joint", 0.2, (0.1, 0.3), **MORE | {"n_pairs": None, "n_seeds": 1}),
         finding("n_too_low", "text | own", -0.2, (-0.3, -0.1), **MORE),
-        finding("n_too_high", "few", 0.4, (0, 0), **MORE) | {"ci95": [None, None]},  # NaN in JSON
+        finding("n_too_high", "few", 0.4, (math.nan,) * 2, **MORE) | {"ci95": [None, None]},
+        finding("several_objects", "scenes", 0.4, (0.3, 0.5), by_design=True, **MORE),
+        not_testable("structure_over_meaning", "BERT's weights are not here"),
+        finding("robustness", "scenes", 0.4, (0.3, 0.5), by_design=True, **MORE),
+        finding("robustness", "photographs", 0.007, (0.001, 0.02), **MORE),
         finding("always_positive", "share", 0.02, (0.01, 0.03), region=(0, 0), **MORE),
     ]
     for stem in {claim.notebook for claim in CLAIMS.values()}:
@@ -80,6 +85,9 @@ def test_every_claim_has_a_row_and_a_verdict(profile):
     assert words["always_positive"] == "not supported"
     assert words["n_too_low"] == "undecided (1 supported, 1 not supported)"
     assert words["n_too_high"] == "undecided"
+    assert words["several_objects"] == "by design"
+    assert words["structure_over_meaning"] == "not testable here"
+    assert words["robustness"] == "not supported"  # too small to count; the design proves nothing
     assert words["better_encoder"] == "not tested"
     assert claims.verdict["better_encoder"] == "undecided"
 
