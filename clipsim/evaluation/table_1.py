@@ -31,8 +31,8 @@ class Evaluation:
     scores, thresholds : array of float, shape (P,)
         The thresholds are held out; NaN for pairs in between.
     statistics : dict of str to array of float, shape (1 + B,)
-        Those of `decision_statistics`, `auc`, `average_precision`; not of seeds: `spearman` with
-        the graded similarity. Of all pairs, then of every bootstrap sample, thresholds held fixed.
+        Those of `decision_statistics`, `auc`, `average_precision` and `spearman`, with the
+        graded similarity. Of all pairs, then of every bootstrap sample, thresholds held fixed.
     """
 
     metric: Metric
@@ -109,11 +109,8 @@ def evaluations(pairs, scores, profile, metrics=METRICS):
         sample = ResampledPairs.of(of_source.where(of_source.split != "val"), profile)
         for metric in metrics:
             values = np.asarray(scores[metric.key])[inside]
-            if np.isnan(values).any():
-                continue  # a reference that this source does not have
-            one = _evaluation(metric, source, of_source, sample, values, profile)
-            one.statistics["spearman"] = sample.spearman(one.scores)  # slow; no seed needs it
-            found.append(one)
+            if not np.isnan(values).any():  # not a reference that this source does not have
+                found.append(_evaluation(metric, source, of_source, sample, values, profile))
     return found
 
 
@@ -147,34 +144,42 @@ def _evaluation(metric, source, pairs, sample, scores, profile):
     statistics = decision_statistics(sample, scores, thresholds) | {
         "auc": sample.auc(scores),
         "average_precision": sample.average_precision(scores),
+        "spearman": sample.spearman(scores),
     }
     return Evaluation(metric, source, chosen_by, sample, scores, thresholds, statistics)
 
 
-def table_1_rows(evaluated):
+def table_1_rows(evaluated, of_seeds=None):
     """Table 1's rows.
 
     Parameters
     ----------
     evaluated : list of Evaluation
         From `evaluations`.
+    of_seeds : dict, optional
+        From `seed_evaluations`: of a trained metric the rows have the mean over the seeds, not
+        what one of them happens to give.
 
     Returns
     -------
     list of dict
         A row per source, metric and origin of the threshold: `metric`, `variant`, `threshold` (the
         median of the held-out ones) with `threshold_range`, `threshold_from` ("validation" or
-        "cross-fitted", both held out, or "paper"), every statistic with its `_ci95`, `n_pairs`,
-        `n_similar`, the unit that was `resampled`, and `source` where there are several.
+        "cross-fitted", both held out, or "paper"), every statistic with its `_ci95` (and of seeds
+        `_of_seeds` and `_sd`, n - 1), `n_pairs`, `n_similar`, `n_seeds`, the unit that was
+        `resampled`, and `source` where there are several.
     """
     rows = []
     for one in evaluated:
-        at_held_out = measured(one.statistics)
+        seeds = (of_seeds or {}).get((one.metric.key, one.source), {}).values() or [one]
+        at_held_out = _measured([seed.statistics for seed in seeds])
         origins = {one.threshold_from: (one.thresholds, at_held_out)}
         paper = one.metric.paper_threshold
         if paper is not None:
             thresholds = np.full(len(one.pairs), paper)
-            at_paper = measured(decision_statistics(one.sample, one.scores, thresholds))
+            at_paper = _measured(
+                [decision_statistics(one.sample, seed.scores, thresholds) for seed in seeds]
+            )
             origins["paper"] = (thresholds, at_held_out | at_paper)
         for origin, (thresholds, statistics) in origins.items():
             counted = thresholds[one.labelled]
@@ -186,8 +191,17 @@ def table_1_rows(evaluated):
                 "threshold_from": origin,
             }
             n_similar = int((one.pairs.similar == 1).sum())
-            rows.append(row | statistics | one.counts | {"n_similar": n_similar})
+            counts = one.counts | {"n_similar": n_similar, "n_seeds": len(seeds)}
+            rows.append(row | statistics | counts)
     return rows
+
+
+def _measured(of_seeds):
+    """`measured` of each statistic; of several seeds also their standard deviation."""
+    if len(of_seeds) == 1:
+        return measured(of_seeds[0])
+    row = measured({name: np.stack([one[name] for one in of_seeds]) for name in of_seeds[0]})
+    return row | {f"{name}_sd": _sd(row[f"{name}_of_seeds"]) for name in of_seeds[0]}
 
 
 def thresholds_by_key(rows, source=""):
