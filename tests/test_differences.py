@@ -2,6 +2,7 @@
 
 from itertools import product
 from math import comb
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,9 +105,13 @@ def test_the_findings_follow_the_planted_answer(clip, ssim, expected, split):
     pairs, scores, profile, evaluated = study(quality, split=split)
     seeds = seed_evaluations(pairs, of_three_seeds(pairs, scores, clip), profile, evaluated)
     differences = metric_differences(evaluated, "accuracy")
-    findings = clip_findings(evaluated, differences, seeds, "accuracy")
+    findings = clip_findings(evaluated, differences, seeds, profile)
+    assert {found["verdict"] for found in findings} == {"by design"}
+    judged = SimpleNamespace(pairs="human", threshold_criterion="accuracy")
+    findings = clip_findings(evaluated, differences, seeds, judged)
     assert len(findings) == 4  # SSIM and FSIM, two variants each; not the image cosine
     assert findings[0]["verdict"] == expected
+    assert findings[0]["region"] == [0.05, None]
     for found, row in zip(findings, differences, strict=False):
         assert found["n_seeds"] == len(found["of_seeds"]) == 3
         assert found["of_seeds"][0] == pytest.approx(row["difference_accuracy"])

@@ -15,7 +15,12 @@ from clipsim.evaluation.resampling import measured
 
 COMPARED_STATISTICS = ("accuracy", "balanced_accuracy", "auc", "average_precision")
 PIXEL_METRICS = ("ssim", "fsim")
-JUDGES = {"": "the test pairs", "expert": "the experts' pairs", "crowd": "the crowd's pairs"}
+JUDGES = {
+    "": "the test pairs",
+    "expert": "pairs caption-judged by experts",
+    "crowd": "pairs caption-judged by a crowd",
+    "vsts": "pairs rated side by side",
+}
 
 
 def mcnemar_p(right_a, right_b):
@@ -52,7 +57,8 @@ def metric_differences(evaluated, criterion):
     list of dict
         `metric`, `baseline`, `baseline_variant`; the CLIP score's accuracy, balanced accuracy,
         AUC and average precision less the baseline's as `difference_…` and `…_ci95`;
-        `mcnemar_p` (None where images repeat), `p`, `p_of` and `p_holm` over all rows;
+        `mcnemar_p` (None where images repeat), `p`, `p_is_bound` (it is only known to be smaller:
+        no bootstrap sample lies beyond zero), `p_of` and `p_holm` over all rows;
         `n_pairs`, `resampled`, and `source` where there are several.
     """
     rows = []
@@ -63,22 +69,24 @@ def metric_differences(evaluated, criterion):
         }
         if clip.sample.unit == "pairs":
             p_value = exact = mcnemar_p(clip.right, other.right)
-            p_of = "McNemar, accuracy"
+            p_of, is_bound = "McNemar, accuracy", False
         else:
-            p_value, exact = bootstrap_p(less[f"difference_{criterion}"][1:]), None
+            drawn = less[f"difference_{criterion}"][1:]
+            p_value, exact = bootstrap_p(drawn), None
+            is_bound = bool((drawn > 0).all() or (drawn < 0).all())
             p_of = f"bootstrap, {criterion}"
         names = {
             "metric": clip.metric.name,
             "baseline": other.metric.name,
             "baseline_variant": other.metric.variant,
         }
-        tests = {"mcnemar_p": exact, "p": p_value, "p_of": p_of}
+        tests = {"mcnemar_p": exact, "p": p_value, "p_is_bound": is_bound, "p_of": p_of}
         rows.append(names | measured(less) | tests | clip.counts)
     adjusted = multipletests([row["p"] for row in rows], method="holm")[1]
     return [row | {"p_holm": float(p)} for row, p in zip(rows, adjusted, strict=True)]
 
 
-def clip_findings(evaluated, differences, of_seeds, criterion):
+def clip_findings(evaluated, differences, of_seeds, profile):
     """What the differences say of "the CLIP score is more accurate than SSIM and FSIM".
 
     Parameters
@@ -88,7 +96,9 @@ def clip_findings(evaluated, differences, of_seeds, criterion):
         From `metric_differences` of these evaluations.
     of_seeds : dict
         From `seed_evaluations`.
-    criterion : {"accuracy", "balanced_accuracy"}
+    profile : Profile
+        `threshold_criterion`; `pairs: scenes` are crossed with layout by design, so that SSIM and
+        FSIM cannot win on them.
 
     Returns
     -------
@@ -97,7 +107,7 @@ def clip_findings(evaluated, differences, of_seeds, criterion):
         over the seeds, less the baseline; the interval resamples what the differences resample.
         `p_holm` is that of the profile's own model, `of_seeds` has each seed's difference.
     """
-    findings = []
+    criterion, findings = profile.threshold_criterion, []
     for (clip, other), row in zip(_compared(evaluated), differences, strict=True):
         if other.metric.name not in PIXEL_METRICS:
             continue
@@ -114,6 +124,7 @@ def clip_findings(evaluated, differences, of_seeds, criterion):
             n_pairs=len(clip.right),
             n_seeds=len(seeds),
             interval=f"{clip.sample.unit} resampled, models and thresholds held fixed",
+            by_design=profile.pairs == "scenes",
         )
         findings.append(found | {"p_holm": row["p_holm"], "of_seeds": estimate["value_of_seeds"]})
     return findings

@@ -15,6 +15,7 @@ from clipsim.metrics import METRICS, Metric
 # Rows of Table 1 for reference, compared with nothing.
 CONSTANT = Metric("constant_answer", "constant_answer", "", "one answer for all", {})
 JUDGED = Metric("judged_caption", "judged_caption", "", "sim(A, judged caption of B)", {})
+REFERENCES = (CONSTANT, JUDGED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +132,7 @@ def reference_rows(pairs, judged, profile):
         "judged_caption" where people judged captions.
     """
     scores = {CONSTANT.key: np.zeros(len(pairs)), JUDGED.key: judged}
-    return table_1_rows(evaluations(pairs, scores, profile, (CONSTANT, JUDGED)))
+    return table_1_rows(evaluations(pairs, scores, profile, REFERENCES))
 
 
 def _evaluation(metric, source, pairs, sample, scores, profile):

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "accuracy_charts": [
-            "accuracy_by_kind_chart", "accuracy_chart", "differences_chart",
+            "accuracy_by_kind_chart", "accuracy_chart", "differences_chart", "people_chart",
             "roc_and_precision_recall", "threshold_sweeps",
         ],
         "charts": [

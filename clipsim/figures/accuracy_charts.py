@@ -13,7 +13,7 @@ import seaborn as sns
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from clipsim.evaluation import METRICS, sweep
-from clipsim.figures.style import IDENTITY, PAGE_IN, marker_style
+from clipsim.figures.style import IDENTITY, INK, PAGE_IN, marker_style
 from clipsim.figures.tables import SOURCES, compared_metric, in_words, seed_sentence
 from clipsim.metrics import METRIC_LABELS
 
@@ -38,7 +38,7 @@ def accuracy_chart(rows, spread, criterion):
     caption : str
     """
     spread = _by_source(spread)
-    rows = [row for row in rows if row["threshold_from"] == "validation"]
+    rows = [row for row in rows if row["threshold_from"] != "paper"]
     figure, panels = _panels(rows, [criterion], 0.75 + 0.3 * len(METRICS))
     numbers, best, said = [], {}, []
     for axis, source, _, shown in panels:
@@ -63,6 +63,56 @@ def accuracy_chart(rows, spread, criterion):
     lines = f"Lines: 95 % intervals, {rows[0]['resampled']} resampled"
     caption = " ".join([f"{lines}; {marks}.", *said])
     return figure, pd.DataFrame(numbers).drop(columns="threshold_range"), caption
+
+
+def people_chart(agreement, rows):
+    """How good a person is, and the model and its scores beside them.
+
+    Parameters
+    ----------
+    agreement : list of dict
+        From `clipsim.evaluation.agreement_with_people`.
+    rows : list of dict
+        From `clipsim.evaluation.table_1_rows`: Eq. 4 and the image cosine, on the experts' pairs.
+
+    Returns
+    -------
+    figure, numbers, caption
+        As `accuracy_chart`.
+    """
+    shown = [row for row in agreement if row["statistic"] != "balanced_accuracy"]
+    for row in rows:
+        held_out = row.get("source") == "expert" and row["threshold_from"] != "paper"
+        if held_out and row["metric"] in ("clip_score", "image_cosine"):
+            value = {"value": row["auc"], "ci95": row["auc_ci95"], "n_rows": row["n_pairs"]}
+            judge = {"judge": METRIC_LABELS[row["metric"]], "source": "expert"}
+            shown.append(judge | {"statistic": "auc"} | value)
+    table = pd.DataFrame(shown)
+    panels = [("auc", "AUC, experts"), ("tau_c", "τ_c, experts"), ("tau_b", "τ_b, crowd")]
+    figure, axes = plt.subplots(1, len(panels), figsize=(PAGE_IN, 2.2))
+    for axis, (statistic, label) in zip(axes, panels, strict=True):
+        own = table[table.statistic == statistic].sort_values("value", ignore_index=True)
+        for place, row in own.iterrows():
+            colour = LIGHT if row.judge == "best possible" else GREY
+            colour = INK if row.judge == "one expert" else colour
+            colour = IDENTITY["clip_score"]["color"] if row.judge == "CLIP score" else colour
+            if row.ci95 is not None:
+                axis.plot(row.ci95, [place, place], color=colour)
+            axis.plot(row.value, place, "o", color=colour)
+            axis.text(row.value, place + 0.18, f"{row.value:.3f}", ha="center", fontsize=7)
+        axis.set_yticks(range(len(own)), [fill(judge, 16) for judge in own.judge])
+        axis.set(xlabel=label, ylim=(-0.5, len(own) - 0.3))
+        axis.margins(x=0.25)
+    best = table[table.statistic == "auc"].set_index("judge").value
+    person, score = best["one expert"], best["CLIP score"]
+    _title(figure, f"One expert: AUC {person:.3f}; the CLIP score: {score:.3f}")
+    balanced = [row["value"] for row in agreement if row["statistic"] == "balanced_accuracy"]
+    caption = (
+        "Lines: 95 %, images resampled. One expert against the mean of the other two (balanced "
+        f"accuracy {balanced[0]:.3f}); best possible: their mean (below 1 for its ties); "
+        "published values are on all of the data set's test images."
+    )
+    return figure, table, caption
 
 
 def accuracy_by_kind_chart(by_kind):

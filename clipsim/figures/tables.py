@@ -3,12 +3,19 @@
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation import DECISION, METRICS, claim_verdicts, verdict_words
+from clipsim.evaluation import (
+    DECISION,
+    METRICS,
+    REFERENCES,
+    claim_verdicts,
+    verdict_words,
+)
 from clipsim.figures.style import save_table
 from clipsim.record import atomic_path
 
-LABELS = {(metric.name, metric.variant): metric for metric in METRICS}
-SOURCES = {"expert": "experts", "crowd": "crowd"}
+LABELS = {(metric.name, metric.variant): metric for metric in (*METRICS, *REFERENCES)}
+# Experts and crowd judged captions, not pairs of photographs.
+SOURCES = {"expert": "experts (captions)", "crowd": "crowd (captions)", "vsts": "side by side"}
 WORDS = {"auc": "AUC", "spearman": "Spearman ρ"}
 
 
@@ -54,7 +61,7 @@ def table_1_markdown(rows):
         spread = f" ({low}–{high})" if low != high else ""
         metric = compared_metric(row)
         names = {"metric": metric.label, "τ": f"{row['threshold']:.2f}{spread}"}
-        measured = _with_intervals(row, (*DECISION, "auc", "spearman"))
+        measured = _with_intervals(row, (*DECISION, "precision", "recall", "auc", "spearman"))
         paper = {"paper (τ)": _in_the_paper(metric)}
         cells.append(_judged(row) | names | {"τ from": row["threshold_from"]} | measured | paper)
     counts = {row.get("source", ""): (row["n_pairs"], row["n_similar"]) for row in rows}
@@ -63,7 +70,9 @@ def table_1_markdown(rows):
         for source, (n, similar) in counts.items()
     ]
     unit = f"intervals resample {rows[0]['resampled']}"
-    return f"{markdown_table(cells)}\n\n{'; '.join(notes)}; {unit}."
+    n_seeds = max(row["n_seeds"] for row in rows)
+    seeds = f"; ±: standard deviation over {n_seeds} training seeds" if n_seeds > 1 else ""
+    return f"{markdown_table(cells)}\n\n{'; '.join(notes)}; {unit}{seeds}."
 
 
 def paper_and_run(rows):
@@ -86,7 +95,7 @@ def paper_and_run(rows):
         if row["threshold_from"] == "paper"
     }
     cells = []
-    for row in (row for row in rows if row["threshold_from"] == "validation"):
+    for row in (row for row in rows if row["threshold_from"] != "paper"):
         metric = compared_metric(row)
         accuracy = _with_intervals(row, ["accuracy"])["accuracy [95 %]"]
         less = "–" if metric.paper_accuracy is None else row["accuracy"] - metric.paper_accuracy
@@ -121,8 +130,8 @@ def differences_table(rows, criterion):
         exact = row["mcnemar_p"] is not None
         tests = {
             "p (McNemar)": p_text(row["p"]) if exact else "–",
-            "p (bootstrap)": "–" if exact else p_text(row["p"]),
-            "p (Holm)": p_text(row["p_holm"]),
+            "p (bootstrap)": "–" if exact else p_text(row["p"], row["p_is_bound"]),
+            "p (Holm)": p_text(row["p_holm"], row["p_is_bound"]),
         }
         metric = {"CLIP score less": compared_metric(row).label}
         cells.append(_judged(row) | metric | less | tests)
@@ -239,9 +248,11 @@ def in_words(statistic):
     return WORDS.get(statistic, statistic.replace("_", " "))
 
 
-def p_text(p_value):
-    """A p-value to three digits, "< .001" below."""
-    return "< .001" if p_value < 0.001 else f"{p_value:.3f}".replace("0.", ".", 1)
+def p_text(p_value, is_bound=False):
+    """A p-value to three digits, "< .001" below; "<" too where it is only known to be smaller."""
+    if p_value < 0.001:
+        return "< .001"
+    return "< " * is_bound + f"{p_value:.3f}".replace("0.", ".", 1)
 
 
 def _with_intervals(row, names, prefix="", form=".2f"):
@@ -249,8 +260,11 @@ def _with_intervals(row, names, prefix="", form=".2f"):
     cells = {}
     for name in names:
         low, high = row[f"{prefix}{name}_ci95"]
-        interval = f"[{low:{form}}, {high:{form}}]"
-        cells[f"{in_words(name)} [95 %]"] = f"{row[prefix + name]:{form}} {interval}"
+        spread = row.get(f"{prefix}{name}_sd")
+        seeds = "" if spread is None else f" ± {spread:.2f}"
+        value = "–" if row[prefix + name] is None else f"{row[prefix + name]:{form}}{seeds}"
+        interval = f" [{low:{form}}, {high:{form}}]" if np.isfinite([low, high]).all() else ""
+        cells[f"{in_words(name)} [95 %]"] = value.replace("nan", "–") + interval
     return cells
 
 
