@@ -17,10 +17,12 @@ ROW = {
     "threshold_from": "validation",
     "n_pairs": 1000,
     "n_similar": 100,
+    "n_seeds": 1,
     "resampled": "images",
     "source": "expert",
 }
 VALUES = {"accuracy": 0.6, "balanced_accuracy": 0.61, "auc": 0.62, "spearman": 0.3}
+VALUES |= {"precision": 0.4, "recall": 0.5}
 ROW |= VALUES | {f"{name}_ci95": [v - 0.1, v + 0.1] for name, v in VALUES.items()}
 AT_PAPERS = ROW | {"threshold_from": "paper", "threshold": 0.7, "threshold_range": [0.7, 0.7]}
 
@@ -30,7 +32,19 @@ def test_table_1_says_metric_threshold_range_and_source():
     assert head.startswith("| judged by | metric |")
     assert "experts | SSIM | 0.42 (0.40–0.45) | validation | 0.60 [0.50, 0.70]" in row
     assert "| 0.70 | paper |" in at_papers
-    assert note == "experts: 1,000 pairs, 100 of them similar; intervals resample images."
+    assert note.startswith("experts: 1,000 pairs, 100 of them similar; ")
+
+
+def test_table_1_has_the_mean_over_seeds_with_their_spread():
+    seeds = ROW | {"n_seeds": 3, "accuracy_sd": 0.012}
+    *_, row, _, note = tables.table_1_markdown([seeds]).splitlines()
+    assert "0.60 ± 0.01 [0.50, 0.70]" in row
+    assert "3 training seeds" in note
+
+
+def test_a_p_value_at_the_bootstrap_s_floor_is_a_bound():
+    assert tables.p_text(0.002, is_bound=True) == "< .002"
+    assert tables.p_text(0.002) == ".002"
 
 
 def test_paper_and_run_side_by_side():

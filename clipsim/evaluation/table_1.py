@@ -86,7 +86,7 @@ def decision_statistics(sample, scores, thresholds):
     return found | {"precision": precision, "recall": recall}
 
 
-def evaluations(pairs, scores, profile, metrics=METRICS):
+def evaluations(pairs, scores, profile, metrics=None):
     """Every metric on every source's evaluated pairs, all on the same bootstrap samples.
 
     Parameters
@@ -97,7 +97,8 @@ def evaluations(pairs, scores, profile, metrics=METRICS):
         Scores by `Metric.key`.
     profile : Profile
         `threshold_criterion`, `n_bootstrap`, `seed`.
-    metrics : sequence of Metric
+    metrics : sequence of Metric, optional
+        `METRICS` by default.
 
     Returns
     -------
@@ -108,7 +109,7 @@ def evaluations(pairs, scores, profile, metrics=METRICS):
     for source, inside in pairs.by_source.items():
         of_source = pairs.where(inside)
         sample = ResampledPairs.of(of_source.where(of_source.split != "val"), profile)
-        for metric in metrics:
+        for metric in metrics or METRICS:
             values = np.asarray(scores[metric.key])[inside]
             if not np.isnan(values).any():  # not a reference that this source does not have
                 found.append(_evaluation(metric, source, of_source, sample, values, profile))

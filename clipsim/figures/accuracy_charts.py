@@ -14,7 +14,13 @@ from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from clipsim.evaluation import METRICS, sweep
 from clipsim.figures.style import IDENTITY, INK, PAGE_IN, marker_style
-from clipsim.figures.tables import SOURCES, compared_metric, in_words, seed_sentence
+from clipsim.figures.tables import (
+    CAPTION_JUDGED,
+    SOURCES,
+    compared_metric,
+    in_words,
+    seed_sentence,
+)
 from clipsim.metrics import METRIC_LABELS
 
 GREY, LIGHT = "#888888", "#cccccc"
@@ -61,7 +67,8 @@ def accuracy_chart(rows, spread, criterion):
     _title(figure, f"Highest {in_words(criterion)}: {_each(best)}")
     marks = "small: other training seeds; ×: the paper's accuracy, on pairs of its own"
     lines = f"Lines: 95 % intervals, {rows[0]['resampled']} resampled"
-    caption = " ".join([f"{lines}; {marks}.", *said])
+    judged = f" {CAPTION_JUDGED[0].upper()}{CAPTION_JUDGED[1:]}." if len(said) > 1 else ""
+    caption = " ".join([f"{lines}; {marks}.", *said]) + judged
     return figure, pd.DataFrame(numbers).drop(columns="threshold_range"), caption
 
 

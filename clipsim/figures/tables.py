@@ -14,8 +14,8 @@ from clipsim.figures.style import save_table
 from clipsim.record import atomic_path
 
 LABELS = {(metric.name, metric.variant): metric for metric in (*METRICS, *REFERENCES)}
-# Experts and crowd judged captions, not pairs of photographs.
-SOURCES = {"expert": "experts (captions)", "crowd": "crowd (captions)", "vsts": "side by side"}
+SOURCES = {"expert": "experts", "crowd": "crowd", "vsts": "side by side"}
+CAPTION_JUDGED = "experts and crowd judged a caption of one photograph for the other"
 WORDS = {"auc": "AUC", "spearman": "Spearman ρ"}
 
 
@@ -72,6 +72,7 @@ def table_1_markdown(rows):
     unit = f"intervals resample {rows[0]['resampled']}"
     n_seeds = max(row["n_seeds"] for row in rows)
     seeds = f"; ±: standard deviation over {n_seeds} training seeds" if n_seeds > 1 else ""
+    notes += [CAPTION_JUDGED] * ("expert" in counts or "crowd" in counts)
     return f"{markdown_table(cells)}\n\n{'; '.join(notes)}; {unit}{seeds}."
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from clipsim.data.captioned_images import SPLITS, CaptionedImages, DataError
+from clipsim.data.captioned_images import CaptionedImages, DataError
 from clipsim.data.photographs.caption_files import KARPATHY, READERS, file_text, karpathy_table
 from clipsim.data.pictures import NAMED_AT_MOST, Listing, PictureFile, Pictures, pictures_below
 from clipsim.profile import HUB_ID
@@ -34,6 +34,7 @@ HELD_OUT_SHARE = 0.1
 SEEDED = "seeded, 80/10/10 by image"
 PARTS = ("flickr8k", "flickr30k")
 HELD_OUT = ("test", "val")
+PUBLISHED = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -302,7 +303,7 @@ def captioned_images(collection):
 
     def counts(names):
         found = Counter(split[name] for name in names)
-        return {**{s: found[s] for s in SPLITS}, "unsplit": found[""]}
+        return {**{s: found[s] for s in PUBLISHED}, "unsplit": found[""]}
 
     details = {
         **collection.details,
