@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from scipy.stats import spearmanr
 
 from clipsim.data import DataError, LabelledPairs, caption_pairs, caption_pool
 from clipsim.evaluation import (
@@ -34,6 +35,7 @@ from clipsim.profile import Profile
 
 # Values of N, about even on a logarithmic axis.
 COUNTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
+MOST_CHOSEN = 100  # a profile's N: beyond it little is gained, and a store of vectors grows
 BLOCK = 128  # images whose descriptions are in memory at once
 COLOURS = {"joint": IDENTITY["clip_score"]["color"], "text": "#8a3b8f"}  # by vector space
 PAPER = next(metric for metric in METRICS if metric.key == "clip_score")
@@ -99,7 +101,7 @@ class Study:
     judged : LabelledPairs
         P pairs of the first source (experts before crowd); thresholds are held out among them.
     choosing : LabelledPairs
-        Q labelled pairs of validation images: they choose N.
+        Q pairs that choose N and are not reported.
     chosen_on : str
         What `choosing` are, in words.
     sample : ResampledPairs
@@ -140,8 +142,14 @@ class Study:
         """AUC of scores by every model, (S, P), on the pairs that report: shape (S, 1 + B)."""
         return self.sample.auc(scores[:, self.evaluated])
 
+    def quality(self, scores):
+        """What chooses N, of scores (Q,): ρ with people's ratings, or AUC of labelled pairs."""
+        if (self.choosing.similar < 0).any():
+            return float(spearmanr(scores, self.choosing.graded).statistic)
+        return auc(self.choosing.similar == 1, scores)
+
     def best(self, name, allowed=None):
-        """Each model's scores at its N of the best AUC on the choosing pairs.
+        """Each model's scores at its N of the best `quality` on the choosing pairs.
 
         Of equals the first counts; `allowed` limits N to some positions.
 
@@ -150,9 +158,9 @@ class Study:
         scores : array of float32, shape (S, P)
         chosen : list of int, length S
         """
-        similar, (judged, choosing) = self.choosing.similar == 1, self.scores[name]
+        judged, choosing = self.scores[name]
         places = allowed or range(len(self.counts))
-        best = [max(places, key=lambda k: auc(similar, own[k])) for own in choosing]
+        best = [max(places, key=lambda k: self.quality(own[k])) for own in choosing]
         return judged[range(len(best)), best], [self.counts[k] for k in best]
 
 
@@ -166,14 +174,18 @@ def description_counts(pool_size, n_descriptions):
 def pairs_of_study(profile, images, pairs):
     """`judged`, `choosing` and `chosen_on` of a `Study`.
 
-    Where no pair is of validation images (people judged test images alone), pairs of development
-    images whose captions agree most and least choose, as for the profile's own N.
+    The pairs with the split "val" choose: labelled validation pairs, or half of those that people
+    rated side by side. Where there are none, pairs of development images whose captions agree most
+    and least.
     """
     judged = pairs.where(next(iter(pairs.by_source.values())))
-    choosing, chosen_on = judged, "validation pairs"
-    if not (judged.split == "val").any():
+    choosing, chosen_on = pairs.where(pairs.split == "val"), "validation pairs"
+    if "vsts" in choosing.source:
+        return judged, choosing, "pairs rated side by side"
+    if len(choosing) == 0:
         choosing, chosen_on = caption_pairs(images, profile), "caption-agreement pairs"
-    return judged, choosing.where((choosing.split == "val") & (choosing.similar >= 0)), chosen_on
+        choosing = choosing.where(choosing.split == "val")
+    return judged, choosing.where(choosing.similar >= 0), chosen_on
 
 
 def study_of(profile, images, pairs):
@@ -253,6 +265,30 @@ def statistics_by_n(study):
             found |= {criterion: study.sample.accuracy(right, criterion) for criterion in DECISION}
             rows.append({"space": space, "n": n, "chosen": chosen.count(n)} | measured(found))
     return pd.DataFrame(rows)
+
+
+def choice(study):
+    """What the choosing pairs say of every N and vector space: the profile's settings are its top.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        Columns space, n and quality (`Study.quality`, mean over the models), the best first.
+    chosen : dict
+        `vector_space` and `n_descriptions` of the best with N of at most 100.
+    """
+    rows = [
+        {"space": space, "n": n, "quality": float(np.mean([study.quality(s) for s in of_models]))}
+        for space in COLOURS
+        for n, of_models in zip(study.counts, study.scores[space][1].swapaxes(0, 1), strict=True)
+    ]
+    table = pd.DataFrame(rows).sort_values("quality", ascending=False, ignore_index=True)
+    best = table[table.n <= MOST_CHOSEN].iloc[0]
+    return table, {"vector_space": best.space, "n_descriptions": int(best.n)}
 
 
 def n_sweep(study, table):
