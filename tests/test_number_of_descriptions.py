@@ -22,7 +22,7 @@ PROFILE = SimpleNamespace(
 # Noise of an image's descriptions by rank: all alike; the first good; the first ten good.
 FLAT = np.full(40, 3.0)
 FIRST_GOOD = np.concatenate([[0.3], np.full(39, 12.0)])
-TEN_GOOD = np.concatenate([[5.0], np.full(9, 1.5), np.full(30, 25.0)])
+TEN_GOOD = np.concatenate([[5.0], np.full(9, 1.5), np.full(30, 90.0)])
 
 
 def judged_pairs():

@@ -17,8 +17,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "differences": ["clip_findings", "metric_differences"],
         "figures_1_to_4": [
-            "COMPARISONS", "ERRORS", "FALSE_ALARM", "called_similar", "case_record", "chosen_pair",
-            "described", "errors_by_confidence",
+            "COMPARISONS", "ERRORS", "FALSE_ALARM", "Candidates", "case_record", "described",
+            "errors_by_confidence", "margins_in_the_paper", "tested_candidates",
+            "training_candidates",
         ],
         "people": ["agreement_with_people", "judged_caption_scores"],
         "resampling": [

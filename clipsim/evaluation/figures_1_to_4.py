@@ -1,23 +1,32 @@
 """Which pairs Figures 1–4 show, and which pairs each metric gets most wrong.
 
-The four comparisons of the paper are picked from the test pairs by a rule. Figure 1: alike, and
-CLIP score, SSIM and FSIM all say so. Figure 2: alike, only the CLIP score says so. Figures 3 and
-4: two different pairs, and only the CLIP score says so. Within its class the pair is taken whose
-three scores are nearest to the class's medians, by the smallest sum of rank distances.
+The four comparisons of the paper are picked by a rule. Figure 1, of training images: alike, and
+CLIP score, SSIM and FSIM all say so. Figure 2, as the others of test images: alike, only the CLIP
+score says so. Figures 3 and 4: two different pairs, and only the CLIP score says so. Within its
+class the pair is taken whose three scores are nearest to the medians, by the smallest sum of
+rank distances.
 
 The worst cases are a metric's most confident errors. As metrics have scales of their own, an error
 is as confident as the share of test pairs whose score lies between the pair's and its threshold.
 """
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from scipy.stats import rankdata
 
+from clipsim.data import LabelledPairs, caption_pairs, caption_pool
 from clipsim.evaluation.thresholds import held_out_thresholds
-from clipsim.metrics import METRICS
+from clipsim.metrics import METRICS, pixel_scores
+from clipsim.retrieval import Describer, Retrieval, description_scores
 
-COMPARED = ("clip_score", "ssim", "fsim")
+# The definitions that the paper is inferred to have used (notebook 07).
+PIXELS = ("ssim_package", "fsim_package")
+COMPARED = ("clip_score", *PIXELS)
+N_TRAINING = 60  # pairs of training images from which Figure 1 is chosen
+TRAINING_PAIRS = {"kind": "training images", "split": "test", "source": ""}
 FALSE_ALARM, MISS = "false alarm", "miss"
 ERRORS = (FALSE_ALARM, MISS)
 
@@ -61,71 +70,152 @@ COMPARISONS = (
 )
 
 
-def called_similar(pairs, scores, profile):
-    """What each metric calls the test pairs at its held-out threshold.
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Pairs that a figure may show, with their descriptions and scores.
+
+    Attributes
+    ----------
+    pairs : LabelledPairs
+    retrieval : Retrieval
+    scores, thresholds : dict of str to array of float, shape (P,)
+        By metric key. Held-out thresholds; NaN where a pair may not be shown.
+    """
+
+    pairs: LabelledPairs
+    retrieval: Retrieval
+    scores: dict
+    thresholds: dict
+
+    @property
+    def tested(self):
+        """Which pairs may be shown: bool, shape (P,)."""
+        return ~np.isnan(self.thresholds["clip_score"])
+
+    def choice(self, comparison):
+        """The pair that a figure shows, and how many are of its class.
+
+        Returns
+        -------
+        position : int or None
+            None where the class has too few pairs.
+        class_size : int
+        """
+        called = {key: values >= self.thresholds[key] for key, values in self.scores.items()}
+        inside = comparison_class(comparison, self.pairs.similar, self.tested, called)
+        order = typical_order(inside, self.scores)
+        if len(order) <= comparison.place:
+            return None, len(order)
+        return int(order[comparison.place]), len(order)
+
+
+def tested_candidates(profile, pairs, retrieval, scores):
+    """The test pairs with their held-out thresholds.
 
     Where several sources judged the pairs, the first (the experts) counts.
 
     Parameters
     ----------
+    profile : Profile
     pairs : LabelledPairs
+    retrieval : Retrieval
     scores : mapping of str to array of float, shape (P,)
         By metric key.
-    profile : Profile
 
     Returns
     -------
-    tested : array of bool, shape (P,)
-        The labelled pairs that have a held-out threshold.
-    thresholds : dict of str to array of float, shape (P,)
-        By metric key; NaN where not tested.
-    called : dict of str to array of bool, shape (P,)
+    Candidates
     """
     inside = next(iter(pairs.by_source.values()))
-    of_source = pairs.where(inside)
-    thresholds, called = {}, {}
+    of_source, thresholds = pairs.where(inside), {}
     for metric in METRICS:
-        values = np.asarray(scores[metric.key])
         held_out = np.full(len(pairs), np.nan)
         held_out[inside] = held_out_thresholds(
-            of_source, values[inside], profile.threshold_criterion, profile.seed
+            of_source, scores[metric.key][inside], profile.threshold_criterion, profile.seed
         )
         thresholds[metric.key] = held_out
-        called[metric.key] = values >= held_out
-    return ~np.isnan(thresholds["clip_score"]), thresholds, called
+    return Candidates(pairs, retrieval, dict(scores), thresholds)
 
 
-def chosen_pair(comparison, similar, tested, called, scores):
-    """The pair that a figure shows.
+def training_candidates(profile, model, images, tested):
+    """Alike pairs of training images: the paper's Figure 1 is of images that the model knows.
+
+    Scenes of the same content; photographs whose captions agree most. Their own captions are in
+    the pool.
 
     Parameters
     ----------
-    comparison : Comparison
-    similar : array of int8, shape (P,)
-        1 similar, 0 not, -1 neither.
-    tested : array of bool, shape (P,)
-        The pairs that may be shown.
-    called : mapping of str to array of bool, shape (P,)
-        What the CLIP score, SSIM and FSIM call the pair; as of `called_similar`.
-    scores : mapping of str to array of float, shape (P,)
+    profile : Profile
+    model : DualEncoder
+    images : CaptionedImages
+    tested : Candidates
+        Whose thresholds count, their median.
 
     Returns
     -------
-    position : int or None
-        None where the class has too few pairs.
-    class_size : int
+    Candidates
     """
-    order = typical_order(comparison_class(comparison, similar, tested, called), scores)
-    if len(order) <= comparison.place:
-        return None, len(order)
-    return int(order[comparison.place]), len(order)
+    pairs = _alike_in_training(profile, images)
+    if len(pairs) == 0:  # so few scenes that no content comes twice
+        return Candidates(pairs, None, *({key: np.zeros(0) for key in tested.scores},) * 2)
+    describer = Describer.of(profile, model, caption_pool(profile, images))
+    retrieval = describer.retrieval(images, pairs.image_ids)
+    scores = description_scores(profile, retrieval, pairs)
+    scores |= pixel_scores(images, pairs, ("canonical", "package"))
+    thresholds = {
+        key: np.full(len(pairs), np.nanmedian(values)) for key, values in tested.thresholds.items()
+    }
+    return Candidates(pairs, retrieval, scores, thresholds)
+
+
+def _alike_in_training(profile, images):
+    """Up to `N_TRAINING` pairs of training images of equal content, or whose captions agree."""
+    if images.scenes:
+        alike = defaultdict(list)
+        for i in images.indices("train"):
+            content = images.scenes[images.image_ids[i]].content
+            alike[tuple(sorted(content.items()))].append(images.image_ids[i])
+        groups = [ids[:2] for ids in alike.values() if len(ids) > 1]
+        order = np.random.default_rng(profile.seed).permutation(len(groups))[:N_TRAINING]
+        ids = np.array([groups[i] for i in order], dtype=str).reshape(-1, 2)
+    else:
+        kept = {"train": "test", "val": "val"}
+        split = np.array([kept.get(name, "") for name in images.split.tolist()])
+        settings = replace(profile, pairs="captions", n_pairs=2 * N_TRAINING)
+        found = caption_pairs(replace(images, split=split), settings)
+        found = found.where((found.split == "test") & (found.similar == 1))
+        ids = np.stack([found.id_a, found.id_b], axis=1)
+    n = len(ids)
+    same = {"similar": np.ones(n, np.int8), "graded": np.ones(n, np.float32)}
+    names = {name: np.full(n, text) for name, text in TRAINING_PAIRS.items()}
+    return LabelledPairs(ids[:, 0], ids[:, 1], **same, **names)
+
+
+def margins_in_the_paper():
+    """How far the paper's own scores of Figures 1–4 lie from its own thresholds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per figure and metric: `figure`, `shows`, `metric`, `score`, `threshold`, `margin`
+        (score minus threshold), and `right`: whether that calls the pair what the figure says.
+    """
+    thresholds = {m.name: m.paper_threshold for m in METRICS if m.paper_threshold is not None}
+    rows = [
+        {"figure": c.name, "shows": c.meaning, "metric": name, "score": score}
+        | {"threshold": thresholds[name], "margin": round(score - thresholds[name], 3)}
+        | {"right": (score >= thresholds[name]) == c.similar}
+        for c in COMPARISONS
+        for name, score in c.paper.items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def comparison_class(comparison, similar, tested, called):
-    """Positions of the pairs that a figure could show; parameters as `chosen_pair`."""
+    """Positions of the pairs that a figure could show, by what each metric calls them."""
     truth = comparison.similar
     inside = tested & (similar == int(truth)) & (called["clip_score"] == truth)
-    for key in ("ssim", "fsim"):
+    for key in PIXELS:
         inside &= (called[key] == truth) == comparison.all_right
     return np.flatnonzero(inside)
 

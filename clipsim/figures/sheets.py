@@ -119,19 +119,14 @@ def retrieval_sheet(images, retrieval, seed, n=6, n_shown=5):
     return figure, pd.concat(tables, ignore_index=True), caption
 
 
-def comparison_figure(comparison, choice, images, pairs, retrieval, scores, thresholds):
+def comparison_figure(comparison, candidates, images):
     """A figure of the paper on this data: two images, their descriptions, the scores.
 
     Parameters
     ----------
     comparison : clipsim.evaluation.figures_1_to_4.Comparison
-    choice : (int or None, int)
-        From `chosen_pair`: position of the pair, and how many are of its class.
+    candidates : clipsim.evaluation.figures_1_to_4.Candidates
     images : CaptionedImages
-    pairs : LabelledPairs
-    retrieval : Retrieval
-    scores, thresholds : mapping of str to array of float, shape (P,)
-        By metric key; thresholds are NaN where a pair is not tested.
 
     Returns
     -------
@@ -141,38 +136,40 @@ def comparison_figure(comparison, choice, images, pairs, retrieval, scores, thre
         A row per metric: `score`, `threshold`, what it `says`, `paper_score`.
     caption : str
     """
-    position, class_size = choice
+    position, class_size = candidates.choice(comparison)
+    pairs, retrieval, scores = candidates.pairs, candidates.retrieval, candidates.scores
+    of = "training" if "training images" in pairs.kind else "test"
     meaning = comparison.meaning[0].upper() + comparison.meaning[1:]
     title = f"Figure {comparison.name.removeprefix('figure_')}. {meaning}"
     if position is None:
         figure = plt.figure(figsize=(PAGE_IN, 0.5))
-        text = f"{title}: the test pairs hold {class_size}, it needs {comparison.place + 1}"
+        text = f"{title}: the {of} pairs hold {class_size}, it needs {comparison.place + 1}"
         figure.suptitle(text, x=0.01, ha="left")
         numbers = pd.DataFrame([{"figure": comparison.name, "class_size": class_size}])
-        return figure, numbers, "No such pair among the test pairs."
+        return figure, numbers, f"No such pair among the {of} pairs."
     shown = [metric for metric in METRICS if metric.key in scores]
     rows = []
     for metric in shown:
-        score, threshold = (float(of[metric.key][position]) for of in (scores, thresholds))
+        score = float(scores[metric.key][position])
+        threshold = float(candidates.thresholds[metric.key][position])
         row = {"figure": comparison.name, "metric": metric.key}
         row |= {"score": score, "threshold": threshold}
         says = "alike" if score >= threshold else "different"
         rows.append(row | {"says": says, "paper_score": comparison.paper.get(metric.name)})
     figure = plt.figure(figsize=(PAGE_IN, 3.7))
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.3, 1.4], hspace=0.03)
-    ids = [str(of[position]) for of in (pairs.id_a, pairs.id_b)]
+    ids = [str(names[position]) for names in (pairs.id_a, pairs.id_b)]
     texts = [retrieval.descriptions(image_id) for image_id in ids]
     _described_pictures(top, [images.pixels(image_id) for image_id in ids], texts)
     listed = f"the first {min(LISTED, len(texts[0]))} of {len(texts[0])} descriptions of each"
     figure.suptitle(f"{title} ({listed})", x=0.01, ha="left")
     strips = bottom.subplots(1, len(shown), squeeze=False)[0]
-    tested = ~np.isnan(thresholds["clip_score"])
     for axis, metric, row in zip(strips, shown, rows, strict=True):
-        _score_strip(axis, metric, row, scores[metric.key][tested])
+        _score_strip(axis, metric, row, scores[metric.key][candidates.tested])
     said = [
         f"{m.label} {row['score']:.2f}, {row['says']}" for m, row in zip(shown, rows, strict=True)
     ]
-    caption = f"{'; '.join(said)}. Test pairs of this class: {class_size:,}."
+    caption = f"{'; '.join(said)}. {of.capitalize()} pairs of this class: {class_size:,}."
     return figure, pd.DataFrame(rows), caption
 
 

@@ -1,44 +1,46 @@
-"""Notebook 02: the model before and after its training, and which recipe trains best.
+"""Notebook 02: the model before and after its training; from the paper's recipe to ours.
 
-The paper trains every weight; on a CPU that is affordable for few images only, so all recipes
-are compared on the same small part of the data, and ours, which trains the projections alone,
-on all of it too. Every training is kept, so that the comparison can be interrupted.
+The profile `flickr8k_paper_recipe` trains as the paper does: all weights, Adam, rate 1e-5, batches
+of 5, 5 epochs. From there one step after the other is changed to what the profile of the notebook
+does, and each is judged by what the study is about: how well Eq. 4 tells pairs apart.
 """
 
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from tqdm.auto import tqdm
 
-from clipsim.evaluation import train_or_load
+from clipsim.data import caption_pool, load_pairs
+from clipsim.evaluation import (
+    ResampledPairs,
+    description_scores,
+    models_of_seeds,
+    retrieval_of,
+    train_or_load,
+)
 from clipsim.figures import IDENTITY, INK, PAGE_IN
 from clipsim.model import DualEncoder
 from clipsim.profile import load_profile
 from clipsim.record import StaleError, read_results
 
 STEM = "02_recipes"
-N_TRAIN, N_VAL = 120, 80  # images of the small part
-# Of the profile `paper`: what the paper prints in sec. 4, and our choice where it is silent.
-OF_THE_PAPER = (
-    "trainable", "head", "optimizer", "learning_rate", "weight_decay", "schedule", "batch_size",
-    "epochs", "captions_per_epoch", "batch_norm", "warmup_steps", "gradient_accumulation",
-    "max_gradient_norm",
-)  # fmt: skip
-OURS = {
-    "ours": {},
-    "ours, all captions each epoch": {"captions_per_epoch": "all"},
-    "ours, batch 5": {"batch_size": 5},
-    "ours, batch 64": {"batch_size": 64},
-    "ours, linear head": {"head": "linear"},
-    "ours, constant rate": {"schedule": "constant"},
-    "ours, temperature from 0.02": {"temperature": 0.02},
-    "ours, rate 1e-5": {"learning_rate": 1e-5},
+PAPERS = "flickr8k_paper_recipe"
+# What each step takes over from the profile of the notebook, in this order.
+STEPS = {
+    "the paper's recipe": (),
+    "backbones frozen": ("trainable", "batch_norm"),
+    "learning rate": ("learning_rate",),
+    "batch and epochs": ("batch_size", "epochs", "false_negatives"),
+    "head": ("head", "embedding_dim", "dropout"),
+    "optimiser and schedule": ("optimizer", "weight_decay", "schedule"),
+    "N": ("n_descriptions",),
+    "vector space": ("vector_space",),
 }
-DOTS = {"color": IDENTITY["clip_score"]["color"], "alpha": 0.6}
-MEAN = {"errorbar": None, "linestyle": "none", "marker": "|"}
+SEARCH = ("n_descriptions", "vector_space")  # steps that train nothing
+N_SEEDS = 3
+COLUMNS = {"auc": "AUC", "spearman": "Spearman ρ"}
 
 
 def before_and_after(profile, images):
@@ -58,24 +60,24 @@ def before_and_after(profile, images):
     return {"before": DualEncoder(profile), "after": trained}
 
 
-def recipe_rows(run, images):
-    """Every recipe from `n_seeds` seeds, where the profile's `study` is "recipes".
+def recipe_rows(run, images, paper=None):
+    """What every step from the paper's recipe to ours is worth, where `study` is "recipes".
 
-    Else what an earlier run of the same profile has recorded. The profile's own recipe is
-    "ours"; only the keys that a recipe names depart from it.
+    Else what an earlier run of the same profile has recorded.
 
     Parameters
     ----------
     run : Run
     images : CaptionedImages
+    paper : Profile, optional
+        The recipe to begin with; by default `flickr8k_paper_recipe` on the run's data.
 
     Returns
     -------
     pandas.DataFrame
-        A row per recipe, data and seed: `recipe`, `n_train`, `n_val`, `seed`, `steps`,
-        `best_epoch`, `mean_recall` (of the best epoch, on validation images) and `untrained`
-        (before training). A batch is at most all training images. Empty where the recipes were
-        never compared.
+        A row per step, seed and source of pairs: `step`, `changed` (settings and their values),
+        `seed`, `mean_recall` (of the best epoch, on validation images), `source`, `n_pairs`,
+        `auc` and `spearman` of Eq. 4 on the reported pairs. Empty where the steps were never made.
     """
     profile = run.profile
     if profile.study != "recipes":
@@ -83,30 +85,57 @@ def recipe_rows(run, images):
             return pd.DataFrame(read_results(profile, STEM)["rows"])
         except StaleError:
             return pd.DataFrame()
-    small = np.concatenate([images.indices("train")[:N_TRAIN], images.indices("val")[:N_VAL]])
-    part = images.subset(small)
-    plan = [*((name, part) for name in recipes()), ("ours", images)]
-    seeds = range(profile.seed, profile.seed + profile.n_seeds)
-    trainings = [(name, data, seed) for seed in seeds for name, data in plan]
-    rows = [_row(profile, name, data, seed) for name, data, seed in tqdm(trainings, "recipes")]
-    table = pd.DataFrame(rows).sort_values(["n_train", "recipe", "seed"], ignore_index=True)
+    paper = paper or load_profile(PAPERS, data_root=profile.data_root)
+    pairs, pool, rows = load_pairs(profile, images), caption_pool(profile, images), []
+    for name, step, keys in tqdm(list(steps(profile, paper)), "steps"):
+        changed = ", ".join(f"{key}: {getattr(step, key)}" for key in keys)
+        for seed, model in enumerate(_models(profile, paper, step, name, images), profile.seed):
+            best = model.record["history"][model.record["epoch"]]
+            found = retrieval_of(step, model, images, pool)
+            scores = description_scores(step, found, pairs)["clip_score"]
+            own = {"step": name, "changed": changed, "seed": seed}
+            own |= {"mean_recall": best["mean_recall"]}
+            rows += [own | row for row in _worth(profile, pairs, scores)]
     replace(run, notebook=STEM).write_results(
-        data={"fingerprint": images.fingerprint}, results={"rows": table.to_dict("records")}
+        data={"fingerprint": images.fingerprint}, results={"rows": rows}
     )
-    return table
+    return pd.DataFrame(rows)
 
 
-def recipes():
-    """What each recipe changes of a profile."""
-    paper = load_profile("paper")
-    # bfloat16 is a deviation, for speed.
-    of_paper = {key: getattr(paper, key) for key in OF_THE_PAPER} | {"mixed_precision": "bf16"}
-    trained = {"the paper's, batch statistics trained": of_paper | {"batch_norm": "train"}}
-    return OURS | {"the paper's": of_paper} | trained
+def steps(profile, paper):
+    """Each step's name, its profile, and the settings that it takes over from `profile`."""
+    step = paper
+    for name, keys in STEPS.items():
+        step = replace(step, **{key: getattr(profile, key) for key in keys})
+        yield name, step, keys
+
+
+def _models(profile, paper, step, name, images):
+    """A step's models, one per seed: those of the paper's recipe, or trained for the step."""
+    trained = replace(step, **{key: getattr(paper, key) for key in SEARCH})
+    if trained == paper:
+        yield from models_of_seeds(paper, images)
+        return
+    for seed in range(profile.seed, profile.seed + min(N_SEEDS, profile.n_seeds)):
+        kept = name if STEPS[name][0] not in SEARCH else "optimiser and schedule"
+        folder = profile.work_dir / "recipes" / kept / str(seed)
+        yield train_or_load(replace(trained, seed=seed), images, folder)
+
+
+def _worth(profile, pairs, scores):
+    """AUC and ρ of scores on the reported pairs of each source."""
+    rows = []
+    for source, inside in pairs.by_source.items():
+        inside &= pairs.split != "val"
+        sample = ResampledPairs.of(pairs.where(inside), replace(profile, n_bootstrap=1))
+        own = {"source": source, "n_pairs": sample.n_labelled}
+        own |= {name: float(getattr(sample, name)(scores[inside])[0]) for name in COLUMNS}
+        rows.append(own)
+    return rows
 
 
 def recipe_chart(rows):
-    """Validation recall of each recipe, over training seeds.
+    """From the paper's recipe to ours: what each step is worth, a dot for each seed.
 
     Parameters
     ----------
@@ -117,50 +146,32 @@ def recipe_chart(rows):
     -------
     figure : matplotlib Figure
     numbers : pandas.DataFrame
-        A row per data and recipe, the best first: mean, standard deviation, least and most recall
-        over the seeds; means of `untrained`, `steps` and `best_epoch`.
+        A row per step: `changed`, mean and standard deviation over seeds of the AUC on the first
+        source's pairs and of ρ on the last one's, and the number of seeds.
     caption : str
     """
-    rows = rows.assign(trained=rows.recipe + rows.n_train.map(", {:,} images".format))
-    of_recipe = rows.groupby(["n_train", "recipe", "trained"])
-    numbers = of_recipe.mean_recall.agg(["mean", "std", "min", "max", "count"])
-    numbers = numbers.join(of_recipe[["untrained", "steps", "best_epoch"]].mean()).reset_index()
-    numbers = numbers.sort_values(["n_train", "mean"], ascending=False, ignore_index=True)
-    figure, axis = plt.subplots(figsize=(PAGE_IN, 0.7 + 0.26 * len(numbers)))
-    own = {"data": rows, "y": "trained", "order": numbers.trained, "ax": axis}
-    sns.stripplot(x="mean_recall", jitter=False, **own, **DOTS)
-    sns.pointplot(x="mean_recall", color=INK, markersize=14, **own, **MEAN)
-    sns.pointplot(x="untrained", color="#999999", markersize=7, **own, **MEAN)
-    axis.set(xlabel="mean validation recall (fraction)", ylabel="", xlim=(0, None))
-    few = numbers[numbers.n_train == numbers.n_train.min()]
-    best = f"{few.recipe.iloc[0]}, {few['mean'].iloc[0]:.3f}"
-    title = f"Best on {few.n_train.iloc[0]:,} training images: {best}"
+    first, last = rows.source.iloc[0], rows.source.iloc[-1]
+    shown = {"auc": rows[rows.source == first], "spearman": rows[rows.source == last]}
+    columns, order = [], list(dict.fromkeys(rows.step))
+    figure, axes = plt.subplots(1, 2, figsize=(PAGE_IN, 0.9 + 0.26 * len(order)), sharey=True)
+    look = {"y": "step", "order": order}
+    blue = IDENTITY["clip_score"]["color"]
+    for axis, (statistic, table) in zip(axes, shown.items(), strict=True):
+        sns.stripplot(table, x=statistic, jitter=False, color=blue, ax=axis, **look)
+        of_step = table.groupby("step", sort=False)[statistic]
+        columns.append(of_step.agg(["mean", "std"]).add_prefix(f"{statistic}_"))
+        axis.plot(columns[-1].iloc[:, 0], range(len(order)), color=INK, linewidth=0.8)
+        where = {"expert": "experts' pairs", "vsts": "pairs side by side"}
+        source = where.get(table.source.iloc[0], "test pairs")
+        axis.set(xlabel=f"{COLUMNS[statistic]}, {source}", ylabel="")
+    steps_of = rows.drop_duplicates("step").set_index("step").changed
+    counts = shown["auc"].groupby("step", sort=False).seed.count().rename("n_seeds")
+    numbers = pd.concat([steps_of, *columns, counts], axis=1).reset_index(names="step")
+    ends = numbers.auc_mean.iloc[[0, -1]]
+    title = f"From the paper's recipe to ours: AUC {ends.iloc[0]:.3f} to {ends.iloc[-1]:.3f}"
     figure.suptitle(title, x=0.01, ha="left")
     caption = (
-        f"Dots: training seeds; black line: their mean; grey line: before training. Best: {best}. "
-        "Few validation images are easier to find: compare recipes on as many images only."
+        "From top to bottom each step keeps what the steps above it changed. Dots: training seeds "
+        f"({numbers.n_seeds.min()} to {numbers.n_seeds.max()}); line: their mean."
     )
     return figure, numbers, caption
-
-
-def _row(profile, name, data, seed):
-    """Train a recipe, or load what it trained, and say how well it did."""
-    recipe = recipes()[name]
-    n_train = len(data.indices("train"))
-    batch_size = min(recipe.get("batch_size", profile.batch_size), n_train)
-    varied = replace(profile, seed=seed, **(recipe | {"batch_size": batch_size}))
-    folder = profile.work_dir / "recipes" / f"{n_train} images" / name / str(seed)
-    record = train_or_load(varied, data, folder).record
-    best = record["history"][record["epoch"]]
-    every = varied.captions_per_epoch == "all"
-    n_examples = sum(len(data.captions[i]) for i in data.indices("train")) if every else n_train
-    return {
-        "recipe": name,
-        "n_train": n_train,
-        "n_val": best["recall"]["n_images"],
-        "seed": seed,
-        "steps": n_examples // (batch_size * varied.gradient_accumulation) * varied.epochs,
-        "best_epoch": record["epoch"],
-        "mean_recall": best["mean_recall"],
-        "untrained": record["history"][0]["mean_recall"],
-    }
