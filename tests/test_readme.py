@@ -5,7 +5,7 @@ import math
 import re
 
 from clipsim.evaluation import verdict_words
-from clipsim.figures import markdown_table, paper_and_run, seed_sentence, table_1_markdown
+from clipsim.figures import found, markdown_table, paper_and_run, seed_sentence, table_1_markdown
 from clipsim.profile import NOTEBOOKS, REPOSITORY
 from clipsim.report import headlines, notebook_paths, outline, tolerance
 
@@ -29,6 +29,13 @@ def test_the_demos_table_1_is_the_committed_one():
 def test_the_photographs_table_1_is_the_committed_one():
     rows = [row for row in table_1("flickr8k") if row["threshold_from"] != "paper"]
     expected = table_1_markdown(rows)
+    assert expected in README, f"README needs:\n{expected}"
+
+
+def test_what_we_found_on_photographs_is_what_the_results_say():
+    stems = ("05_threshold_sweeps", "07_which_ssim_and_fsim", "11_similarity_graph")
+    sentences = [line for stem in stems for line in found(stem, results("flickr8k", stem))]
+    expected = "\n".join(f"* {sentence}" for sentence in sentences)
     assert expected in README, f"README needs:\n{expected}"
 
 

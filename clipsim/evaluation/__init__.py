@@ -12,8 +12,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "claims": [
             "CLAIMS", "NOT_SUPPORTED", "SMALLEST_EFFECT", "SUPPORTED", "UNDECIDED",
-            "claim_verdicts", "finding", "gathered_findings", "not_testable", "verdict",
-            "verdict_words",
+            "claim_of", "claim_verdicts", "finding", "gathered_findings", "not_testable",
+            "verdict", "verdict_words",
         ],
         "differences": ["clip_findings", "metric_differences"],
         "figures_1_to_4": [

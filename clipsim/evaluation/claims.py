@@ -6,6 +6,7 @@ and a finding counts only if it was recorded for this very profile and these dat
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -236,20 +237,36 @@ def claim_verdicts(findings):
         `claim`, `text`, `section`, `verdict`, the number of `experiments`, and how many with an
         estimate there are of each kind.
     """
-    rows = []
-    for (key, text, section), group in findings.groupby(["claim", "text", "section"], sort=False):
-        counts = group.verdict.value_counts()
-        open_ended = [v for v in (SUPPORTED, NOT_SUPPORTED, UNDECIDED) if counts.get(v, 0)]
-        either = open_ended or [v for v in (BY_DESIGN, NOT_TESTABLE) if counts.get(v, 0)]
-        said = {
-            "claim": key,
-            "text": text,
-            "section": section,
-            "verdict": either[0] if len(either) == 1 else UNDECIDED,
-            "experiments": int(group.estimate.notna().sum()),
-        }
-        rows.append(said | {name: int(counts.get(name, 0)) for name in VERDICTS})
+    rows = [
+        {"claim": key, "text": text, "section": section} | claim_of(group.to_dict("records"))
+        for (key, text, section), group in findings.groupby(
+            ["claim", "text", "section"], sort=False
+        )
+    ]
     return pd.DataFrame(rows)
+
+
+def claim_of(findings):
+    """What the findings on one claim say together.
+
+    Parameters
+    ----------
+    findings : list of dict
+
+    Returns
+    -------
+    dict
+        `verdict`, the number of `experiments`, and how many there are of each verdict. What is so
+        by design, or cannot be tested, does not count where something else was tested.
+    """
+    counts = Counter(one["verdict"] for one in findings)
+    open_ended = [v for v in (SUPPORTED, NOT_SUPPORTED, UNDECIDED) if counts[v]]
+    either = open_ended or [v for v in (BY_DESIGN, NOT_TESTABLE) if counts[v]]
+    said = {
+        "verdict": either[0] if len(either) == 1 else UNDECIDED,
+        "experiments": sum(not pd.isna(one.get("estimate", np.nan)) for one in findings),
+    }
+    return said | {name: counts[name] for name in VERDICTS}
 
 
 def verdict_words(row):

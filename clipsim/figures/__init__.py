@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "alignment", "auc_chart", "claim_title", "finding_sentence", "flat_table",
             "interval_points", "score_distributions", "similarity_by_rank", "training_curves",
         ],
+        "found": ["found", "what_we_found"],
         "sheets": [
             "FRAME", "comparison_figure", "image_sheet", "pair_sheet", "retrieval_sheet",
             "show_picture", "worst_case_sheet", "wrapped",

@@ -17,6 +17,11 @@ TERMS = (
     "use: do not publish them or pass them on. The copy on the hub is made by others than the "
     "authors."
 )
+JUDGMENTS = (
+    "People's judgments are apart; put them into the folder: ExpertAnnotations.txt and "
+    "CrowdFlowerAnnotations.txt of Flickr8k's text archive, and visual_sts.v2.0.all.tsv of "
+    "https://oierldl.github.io/vsts."
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def fetch(name, folder, repo=None, revision="main"):
             "The pictures are not called by their file names: neither the human judgments nor a "
             "merge with the other data set will find them."
         )
-    return [*said, TERMS.format(source.work)]
+    return [*said, JUDGMENTS, TERMS.format(source.work)]
 
 
 def _download(source, folder, partial, repo, revision):
