@@ -17,10 +17,10 @@ def actions():
     return drawn_pairs.action_pairs(0, 33)
 
 
-@pytest.fixture(scope="module")
-def trained():
-    images = load(load_profile("smoke", n_train_scenes=1200))
-    return images, drawn_pairs.training_scene_pairs(images, 40, seed=0)
+@pytest.fixture(scope="module", params=["train", "test"])
+def alike(request):
+    images = load(load_profile("smoke", n_train_scenes=1200, n_pairs=400))
+    return images, drawn_pairs.scene_pairs_of(images, request.param, 40, seed=0), request.param
 
 
 def scenes_of(images, pairs):
@@ -64,18 +64,21 @@ def test_actions_are_balanced_and_no_scene_recurs(actions):
     assert len({*pairs.id_a, *pairs.id_b}) == 4 * 33
 
 
-def test_training_pairs_have_the_content_that_the_label_says(trained):
-    images, pairs = trained
+def test_pairs_of_a_split_have_the_content_that_the_label_says(alike):
+    images, pairs, split = alike
     assert Counter(pairs.similar.tolist()) == {1: 40, 0: 40}
     for a, b, similar in scenes_of(images, pairs):
         assert a.content == b.content if similar else not a.content & b.content
+        assert not any(s.has_unseen_concept or s.has_unseen_variant for s in (a, b))
     used = [*pairs.id_a, *pairs.id_b]
     assert len(set(used)) == len(used)
-    assert set(used) <= {images.image_ids[i] for i in images.indices("train")}
+    assert set(used) <= {images.image_ids[i] for i in images.indices(split)}
+    layouts = {(images.scenes[i].setting, images.scenes[i].background_seed) for i in used}
+    assert len(layouts) == len(used)
 
 
-def test_each_training_pair_has_a_counterpart_of_its_build(trained):
-    table, scenes = concept_table(), list(scenes_of(*trained))
+def test_each_pair_has_a_counterpart_of_its_build(alike):
+    table, scenes = concept_table(), list(scenes_of(*alike[:2]))
     distances = []
     for same, other in zip(scenes[:40], scenes[40:], strict=True):
         builds = [
@@ -91,7 +94,36 @@ def test_each_training_pair_has_a_counterpart_of_its_build(trained):
 
 def test_too_few_training_scenes_give_no_pairs():
     few = load(load_profile("smoke", n_train_scenes=12))
-    assert drawn_pairs.training_scene_pairs(few, 40, seed=0) is None
+    assert drawn_pairs.scene_pairs_of(few, "train", 40, seed=0) is None
+
+
+def people(n_each):
+    """Photographs of walking and of sitting people, and of what counts for no action."""
+    texts = {
+        "walk": ["A man walks.", "A man is walking.", "Walking man", "A person", "Outdoors"],
+        "sit": ["Two women sit.", "Girls sitting", "A seated lady", "A bench", "Rest"],
+        "both": ["A man walks.", "A man walks.", "A man walks.", "A boy sits.", "Outdoors"],
+        "dog": ["A man walks.", "A man walks.", "A man walks.", "A dog", "Outdoors"],
+        "nobody": ["It runs.", "It is running", "Running", "A machine", "Indoors"],
+        "few": ["A man runs.", "A running man", "A man", "A man", "A man"],
+    }
+    named = [(f"{kind} {i}", tuple(said)) for kind, said in texts.items() for i in range(n_each)]
+    ids, captions = zip(*named, strict=True)
+    split = np.array(["val", "test", "rated", "train"])[np.arange(len(ids)) % 4]
+    return CaptionedImages("photographs", ids, captions, split, None)
+
+
+def test_photographs_count_for_the_one_action_that_their_captions_name():
+    images = people(16)
+    shown = drawn_pairs.photographs_by_action(images)
+    assert {action: len(ids) for action, ids in shown.items()} == {"walk": 12, "sit": 12}
+    assert all(i.startswith(action) for action, ids in shown.items() for i in ids)
+    assert drawn_pairs.photographs_by_action(people(8)) == {}
+    pairs = drawn_pairs.photographed_action_pairs(shown, seed=0)
+    assert Counter(pairs.kind.tolist()) == {"walk": 60, "sit": 60, "walk / sit": 60}
+    for a, b, similar in zip(pairs.id_a, pairs.id_b, pairs.similar, strict=True):
+        assert (a.split()[0] == b.split()[0]) == similar
+    assert len({frozenset(p) for p in zip(pairs.id_a, pairs.id_b, strict=True)}) == 180
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

@@ -5,6 +5,7 @@ can tell them apart.
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from dataclasses import replace
 from itertools import chain, combinations, count, product, zip_longest
@@ -26,7 +27,23 @@ from clipsim.data import (
 
 GAITS = ("running", "walking", "standing")
 OTHER_SEED = 1000  # added to the seed, so that no layout is that of a validation pair
-FEWEST_EACH = 5  # pairs of training scenes per class
+FEWEST_EACH = 5  # pairs of scenes of a split per class
+FEWEST_IMAGES = 10  # photographs of an action, to say anything
+MOST_CAPTIONS = 3  # of five: so many name what a photograph counts for
+MOST_EACH = 60  # pairs of photographs of an action, and of each two
+
+ACTIONS = {
+    "walk": {"walk", "walks", "walking", "walked"},
+    "run": {"run", "runs", "running", "ran"},
+    "stand": {"stand", "stands", "standing", "stood"},
+    "sit": {"sit", "sits", "sitting", "sat", "seated"},
+    "jump": {"jump", "jumps", "jumping", "jumped", "leap", "leaps", "leaping"},
+}
+PEOPLE = re.compile(
+    r"\b((wo)?m[ae]n|persons?|people|boys?|girls?|child(ren)?|kids?|guys?|lad(y|ies)|players?|"
+    r"adults?|toddlers?|bab(y|ies))\b"
+)
+ANIMALS = {"dog", "dogs", "puppy", "puppies", "horse", "horses", "cat", "bird", "birds"}
 
 
 def action_pairs(seed, n_each):
@@ -100,21 +117,78 @@ def _two_people(rng, *names):
     return options[rng.integers(len(options))]
 
 
-def training_scene_pairs(images, n_each, seed):
-    """Pairs of training scenes with the same and with other content.
+def photographs_by_action(images):
+    """Held-out photographs of people by what they do, in the words of their captions.
 
-    Contents of one, two and three objects take turns while training has two scenes of the
+    At least three captions name a person and the action, and none names another action or an
+    animal.
+
+    Parameters
+    ----------
+    images : CaptionedImages
+
+    Returns
+    -------
+    dict of str to list of str
+        Image ids by action; actions of fewer than ten photographs are left out.
+    """
+    groups = {action: [] for action in ACTIONS}
+    for i in np.flatnonzero(np.isin(images.split, ("val", "test", "rated"))):
+        captions = [caption.lower() for caption in images.captions[i]]
+        said = [set(re.findall(r"[a-z]+", caption)) for caption in captions]
+        named = {action: sum(bool(s & words) for s in said) for action, words in ACTIONS.items()}
+        doing = [action for action, n in named.items() if n]
+        n_people = sum(bool(PEOPLE.search(caption)) for caption in captions)
+        clear = len(doing) == 1 and min(named[doing[0]], n_people) >= MOST_CAPTIONS
+        if clear and not ANIMALS & set().union(*said):
+            groups[doing[0]].append(images.image_ids[i])
+    return {action: ids for action, ids in groups.items() if len(ids) >= FEWEST_IMAGES}
+
+
+def photographed_action_pairs(groups, seed):
+    """Pairs of photographs of the same action, and of each two actions.
+
+    Parameters
+    ----------
+    groups : dict of str to list of str
+        From `photographs_by_action`.
+    seed : int
+
+    Returns
+    -------
+    LabelledPairs
+        As many of each action as of each two, and no pair twice, but images recur; `kind` names
+        the actions; split "cross".
+    """
+    rng, couples, kinds = np.random.default_rng(seed), [], []
+    n_similar = 0
+    for both in [*((action, action) for action in groups), *combinations(groups, 2)]:
+        one, other = (groups[action] for action in both)
+        options = [*(combinations(one, 2) if one is other else product(one, other))]
+        drawn = rng.permutation(len(options))[:MOST_EACH]
+        couples += [options[i] for i in drawn]
+        kinds += [" / ".join(dict.fromkeys(both))] * len(drawn)
+        n_similar += len(drawn) if one is other else 0
+    return _labelled(couples, n_similar, kinds)
+
+
+def scene_pairs_of(images, split, n_each, seed):
+    """Pairs of scenes of a split with the same and with other content.
+
+    Contents of one, two and three objects take turns while there are two scenes of the
     same content. Each such pair has a counterpart of other content: as many objects, of the
     same places and size classes, no common concept, in the same setting or not as the pair,
-    and as far apart in layout as can be found. No scene is in two pairs. Training has no two
-    scenes of one layout: the "same layout" half of the 2×2 design has no counterpart here.
+    and as far apart in layout as can be found. No scene is in two pairs, no two have the same
+    layout (training has no such two: the "same layout" half of the 2×2 design has no counterpart
+    here), and none shows what training does not.
 
     Parameters
     ----------
     images : CaptionedImages
         Composed scenes.
+    split : {"train", "test"}
     n_each : int
-        Pairs per class; fewer where training has no more.
+        Pairs per class; fewer where the split has no more.
     seed : int
 
     Returns
@@ -122,7 +196,10 @@ def training_scene_pairs(images, n_each, seed):
     LabelledPairs or None
         Split "cross". None where there are fewer than five of a class.
     """
-    scenes = [images.scenes[images.image_ids[i]] for i in images.indices("train")]
+    scenes = [images.scenes[images.image_ids[i]] for i in images.indices(split)]
+    seen = [s for s in scenes if not (s.has_unseen_concept or s.has_unseen_variant)]
+    # A pair of one layout is of one background.
+    scenes = [*{scene.background_seed: scene for scene in seen}.values()]
     rng = np.random.default_rng([seed, len(scenes)])
     scenes = [scenes[i] for i in rng.permutation(len(scenes))]
     unused, same_build = {scene.id for scene in scenes}, defaultdict(list)

@@ -1,15 +1,15 @@
 """The experiments of notebook 10, from `ScoredPairs` to rows of AUC and findings on the claims.
 
-Unseen things, another domain, a pool with no fitting description, actions, images
-like the training data. Data that cannot answer give no rows and no findings.
+Unseen things, another domain, a pool with no fitting description, several objects, actions, images
+like the training data. Data that cannot answer give no rows.
 
 AUC is the chance that a similar pair scores above another one: no threshold is in it. Where
 several models give a score, its AUC is their mean, its interval resamples pairs (or images, where
 pairs share them) and holds the models fixed, and their spread stands apart.
 """
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from itertools import combinations, product
 
 import numpy as np
@@ -28,11 +28,14 @@ from clipsim.data import (
 )
 from clipsim.evaluation import (
     METRICS,
+    SMALLEST_EFFECT,
     ResampledPairs,
     finding_of,
+    held_out_thresholds,
     load_scores,
     measured,
     models_of_seeds,
+    not_testable,
     train_or_load,
 )
 from clipsim.metrics import pixel_scores
@@ -49,8 +52,9 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)  # of the fitting descriptions, remove
 AKIN = 0.1  # TF-IDF cosine from which a description fits a photograph
 BLOCK = 128  # pairs whose similarities with the whole pool are in memory at once
 MOST_ACTIONS = 102  # pairs per class: a multiple of three actions and three couples
-MOST_TRAINED = 100  # pairs of training images per class
-NO_GAIN = (-0.05, 0.05)  # of the AUC
+MOST_ALIKE = 100  # pairs per class of images like the training data
+NO_GAIN = (-np.inf, SMALLEST_EFFECT)  # of the AUC
+AS_GOOD = (-SMALLEST_EFFECT, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,8 @@ class ScoredPairs:
         By metric key; of S models where trained.
     stream : int
         Of the bootstrap; groups that shall be independent have different ones.
+    thresholds : mapping of str to array of float, shape (P,)
+        By metric key, those of Table 1 for the profile's own model; none of drawn pairs.
     """
 
     profile: Profile
@@ -76,6 +82,7 @@ class ScoredPairs:
     pairs: LabelledPairs
     scores: dict
     stream: int = 0
+    thresholds: dict = field(default_factory=dict)
 
     @classmethod
     def of(cls, profile):
@@ -91,20 +98,30 @@ class ScoredPairs:
         scores, counted = load_scores(profile, images, pairs), evaluated(pairs)
         models = models_of_seeds(profile, images)
         describers = [Describer.of(profile, model, pool) for model in models]
+        first, how = next(iter(pairs.by_source.values())), profile.threshold_criterion
+        held_out = partial(
+            held_out_thresholds, pairs.where(first), criterion=how, seed=profile.seed
+        )
+        thresholds = {key: held_out(scores[key][first])[counted[first]] for key in COMPARED}
         of_pixels = {key: scores[key][counted] for key in PIXELS}
         pairs = pairs.where(counted)
         scores = of_pixels | scores_of_models(describers, images, pairs)
-        return cls(profile, images, describers, pairs, scores)
+        return cls(profile, images, describers, pairs, scores, thresholds=thresholds)
 
     def of_others(self, images, pairs):
         """Other pairs, scored by the same models and by the metrics of pixels."""
         scores = scores_of_models(self.describers, images, pairs) | pixel_scores(images, pairs)
-        return replace(self, images=images, pairs=pairs, scores=scores)
+        return replace(self, images=images, pairs=pairs, scores=scores, thresholds={})
 
     def where(self, mask, stream=0):
         """Some of the pairs."""
-        scores = {key: values[..., mask] for key, values in self.scores.items()}
-        return replace(self, pairs=self.pairs.where(mask), scores=scores, stream=stream)
+        scores, thresholds = (
+            {key: values[..., mask] for key, values in table.items()}
+            for table in (self.scores, self.thresholds)
+        )
+        return replace(
+            self, pairs=self.pairs.where(mask), scores=scores, stream=stream, thresholds=thresholds
+        )
 
     @cached_property
     def sample(self):
@@ -117,7 +134,7 @@ class ScoredPairs:
 
     @property
     def gain(self):
-        """AUC of the CLIP score less the higher one of SSIM and FSIM, as `auc`."""
+        """AUC of the CLIP score minus the higher one of SSIM and FSIM, as `auc`."""
         return self.auc("clip_score") - self.auc(*PIXELS)
 
     @property
@@ -196,7 +213,7 @@ def unseen_things(scored):
     familiar, unseen = scored.where(labels == FAMILIAR), scored.where(labels != FAMILIAR, stream=1)
     found = finding_of(
         "less_reliable_on_unlike",
-        "AUC of the CLIP score on scenes of familiar things less that on scenes with unseen "
+        "AUC of the CLIP score on scenes of familiar things minus that on scenes with unseen "
         "artwork or concepts (independent groups)",
         familiar.auc("clip_score") - unseen.auc("clip_score"),
         [familiar.sample, unseen.sample],
@@ -247,8 +264,8 @@ def crossed_domains(scored, own, other):
     Returns
     -------
     rows, findings : list of dict
-        On `less_reliable_on_unlike`, own less other model with the own pool, and on
-        `pool_must_fit`, own less other pool with the own model; paired.
+        On `less_reliable_on_unlike`, own minus other model with the own pool, and on
+        `pool_must_fit`, own minus other pool with the own model; paired.
     """
     domains, groups, name = {"own": own, "other": other}, {}, scored.images.name
     for model_of, pool_of in product(domains, repeat=2):
@@ -263,7 +280,7 @@ def crossed_domains(scored, own, other):
     return auc_rows(groups, ["clip_score"]), [
         finding_of(
             claim,
-            f"AUC of the CLIP score on pairs of {name} less that of {what} (paired)",
+            f"AUC of the CLIP score on pairs of {name} minus that of {what} (paired)",
             own_both.auc("clip_score") - changed.auc("clip_score"),
             changed.sample,
         )
@@ -347,7 +364,7 @@ def no_fitting_description(scored):
     }
     found = finding_of(
         "pool_must_fit",
-        "AUC of the CLIP score with the full pool less that with every description removed "
+        "AUC of the CLIP score with the full pool minus that with every description removed "
         "that fits one of the two images (paired)",
         groups[names[0]].auc("clip_score") - groups[names[-2]].auc("clip_score"),
         scored.sample,
@@ -401,40 +418,86 @@ def pool_scores(describer, scored, fits, order):
     return np.concatenate(blocks, axis=1)
 
 
+def several_objects(scored):
+    """Does the score tell scenes of several things apart as well as scenes of one?
+
+    Parameters
+    ----------
+    scored : ScoredPairs
+        Both scenes of a pair show equally many things. How many a photograph shows nobody knows.
+
+    Returns
+    -------
+    rows, findings : list of dict
+        One thing, and two or three; on `several_objects`.
+    """
+    if not scored.images.scenes:
+        why = "how many things a photograph shows is not known"
+        return [], [not_testable("several_objects", why)]
+    shown = [
+        len(scored.images.scenes[image_id].objects) for image_id in scored.pairs.id_a.tolist()
+    ]
+    several = np.array(shown) > 1
+    groups = {
+        "one thing": scored.where(~several),
+        "two or three things": scored.where(several, stream=1),
+    }
+    one, more = groups.values()
+    found = finding_of(
+        "several_objects",
+        "AUC of the CLIP score on scenes of two or three things minus that on scenes of one "
+        "(independent groups)",
+        more.auc("clip_score") - one.auc("clip_score"),
+        [more.sample, one.sample],
+        region=AS_GOOD,
+    )
+    return auc_rows(groups), [found]
+
+
 def fine_grained(scored):
     """Does the score tell the actions of people apart?
 
     Parameters
     ----------
     scored : ScoredPairs
-        Of scenes; nobody drew photographs that differ in an action alone: they give nothing.
 
     Returns
     -------
     rows, findings : list of dict
-        All gaits, and each two of them; on `fine_grained`.
+        Scenes that differ in an action alone, or held-out photographs by what their captions say
+        that people do: all together, and each two actions; on `fine_grained`.
     """
-    if not scored.images.scenes:
-        return [], []
-    n_each = min(MOST_ACTIONS, scored.profile.n_pairs)
-    whole = scored.of_others(*drawn_pairs.action_pairs(scored.profile.seed, n_each))
-    groups = {"all three": whole}
-    for couple in combinations(drawn_pairs.GAITS, 2):
+    images, seed, n_each = scored.images, scored.profile.seed, scored.profile.n_pairs
+    if images.scenes:
+        whole = scored.of_others(*drawn_pairs.action_pairs(seed, min(MOST_ACTIONS, n_each)))
+        actions, what = drawn_pairs.GAITS, "scenes that differ in nothing but the action"
+    else:
+        shown = drawn_pairs.photographs_by_action(images)
+        actions, what = [*shown], "photographs of two actions (by the words of their captions)"
+        if len(actions) < 2:
+            why = f"fewer than two actions with {drawn_pairs.FEWEST_IMAGES} held-out photographs"
+            return [], [not_testable("fine_grained", why)]
+        whole = scored.of_others(images, drawn_pairs.photographed_action_pairs(shown, seed))
+    groups = {"all actions": whole}
+    for couple in combinations(actions, 2):
         name = " / ".join(couple)
         groups[name] = whole.where(np.isin(whole.pairs.kind, (*couple, name)))
-    experiment = (
-        "AUC of the CLIP score less 0.5: scenes that differ in nothing but "
-        f"{', '.join(drawn_pairs.GAITS)} against scenes of the same one"
+    found = finding_of(
+        "fine_grained",
+        f"AUC of the CLIP score minus 0.5: {what} against those of the same one; "
+        f"{', '.join(actions)}",
+        whole.auc("clip_score") - 0.5,
+        whole.sample,
     )
-    found = finding_of("fine_grained", experiment, whole.auc("clip_score") - 0.5, whole.sample)
     return auc_rows(groups), [found]
 
 
 def gain_over_pixels(scored):
-    """Is there a gain over SSIM and FSIM on training images, and on diverse ones?
+    """Is there a gain over SSIM and FSIM on images like the training data, and on diverse ones?
 
-    Training images: pairs of scenes, or of photographs whose captions agree. Diverse ones: scenes
-    with unseen things, or photographs as they are labelled.
+    Like the training data: training images and held-out ones, in pairs that are made the same
+    way, scenes by their content, photographs by the agreement of their captions. Diverse ones:
+    scenes with unseen things, or photographs as they are labelled.
 
     Parameters
     ----------
@@ -443,51 +506,40 @@ def gain_over_pixels(scored):
     Returns
     -------
     rows, findings : list of dict
-        The rows of the CLIP score have `gain`, too. On `no_gain_on_training_like`, if there are
-        enough pairs of training images, and on `gain_on_diverse`.
+        The rows of the CLIP score have `gain`, too. On `no_gain_on_training_like`, where there are
+        enough such images, and on `gain_on_diverse`; by design where pairs of scenes are
+        crossed with layout, so that SSIM and FSIM cannot win.
     """
-    trained, held_out = (_scenes_seen if scored.images.scenes else _photographs_seen)(scored)
-    groups = {k: scored.of_others(scored.images, pairs) for k, pairs in trained.items()} | held_out
-    claims = [("no_gain_on_training_like", name, NO_GAIN) for name in list(trained)[:1]]
-    claims.append(("gain_on_diverse", list(held_out)[-1], (0.0, np.inf)))
+    n_each, images = min(MOST_ALIKE, scored.profile.n_pairs // 2), scored.images
+    alike, label = {}, "by content"
+    for split in ("train", "test"):
+        if images.scenes:
+            pairs = drawn_pairs.scene_pairs_of(images, split, n_each, scored.profile.seed)
+        else:
+            label = "captions agree (labels made of captions)"
+            pairs = drawn_pairs.photograph_pairs(images, scored.profile, 2 * n_each, split)
+        if pairs is not None:
+            alike[f"{split} images, {label}"] = scored.of_others(images, pairs)
+    diverse = {"test pairs, as labelled": scored}
+    if images.scenes:
+        unseen = scored.where(novelty(images, scored.pairs) != FAMILIAR)
+        diverse = {"unseen things, crossed with layout": unseen}
     findings = [
         finding_of(
             claim,
-            f"AUC of the CLIP score less the higher of SSIM and FSIM (paired): {name}",
-            groups[name].gain,
-            groups[name].sample,
-            region=region,
+            f"AUC of the CLIP score minus the higher of SSIM and FSIM (paired): {name}",
+            group.gain,
+            group.sample,
+            **how,
         )
-        for claim, name, region in claims
+        for claim, groups, how in (
+            ("no_gain_on_training_like", alike, {"region": NO_GAIN}),
+            ("gain_on_diverse", diverse, {"by_design": bool(images.scenes)}),
+        )
+        for name, group in groups.items()
     ]
+    groups = alike | diverse
     rows = auc_rows(groups, ["clip_score", *PIXELS])
     for row, group in zip(rows, groups.values(), strict=False):  # the CLIP score's come first
         row |= measured({"gain": group.gain})
     return rows, findings
-
-
-def _scenes_seen(scored):
-    """Pairs of training scenes by name, and groups of held-out ones."""
-    n_each, seed = min(MOST_TRAINED, scored.profile.n_pairs), scored.profile.seed
-    pairs = drawn_pairs.training_scene_pairs(scored.images, n_each, seed)
-    familiar = novelty(scored.images, scored.pairs) == FAMILIAR
-    moved = np.char.endswith(scored.pairs.kind, "other layout")
-    return {} if pairs is None else {"training, other layout": pairs}, {
-        "familiar, other layout": scored.where(familiar & moved),
-        "unseen, other layout": scored.where(~familiar & moved),
-        "familiar, any layout": scored.where(familiar),
-        "unseen, any layout": scored.where(~familiar),
-    }
-
-
-def _photographs_seen(scored):
-    """Pairs of photographs whose captions agree, by name, and the group of the labelled ones."""
-    n_pairs = 2 * min(MOST_TRAINED, scored.profile.n_pairs // 2)
-    splits, label = ("train",), "captions agree"
-    if scored.profile.pairs == "human":
-        splits, label = ("train", "test"), "judged"
-    draw = drawn_pairs.photograph_pairs
-    return {
-        f"{split}, captions agree": draw(scored.images, scored.profile, n_pairs, split)
-        for split in splits
-    }, {f"test, {label}": scored}
