@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from made_pairs import labelled_pairs
+from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from clipsim.data import load, load_pairs
@@ -43,8 +44,8 @@ def test_scores_of_both_sides_and_spaces(smoke, tmp_path, monkeypatch):
     images = load(smoke)
     pairs = load_pairs(smoke, images)
     rows, findings = encoders.encoder_comparison(smoke, images, pairs)
-    assert [found["experiment"].split()[0] for found in findings] == ["image", "text"]
-    assert rows[0]["first_less_this"] == 0
+    assert ["(image side)" in found["experiment"] for found in findings] == [True, False]
+    assert rows[0]["auc_first_minus_this"] == 0
     assert len(rows) == 2 * 4
     scores = encoders.space_scores(smoke, [DualEncoder(smoke)], images, pairs)
     joint, text = scores["Eq. 4, joint space"], scores["Eq. 4, text space"]
@@ -53,13 +54,13 @@ def test_scores_of_both_sides_and_spaces(smoke, tmp_path, monkeypatch):
 
 
 def test_rows_are_of_each_source_and_differences_paired(smoke):
-    source, rng = np.repeat(["expert", "crowd"], 200), np.random.default_rng(0)
+    source, rng = np.repeat(["expert", "vsts"], 200), np.random.default_rng(0)
     pairs = replace(labelled_pairs(400, "cross", n_images=80), source=source)
     good = pairs.similar + rng.normal(size=(2, 400))
     scores = {"good": good, "nearly": good + 0.05 * rng.normal(size=(2, 400)), "bad": -good}
     rows = score_rows(smoke, pairs, scores)
     assert [(row["source"], row["group"]) for row in rows[:4]] == [
-        ("expert", "good"), ("expert", "nearly"), ("expert", "bad"), ("crowd", "good"),
+        ("expert", "good"), ("expert", "nearly"), ("expert", "bad"), ("vsts", "good"),
     ]  # fmt: skip
     for row in rows:
         inside = pairs.source == row["source"]
@@ -67,9 +68,14 @@ def test_rows_are_of_each_source_and_differences_paired(smoke):
         assert row["auc_of_seeds"] == pytest.approx(of_seeds)
         assert row["auc"] == pytest.approx(np.mean(of_seeds))
         assert (row["n_pairs"], row["resampled"]) == (200, "images")
+        if row["source"] == "vsts":
+            graded, values = pairs.graded[inside], scores[row["group"]][:, inside]
+            assert row["statistic"] == "spearman"
+            expected = [spearmanr(graded, v).statistic for v in values]
+            assert row["spearman_of_seeds"] == pytest.approx(expected)
     itself, nearly, bad = rows[:3]
-    assert (itself["first_less_this"], itself["first_less_this_ci95"]) == (0, [0, 0])
-    assert bad["first_less_this_ci95"][0] > 0
+    assert (itself["auc_first_minus_this"], itself["auc_first_minus_this_ci95"]) == (0, [0, 0])
+    assert bad["auc_first_minus_this_ci95"][0] > 0
     # Scores that err together differ by less than their own intervals are wide.
-    width = np.diff(nearly["first_less_this_ci95"])
+    width = np.diff(nearly["auc_first_minus_this_ci95"])
     assert width < 0.3 * np.diff(nearly["auc_ci95"])

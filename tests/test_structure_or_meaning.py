@@ -1,6 +1,7 @@
 """Sentences differ in structure, in meaning, in both; a planted encoder is found out."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -100,9 +101,12 @@ def planted(quadruples, structure_weight, meaning_weight):
     [((3, 1), "supported"), ((1, 3), "not supported"), ((1, 1), "undecided")],
 )
 def test_the_finding_follows_what_is_planted(quadruples, smoke, weights, verdict):
+    bert = replace(smoke, text_encoder="some/folder/bert-base-uncased")
     table = cosines(quadruples, planted(quadruples, *weights))
     rows = probe_rows({"words": [table], OWN: [table], TRAINED: [table] * 2}, quadruples, smoke)
-    found = structure_findings(rows, smoke)
+    (other,) = structure_findings(rows, replace(smoke, text_encoder="minilm"))
+    assert other["verdict"] == "not testable here"
+    found = structure_findings(rows, bert)
     assert len(found) == 2 * len(CONDITIONS)
     assert (found[0]["verdict"], found[0]["n_pairs"]) == (verdict, len(quadruples))
     assert "before contrastive training" in found[0]["experiment"]

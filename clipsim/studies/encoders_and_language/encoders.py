@@ -26,7 +26,15 @@ from clipsim.retrieval import score_pairs
 
 # What a comparison costs: a minute for two random backbones and twelve trainings on two cores.
 N_TRAIN, N_VAL_PAIRS, N_SEEDS, BATCH, EPOCHS = 500, 100, 3, 64, 20
-JUDGES = {"expert": ", experts' pairs", "crowd": ", crowd's pairs", "": ""}
+JUDGES = {
+    "expert": ", pairs caption-judged by experts",
+    "crowd": ", pairs caption-judged by a crowd",
+    "vsts": ", pairs rated side by side",
+    "": "",
+}
+# What a source is reported by; the first one decides. Ratings from 0 to 5 are ranked, not cut.
+STATISTICS = {"vsts": ("spearman", "auc")}
+WORDS = {"auc": "AUC", "spearman": "Spearman's ρ"}
 
 
 def data_and_models(profile):
@@ -142,7 +150,7 @@ def encoder_scores(profile, images, pairs, encoders):
 
 
 def score_rows(profile, pairs, scores):
-    """AUC of several scores of the same pairs, and how much more the first one has.
+    """How good several scores of the same pairs are, and how much better the first one is.
 
     Parameters
     ----------
@@ -154,22 +162,44 @@ def score_rows(profile, pairs, scores):
     Returns
     -------
     list of dict
-        By source (experts' pairs first) and name: `source`, `group` (the name), `auc` and
-        `first_less_this` (paired) as `measured` gives them, `n_pairs`, `n_seeds`, `resampled`.
+        By source (experts' pairs first) and name: `source`, `group` (the name), `statistic`
+        ("auc", or "spearman" of pairs rated side by side, which have both), each statistic and
+        its `…_first_minus_this` (paired) as `measured` gives them, `n_pairs` (behind the
+        statistic), `n_seeds`, `resampled`.
     """
     rows = []
     for source, of_source in pairs.by_source.items():
         inside = of_source & (pairs.split != "val")
-        sample = ResampledPairs.of(pairs.where(inside), profile)
-        aucs = {name: sample.auc(values[:, inside]) for name, values in scores.items()}
-        first = next(iter(aucs.values()))
-        rows += [
-            {"source": source, "group": name}
-            | measured({"auc": auc, "first_less_this": first - auc})
-            | {"n_pairs": sample.n_labelled, "n_seeds": len(auc), "resampled": sample.unit}
-            for name, auc in aucs.items()
-        ]
+        sample, statistics = ResampledPairs.of(pairs.where(inside), profile), statistics_of(source)
+        n_pairs = len(sample.pairs) if statistics[0] == "spearman" else sample.n_labelled
+        first = {}
+        for name, values in scores.items():
+            found = {s: getattr(sample, s)(values[:, inside]) for s in statistics}
+            first = first or found
+            found |= {f"{s}_first_minus_this": first[s] - found[s] for s in statistics}
+            named = {"source": source, "group": name, "statistic": statistics[0]}
+            counts = {"n_pairs": n_pairs, "n_seeds": len(values), "resampled": sample.unit}
+            rows.append(named | measured(found) | counts)
     return rows
+
+
+def statistics_of(source):
+    """Names of the statistics that a source is reported by, the deciding one first."""
+    return STATISTICS.get(source, ("auc",))
+
+
+def lead_finding(claim, row, words):
+    """The finding of how much better the first score is than that of a row of `score_rows`."""
+    name = f"{row['statistic']}_first_minus_this"
+    return finding(
+        claim,
+        f"{WORDS[row['statistic']]} of {words}{JUDGES[row['source']]}",
+        row[name],
+        row[f"{name}_ci95"],
+        n_pairs=row["n_pairs"],
+        n_seeds=row["n_seeds"],
+        interval=f"{row['resampled']} resampled, models held fixed",
+    )
 
 
 def encoder_comparison(profile, images, pairs):
@@ -200,15 +230,11 @@ def encoder_comparison(profile, images, pairs):
         of_metric = {name: scores_of[metric] for name, scores_of in scores.items()}
         rows += [{"metric": metric} | row for row in score_rows(profile, pairs, of_metric)]
     findings = [
-        finding(
+        lead_finding(
             "better_encoder",
-            f"{sides[row['group']]} side: AUC of Eq. 4 with {own} less that with {row['group']}, "
-            f"projections trained alike{JUDGES[row['source']]}",
-            row["first_less_this"],
-            row["first_less_this_ci95"],
-            n_pairs=row["n_pairs"],
-            n_seeds=row["n_seeds"],
-            interval=f"{row['resampled']} resampled; models held fixed",
+            row,
+            f"Eq. 4 with {own} minus that with {row['group']} ({sides[row['group']]} side), "
+            "projections trained alike",
         )
         for row in rows
         if row["metric"] == "clip_score" and row["group"] in sides

@@ -14,6 +14,7 @@ anchor about something else is closer than the one that says the same in another
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import permutations, product
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,7 +23,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer,
 from sklearn.preprocessing import normalize
 
 from clipsim.data import ALONE, SETTINGS, STRUCTURES, Mention, concept_table, with_article
-from clipsim.evaluation import exact_interval, finding, interval
+from clipsim.evaluation import exact_interval, finding, interval, not_testable
 from clipsim.figures import PAGE_IN, claim_title, flat_table, interval_points
 from clipsim.model import DualEncoder
 from clipsim.studies.encoders_and_language.encoders import random_text_encoder
@@ -44,6 +45,7 @@ CONDITIONS = {
 # Vector spaces, by the names that tables and figures use.
 OWN, OWN_TRAINED = "text encoder", "text encoder, trained"
 UNTRAINED, TRAINED = "joint space, untrained", "joint space, trained"
+BERT = "bert-base-uncased"  # by its name, wherever its folder lies
 N_RANDOM = 2  # random-weight text encoders
 WORDS = r"(?u)\b\w+\b"  # "a" is a word
 INTERVAL = (
@@ -411,13 +413,20 @@ def structure_findings(rows, profile):
     -------
     list of dict
         The first one is the claim's own test: the text encoder before training, every slot
-        exchanged, a paraphrase in the same words.
+        exchanged, a paraphrase in the same words. The claim is BERT's: with any other text
+        encoder, one that says so.
     """
+    encoder = profile.text_encoder
+    if Path(encoder).name != BERT or profile.weights == "random":
+        why = f"the claim is about BERT as pretrained, whose weights are not here; {encoder}"
+        if encoder == "minilm":
+            why += ", which was fine-tuned for meaning,"
+        return [not_testable("structure_over_meaning", f"{why} stands in the chart")]
     tested = {OWN: " before contrastive training", TRAINED: ""}
     return [
         finding(
             "structure_over_meaning",
-            f"share of sentence quadruples where structure wins, less one half; {row['space']} "
+            f"share of sentence quadruples where structure wins, minus one half; {row['space']} "
             f"({profile.text_encoder}){tested[row['space']]}; {row['condition']}",
             row["share"] - 0.5,
             [end - 0.5 for end in row["share_ci95"]],

@@ -1,0 +1,272 @@
+"""Do descriptions beat the image's own vector, do they add to it, and does a threshold move along?
+
+The offline profiles' text encoder has learnt from captions of photographs that are among those it
+is tested on. So the first question is put to a control, "lsa", which can have seen nothing but the
+training captions: trained on all training images as the profile's own model is, retrieved and
+scored like it, its descriptions compared in the joint space.
+"""
+
+from dataclasses import replace
+from itertools import permutations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import StandardScaler, normalize
+
+from clipsim.data import caption_pool
+from clipsim.evaluation import (
+    SMALLEST_EFFECT,
+    ResampledPairs,
+    decision_statistics,
+    description_scores,
+    finding_of,
+    held_out_thresholds,
+    retrieval_of,
+    train_or_load,
+)
+from clipsim.figures import PAGE_IN, claim_title, flat_table, interval_points
+from clipsim.model import DualEncoder, image_features
+from clipsim.studies.encoders_and_language.encoders import (
+    JUDGES,
+    N_SEEDS,
+    WORDS,
+    lead_finding,
+    score_rows,
+    statistics_of,
+)
+
+CONTROL = "lsa"
+EQ4, IMAGE, SUM = "Eq. 4", "image cosine", "weighted sum"
+BACKBONE, TFIDF, FEW = "backbone cosine, untrained", "TF-IDF of the descriptions", "Eq. 4, small N"
+SHOWN = (EQ4, IMAGE, SUM, BACKBONE, TFIDF)
+FEW_DESCRIPTIONS = 10  # where N is not much larger: half of N
+WEIGHTS = np.linspace(0, 1, 11)  # of the image cosine in the weighted sum
+
+
+def control_models(profile, images):
+    """Models whose text encoder saw the training captions only, of up to `N_SEEDS` seeds.
+
+    Yields
+    ------
+    DualEncoder
+        Trained when it is asked for, and kept.
+    """
+    for seed in range(profile.seed, profile.seed + min(N_SEEDS, profile.n_seeds)):
+        folder = profile.work_dir / "control" / str(seed)
+        yield train_or_load(replace(_control(profile), seed=seed), images, folder)
+
+
+def _control(profile):
+    return replace(profile, text_encoder=CONTROL, vector_space="joint")
+
+
+def compared_scores(profile, images, pairs, models):
+    """All that is set against Eq. 4, by the profile's own models and by the control's.
+
+    Parameters
+    ----------
+    profile : Profile
+    images : CaptionedImages
+    pairs : LabelledPairs
+    models : sequence of DualEncoder
+        The profile's own; the first `N_SEEDS` are asked.
+
+    Returns
+    -------
+    scores : dict of str to dict of str to array of float, shape (S, P)
+        By text encoder, the profile's own first; by score (`SHOWN`, and `FEW`), a row for each
+        model, of the untrained backbone one row.
+    chosen : dict of str to str
+        By text encoder, the weight of the image cosine in the weighted sum, and what chose it.
+    """
+    pool, scores, chosen = caption_pool(profile, images), {}, {}
+    words = TfidfVectorizer().fit(pool)
+    backbone = backbone_cosine(profile, images, pairs)[None]
+    for own, of_encoder in (
+        (profile, models[:N_SEEDS]),
+        (_control(profile), control_models(profile, images)),
+    ):
+        rows = [_scores(own, model, images, pairs, pool, words) for model in of_encoder]
+        found = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        found[SUM], chosen[own.text_encoder] = weighted_sum(pairs, found[EQ4], found[IMAGE])
+        scores[own.text_encoder] = found | {BACKBONE: backbone}
+    return scores, chosen
+
+
+def _scores(profile, model, images, pairs, pool, words):
+    """The scores of one model, by name; `words` weighs the descriptions' words."""
+    retrieval = retrieval_of(profile, model, images, pool)
+    few = retrieval.first(min(FEW_DESCRIPTIONS, max(1, profile.n_descriptions // 2)))
+    found = description_scores(profile, retrieval, pairs)
+    said = words.transform(" ".join(retrieval.pool[ids]) for ids in retrieval.ids)
+    a, b = pairs.positions(retrieval.image_ids).T
+    return {
+        EQ4: found["clip_score"],
+        FEW: description_scores(profile, few, pairs)["clip_score"],
+        IMAGE: found["image_cosine"],
+        TFIDF: np.asarray(said[a].multiply(said[b]).sum(axis=1)).ravel(),
+    }
+
+
+def backbone_cosine(profile, images, pairs):
+    """Cosine of the image backbone's features, which no training of ours has touched: (P,)."""
+    model, of_image = DualEncoder(replace(profile, trainable="projections")), {}
+    for split in np.unique(images.split[np.isin(images.image_ids, pairs.image_ids)]):
+        part = images.subset(images.indices(split))
+        features = normalize(torch.as_tensor(image_features(model, part)).numpy())
+        of_image |= dict(zip(part.image_ids, features, strict=True))
+    a, b = (np.stack([of_image[i] for i in ids]) for ids in (pairs.id_a, pairs.id_b))
+    return (a * b).sum(axis=1)
+
+
+def weighted_sum(pairs, text, image):
+    """A weighted sum of two scores, as z-scores over the pairs that choose settings.
+
+    Parameters
+    ----------
+    pairs : LabelledPairs
+        Those with split "val" give mean and deviation, and choose the weight by the statistic of
+        their source; without any, all pairs do the former, and the weight is one half.
+    text, image : array of float, shape (S, P)
+
+    Returns
+    -------
+    array of float, shape (S, P)
+    str
+        The weight of `image`, and what chose it.
+    """
+    val = pairs.split == "val"
+    of_val = val if val.any() else np.ones(len(pairs), dtype=bool)
+    text, image = (StandardScaler().fit(s[:, of_val].T).transform(s.T).T for s in (text, image))
+    if not val.any():
+        return (text + image) / 2, "0.5, as no pairs are there to choose it"
+    sample = ResampledPairs(pairs.where(val), np.ones((1, val.sum())), "pairs")
+    (name, *_) = statistics_of(pairs.source[val][0])
+    value = {
+        w: getattr(sample, name)(((1 - w) * text + w * image)[:, val]).mean() for w in WEIGHTS
+    }
+    weight = max(value, key=value.get)
+    why = f"{weight:.1f} by {WORDS[name]} on {val.sum():,} pairs that are not reported"
+    return (1 - weight) * text + weight * image, why
+
+
+def text_or_image(profile, pairs, scores):
+    """How good each score is on every source, and whether descriptions beat the image's vector.
+
+    Parameters
+    ----------
+    profile : Profile
+    pairs : LabelledPairs
+    scores : dict
+        From `compared_scores`.
+
+    Returns
+    -------
+    rows : list of dict
+        As `score_rows`, with the text `encoder`.
+    findings : list of dict
+        On "descriptions beat vectors", by the control alone.
+    """
+    rows = [
+        {"encoder": encoder} | row
+        for encoder, found in scores.items()
+        for row in score_rows(profile, pairs, {name: found[name] for name in SHOWN})
+    ]
+    words = f"Eq. 4 minus that of the image cosine, text encoder {CONTROL}"
+    findings = [
+        lead_finding("descriptions_beat_vectors", row, words)
+        for row in rows
+        if (row["encoder"], row["group"]) == (CONTROL, IMAGE)
+    ]
+    return rows, findings
+
+
+def text_and_image_chart(rows, findings, chosen):
+    """The compared scores: text encoders down, sources across.
+
+    Parameters
+    ----------
+    rows, findings : list of dict
+        From `text_or_image`.
+    chosen : dict of str to str
+        From `compared_scores`.
+
+    Returns
+    -------
+    figure, numbers, caption
+    """
+    table = pd.DataFrame(rows)
+    sources, encoders = table.source.unique(), table.encoder.unique()
+    figure, axes = plt.subplots(
+        len(encoders), len(sources), figsize=(PAGE_IN, 0.5 + 1.5 * len(encoders)),
+        sharex="col", sharey=True, squeeze=False,
+    )  # fmt: skip
+    for line, encoder in zip(axes, encoders, strict=True):
+        for axis, source in zip(line, sources, strict=True):
+            own = [r for r in rows if (r["encoder"], r["source"]) == (encoder, source)]
+            interval_points(axis, own, own[0]["statistic"], "group")
+            who = JUDGES[source].rsplit(" ", 1)[-1]
+            axis.set_title(f"{encoder}: {own[0]['n_pairs']:,} pairs {who}".strip())
+            axis.set_xlabel(WORDS[own[0]["statistic"]])
+    claim_title(figure, findings)
+    weights = "; ".join(f"{encoder}: {why}" for encoder, why in chosen.items())
+    units = " or ".join(sorted({row["resampled"] for row in rows}))
+    caption = (
+        f"Lines: 95 % intervals, {units} resampled, models held fixed; ticks: single models. "
+        f"Weight of the image cosine in the sum of z-scores: {weights}."
+    )
+    return figure, flat_table(rows), caption
+
+
+def threshold_transfer(profile, pairs, scores):
+    """Does a threshold chosen with one model decide as well with another?
+
+    Parameters
+    ----------
+    profile : Profile
+    pairs : LabelledPairs
+    scores : dict
+        From `compared_scores`.
+
+    Returns
+    -------
+    list of dict
+        On "across models", for every source, between seeds, text encoders, and numbers of
+        descriptions: balanced accuracy of Eq. 4 at the other model's held-out threshold minus
+        that at its own, of all directions the worst.
+    """
+    own, control = scores[profile.text_encoder], scores[CONTROL]
+    n = len(own[EQ4])
+    models = np.concatenate([own[EQ4], control[EQ4], own[FEW]])
+    kinds = {
+        "of another seed": list(permutations(range(n), 2)),
+        "with another text encoder": [two for k in range(n) for two in ((k, n + k), (n + k, k))],
+        "with another N": [two for k in range(n) for two in ((k, 2 * n + k), (2 * n + k, k))],
+    }
+    findings, criterion = [], profile.threshold_criterion
+    for source, inside in pairs.by_source.items():
+        judged, of_models = pairs.where(inside), models[:, inside]
+        reported = judged.split != "val"
+        sample = ResampledPairs.of(judged.where(reported), profile)
+        chosen = [held_out_thresholds(judged, s, criterion, profile.seed) for s in of_models]
+        for kind, directions in kinds.items():
+            gains = []
+            for i, j in directions:
+                other, same = (
+                    decision_statistics(sample, of_models[i, reported], chosen[k][reported])
+                    for k in (j, i)
+                )
+                gains.append(other["balanced_accuracy"] - same["balanced_accuracy"])
+            if gains:
+                worst = min(gains, key=lambda gain: gain[0])
+                words = (
+                    f"balanced accuracy of Eq. 4 at the threshold of a model {kind} minus that at "
+                    f"its own, the worst of {len(gains)} directions{JUDGES[source]}"
+                )
+                region = (-SMALLEST_EFFECT, np.inf)
+                found = finding_of("across_models", words, worst, sample, region=region)
+                findings.append(found | {"n_seeds": n})
+    return findings
