@@ -37,9 +37,7 @@ def test_the_weight_is_the_best_on_the_pairs_that_choose():
 
     graded = pairs.graded[val]
     values = {
-        round(w, 1): np.mean(
-            [spearmanr(pairs.graded[val], v[val]).statistic for v in of_weight(w)]
-        )
+        round(w, 1): np.mean([spearmanr(graded, v[val]).statistic for v in of_weight(w)])
         for w in np.linspace(0, 1, 11)
     }
     best = max(values, key=values.get)
