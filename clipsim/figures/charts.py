@@ -266,7 +266,7 @@ def flat_table(rows):
 
 def finding_sentence(found):
     """A finding in words: the experiment, its number with the interval, and what it rests on."""
-    low, high = found.get("ci95", (np.nan, np.nan))
+    low, high = found.get("ci95", (np.nan, np.nan))  # none where a claim cannot be tested
     if not np.isfinite([low, high]).all():
         return f"{found['experiment']}."
     return (
