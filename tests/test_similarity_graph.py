@@ -202,3 +202,54 @@ def test_the_dendrogram_joins_at_the_scores():
     for score, of_join in zip(table.score, images, strict=True):
         assert sorted(of_join) in partition(graphs.labels(score))
     plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "verdict"), [((4, 3, 3), "supported"), ((9, 1), "not supported")]
+)
+def test_one_large_component_refutes_that_the_threshold_prevents(sizes, verdict):
+    labels = np.repeat(range(len(sizes)), sizes)
+    content = np.array([f"class {i}" for i in np.minimum(np.arange(10) // 4, 2)])
+    pairs = every_pair(10)
+    alike = content[pairs[:, 0]] == content[pairs[:, 1]]
+    ids = tuple(map(str, range(10)))
+    known = KnownImages(ids, pairs, alike, np.ones(45), {"content": content})
+    share, unlike = study.group_findings(known, labels)
+    assert (share["estimate"], share["verdict"]) == (max(sizes) / 10, verdict)
+    both = [c for a, b, c in zip(*pairs.T, alike, strict=True) if labels[a] == labels[b] == 0]
+    assert (unlike["estimate"], unlike["n_pairs"]) == (pytest.approx(1 - np.mean(both)), len(both))
+    assert unlike["verdict"] == verdict
+
+
+def test_neighbours_vote_and_rankings_are_by_graded_pairs(scenes, monkeypatch):
+    images, pairs = scenes
+    known = study.known_images(images, pairs, PROFILE)["test"]
+    lead = np.array([images.scenes[i].objects[0].concept for i in known.image_ids])
+    rng, n = np.random.default_rng(0), len(known)
+    truth = (lead[:, None] == lead) + 0.01 * rng.random((n, n))
+    graphs = {"clip_score": MetricGraphs(known, truth + truth.T)}
+    graphs["ssim"] = MetricGraphs(known, rng.random((n, n)))
+    ids = np.array([f"{i}" for i in range(30)])
+    a, b = every_pair(30).T
+    graded = rng.random(len(a))
+    judged = LabelledPairs(
+        ids[a],
+        ids[b],
+        np.zeros(len(a), int),
+        graded,
+        *(np.full(len(a), w) for w in ("", "cross", "vsts")),
+    )
+    scores = {"clip_score": graded, "image_cosine": -graded}
+    monkeypatch.setattr(study, "load_pairs", lambda *_: judged)
+    monkeypatch.setattr(study, "description_scores", lambda *_: scores)
+    studied = SimpleNamespace(profile=PROFILE, images=images, retrieval=None)
+    rows, findings = study.search_and_classes(studied, graphs)
+    ranking = findings[1]
+    of = {(row["task"], row["metric"]): row for row in rows}
+    (task, *_) = of[next(iter(of))].values()
+    enough = np.array([(lead == own).sum() > 3 for own in lead])  # three others outvote two
+    assert of[task, "clip_score"]["value"] >= enough.mean()
+    assert of[task, "clip_score"]["baseline"] == np.unique(lead, return_counts=True)[1].max() / n
+    assert of[task, "clip_score"]["value"] > of[task, "ssim"]["value"]
+    assert of["nDCG@10 of vsts pairs", "clip_score"]["value"] == pytest.approx(1)
+    assert (ranking["verdict"], ranking["n_pairs"]) == ("supported", 30 * 29)

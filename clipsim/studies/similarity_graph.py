@@ -26,9 +26,19 @@ import seaborn as sns
 from matplotlib.patches import Rectangle
 from scipy.cluster.hierarchy import cophenet, dendrogram, fcluster, linkage
 from scipy.spatial.distance import squareform
+from scipy.stats import mode
+from sklearn.metrics import ndcg_score
+from sklearn.neighbors import NearestNeighbors
 
 from clipsim.data import AGREE, TOP, caption_pairs, load, load_pairs
-from clipsim.evaluation import METRICS, interval, load_retrieval, thresholds_by_key
+from clipsim.evaluation import (
+    METRICS,
+    description_scores,
+    finding,
+    interval,
+    load_retrieval,
+    thresholds_by_key,
+)
 from clipsim.figures import FRAME, IDENTITY, OTHER, PAGE_IN, SIMILAR
 from clipsim.metrics import METRIC_LABELS, ssim_matrix
 from clipsim.profile import Profile
@@ -46,6 +56,8 @@ MOST_NEIGHBOURS = 25  # per image; beyond it communities cost more than they tel
 DASHES = {"-": "", "--": (4, 1.5), "-.": (4, 1.5, 1, 1.5), ":": (1, 1)}  # as seaborn has them
 MARKERS = {f"τ: {PAIRS}": "o", f"τ: {PAPER}": "X", f"τ: {CLUSTERS}": "^"}
 LEAF, STAGGERED = 2.8, 3  # side of a picture in leaves' distances; rows of pictures
+NEAREST, RANKED = 5, 10  # neighbours that vote on a label; places that a ranking counts
+FEWEST_RANKINGS = 10  # images that have several graded pairs
 THINNED = 3  # every third pixel: a picture is half an inch wide
 
 
@@ -439,6 +451,119 @@ def _resampled(known, labels, profile):
         weights = known.weights * drawn[known.pairs].prod(axis=1)
         samples.append(pair_agreement(in_cluster, known.alike, weights))
     return np.stack(samples)
+
+
+def group_findings(known, labels):
+    """What the largest cluster says of "the threshold prevents groups of distant images".
+
+    Parameters
+    ----------
+    known : KnownImages
+    labels : array of int, shape (M,)
+        The cluster of each image, at Table 1's threshold.
+
+    Returns
+    -------
+    list of dict
+        The share of the images in the largest cluster, and of the known pairs within it the share
+        that is not alike: below one half the threshold prevents. Exact, nothing is resampled.
+    """
+    largest = labels == np.bincount(labels).argmax()
+    inside, share = largest[known.pairs].all(axis=1), float(largest.mean())
+    unlike = float("nan")
+    if inside.any():
+        unlike = float(np.average(~known.alike[inside], weights=known.weights[inside]))
+    return [
+        finding(
+            "threshold_prevents", f"share {words} at Table 1's threshold", value, [value, value],
+            n_pairs=n_pairs, n_seeds=1, interval="exact, nothing resampled", region=(-np.inf, 0.5),
+        )
+        for words, value, n_pairs in (
+            ("of the test images in the largest component", share, len(every_pair(len(known)))),
+            ("of known pairs within that component that are not alike", unlike, inside.sum()),
+        )
+    ]  # fmt: skip
+
+
+def search_and_classes(studied, graphs):
+    """Do neighbours by the score share their label, and are they ranked as people rank them?
+
+    Parameters
+    ----------
+    studied : StudiedImages
+    graphs : dict of str to MetricGraphs
+        By metric key, of the same test images.
+
+    Returns
+    -------
+    rows : list of dict
+        By `task` and metric: the mean `value` over `n_images`, that of a `baseline` (the commonest
+        label; a random order), and how far it is `above`, with `above_ci95` (images resampled).
+    findings : list of dict
+        Of scenes, Eq. 4 minus the baseline; of rankings, Eq. 4 minus the image cosine.
+    """
+    rows, findings = [], []
+    for task, values, baseline, against, n_pairs in (
+        *_labels_of_nearest(studied, graphs),
+        *_rankings(studied),
+    ):
+        for metric, of_metric in values.items():
+            above, ci95 = _mean(of_metric - baseline, studied.profile)
+            means = {"value": float(of_metric.mean()), "baseline": float(baseline.mean())}
+            above = {"above": above, "above_ci95": ci95, "n_images": len(baseline)}
+            rows.append({"task": task, "metric": metric} | means | above)
+        other = values.get(against, baseline)
+        words = f"{task}: Eq. 4 minus {METRIC_LABELS.get(against, against)}"
+        found = finding(
+            "search_and_classes", words, *_mean(values["clip_score"] - other, studied.profile),
+            n_pairs=n_pairs, n_seeds=1, interval="images resampled, model held fixed",
+        )  # fmt: skip
+        findings.append(found)
+    return rows, findings
+
+
+def _labels_of_nearest(studied, graphs):
+    """Whether the nearest images of a scene tell what it is about: its first thing."""
+    known = next(iter(graphs.values())).known
+    if known.classes:
+        scenes = [studied.images.scenes[image_id] for image_id in known.image_ids]
+        lead = [scene.objects[0].concept for scene in scenes]
+        _, labels, counts = np.unique(lead, return_inverse=True, return_counts=True)
+        right = {}
+        for key, of_metric in graphs.items():
+            distances = of_metric.matrix.max() - of_metric.matrix
+            neighbours = NearestNeighbors(n_neighbors=NEAREST, metric="precomputed").fit(distances)
+            nearest = neighbours.kneighbors(return_distance=False)  # each without itself
+            right[key] = (mode(labels[nearest], axis=1).mode == labels).astype(float)
+        task, n_pairs = f"lead concept by the {NEAREST} nearest", len(known.pairs)
+        usual = (labels == counts.argmax()).astype(float)
+        yield task, right, usual, "the commonest label's share", n_pairs
+
+
+def _rankings(studied):
+    """nDCG of ranking the images that one was paired with, by source; enough images must rank."""
+    pairs = load_pairs(studied.profile, studied.images)
+    for source in dict.fromkeys([next(iter(pairs.by_source)), "vsts"]):
+        part = pairs.where((pairs.source == source) & (pairs.split != "val"))
+        scores = description_scores(studied.profile, studied.retrieval, part)
+        table = pd.DataFrame(scores | {"graded": part.graded, "random": np.zeros(len(part))})
+        both = pd.concat([table.assign(image=ids) for ids in (part.id_a, part.id_b)])
+        of_image = [own for _, own in both.groupby("image") if own.graded.nunique() > 1]
+        if len(of_image) >= FEWEST_RANKINGS:
+            values = {
+                key: np.array([ndcg_score([o.graded], [o[key]], k=RANKED) for o in of_image])
+                for key in (*scores, "random")
+            }
+            baseline, n_pairs = values.pop("random"), len(pd.concat(of_image))
+            task = f"nDCG@{RANKED} of {source or 'test'} pairs"
+            yield task, values, baseline, "image_cosine", n_pairs
+
+
+def _mean(values, profile):
+    """The mean over images and its 95 % interval, images resampled."""
+    rng = np.random.default_rng(profile.seed)
+    drawn = rng.integers(len(values), size=(profile.n_bootstrap, len(values)))
+    return float(values.mean()), interval(values[drawn].mean(axis=1))
 
 
 def quality_chart(sweeps, rows, known):
