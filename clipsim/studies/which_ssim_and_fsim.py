@@ -218,17 +218,3 @@ def separation_table(scores, similar):
         row["paper accuracy"] = metric.paper_accuracy
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def what_was_found(ranges, separation):
-    """Whether the package fits the paper's numbers, and whether it matters: Markdown."""
-    inside = ranges.set_index(["variant", "metric"])["share in the paper's range"]
-    clip, *pixel = separation.auc  # the CLIP score is the first of METRICS
-    return (
-        f"Of random pairs, {inside['package', 'ssim']:.0%} (SSIM) and "
-        f"{inside['package', 'fsim']:.0%} (FSIM) fall into the paper's ranges with the package, "
-        f"{inside['canonical', 'ssim']:.0%} and {inside['canonical', 'fsim']:.0%} with the "
-        f"canonical definitions. Pixel metrics have an AUC of at most {max(pixel):.2f}, the CLIP "
-        f"score {clip:.2f}: the variant {'does not decide' if clip > max(pixel) else 'decides'} "
-        "who is ahead on these pairs."
-    )
