@@ -20,7 +20,7 @@ from clipsim.studies.beyond_the_training_data import ScoredPairs, altered, exper
 def scored():
     """Scenes and scores of a model that sees what they show, and of one that is blind."""
     profile, images, pairs = scenes(n_train_scenes=600)
-    pairs = pairs.where(experiments.evaluated(pairs)).where(np.s_[:24])
+    pairs = pairs.where(experiments.evaluated(pairs)).where(np.s_[:12])
     found = {}
     for name, blind in (("seeing", False), ("blind", True)):
         model = PlantedModel(images, blind)
@@ -59,7 +59,6 @@ def test_decisions_are_kept_by_a_model_that_minds_nothing(scored):
         key: [row for row in rows if row["metric"] == key] for key in experiments.COMPARED
     }
     assert all(row["decision_kept"] == 1 for row in of_metric["clip_score"])
-    assert all(row["score_kept"] > 0.95 for row in of_metric["clip_score"])
     means = {key: np.mean([r["decision_kept"] for r in of]) for key, of in of_metric.items()}
     assert found["estimate"] == pytest.approx(1 - max(means["ssim"], means["fsim"]))
     assert found["estimate"] > 0
@@ -121,7 +120,7 @@ def test_training_data_matter_only_where_they_do(scored, monkeypatch):
 
     monkeypatch.setattr(altered, "train_or_load", planted)
     rows, findings = altered.training_data(scored["seeing"])
-    (noisy,) = [found for found in findings if found["verdict"] == "supported"]
+    (noisy,) = [found for found in findings if found["estimate"] > 0.2]
     assert "half of the captions" in noisy["experiment"]
     assert all(found["estimate"] == 0 for found in findings if found is not noisy)
     assert [row["n_train"] for row in rows] == [600, 300, 60, 60, 600, 600]

@@ -53,8 +53,8 @@ def _darker(picture, factor):
 
 
 ALTERATIONS = {
-    **{f"crop to {kept:.0%} a side": partial(_cropped, kept=kept) for kept in (0.9, 0.75, 0.5)},
-    **{f"blur, {sd} pixels": partial(_blurred, sd=sd) for sd in (1, 2, 4)},
+    **{f"crop to {kept:.0%} of a side": partial(_cropped, kept=kept) for kept in (0.9, 0.75, 0.5)},
+    **{f"blur, σ = {sd} pixels": partial(_blurred, sd=sd) for sd in (1, 2, 4)},
     "flip": ImageOps.mirror,
     **{f"JPEG, quality {q}": partial(_compressed, quality=q) for q in (50, 20, 5)},
     **{f"brightness × {factor}": partial(_darker, factor=factor) for factor in (0.75, 0.5, 0.25)},
@@ -110,8 +110,8 @@ def robustness(scored):
     Parameters
     ----------
     scored : ScoredPairs
-        With the held-out `thresholds` of Table 1. Of each class at most 50 pairs are drawn; the
-        profile's own model scores them.
+        With the held-out `thresholds` of Table 1. Of each class at most 50 pairs are drawn
+        that share no image; the profile's own model scores them.
 
     Returns
     -------
@@ -119,9 +119,7 @@ def robustness(scored):
         For each alteration and metric `score_kept`, Spearman's ρ with the scores of the pairs as
         they are, and `decision_kept`, the share of pairs decided as before; on `robustness`.
     """
-    rng, similar = np.random.default_rng(scored.profile.seed), scored.pairs.similar
-    of_class = (rng.permutation(np.flatnonzero(similar == label))[:EACH] for label in (1, 0))
-    chosen = scored.where(np.sort(np.concatenate([*of_class])))
+    chosen = scored.where(_without_common_images(scored.pairs, scored.profile.seed))
     altered = replace(chosen, describers=chosen.describers[:1]).of_others(
         *altered_pairs(chosen.images, chosen.pairs)
     )
@@ -144,6 +142,18 @@ def robustness(scored):
         chosen.sample,
     )
     return rows, [found]
+
+
+def _without_common_images(pairs, seed):
+    """Positions of pairs drawn of either class, no two of which share an image."""
+    rng, used, kept = np.random.default_rng(seed), set(), {1: [], 0: []}
+    for label, of_class in kept.items():
+        for i in rng.permutation(np.flatnonzero(pairs.similar == label)).tolist():
+            both = {pairs.id_a[i], pairs.id_b[i]}
+            if len(of_class) < EACH and not both & used:
+                of_class.append(i)
+                used |= both
+    return np.sort(kept[1] + kept[0])
 
 
 def robustness_chart(rows, findings):
