@@ -223,7 +223,9 @@ def thresholds_by_key(rows, source=""):
     return {
         variants[row["metric"], row["variant"]]: row["threshold"]
         for row in rows
-        if row["threshold_from"] != "paper" and row.get("source", "") == source
+        if row["threshold_from"] != "paper"
+        and row.get("source", "") == source
+        and (row["metric"], row["variant"]) in variants  # no reference
     }
 
 
