@@ -12,7 +12,6 @@ from itertools import permutations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler, normalize
 
@@ -112,12 +111,19 @@ def _scores(profile, model, images, pairs, pool, words):
 
 
 def backbone_cosine(profile, images, pairs):
-    """Cosine of the image backbone's features, which no training of ours has touched: (P,)."""
-    model, of_image = DualEncoder(replace(profile, trainable="projections")), {}
-    for split in np.unique(images.split[np.isin(images.image_ids, pairs.image_ids)]):
-        part = images.subset(images.indices(split))
-        features = normalize(torch.as_tensor(image_features(model, part)).numpy())
-        of_image |= dict(zip(part.image_ids, features, strict=True))
+    """Cosine of the image backbone's features, which no training of ours has touched: (P,).
+
+    Each feature is standardised over the training images: none of them is negative, so that as
+    they are all images would look alike.
+    """
+    model = DualEncoder(replace(profile, trainable="projections"))
+    splits = np.unique(images.split[np.isin(images.image_ids, pairs.image_ids)])
+    parts = {split: images.subset(images.indices(split)) for split in ("train", *splits)}
+    features = {split: image_features(model, part).numpy() for split, part in parts.items()}
+    scale, of_image = StandardScaler().fit(features["train"]), {}
+    for split in splits:
+        vectors = normalize(scale.transform(features[split]))
+        of_image |= dict(zip(parts[split].image_ids, vectors, strict=True))
     a, b = (np.stack([of_image[i] for i in ids]) for ids in (pairs.id_a, pairs.id_b))
     return (a * b).sum(axis=1)
 
@@ -201,16 +207,17 @@ def text_and_image_chart(rows, findings, chosen):
     table = pd.DataFrame(rows)
     sources, encoders = table.source.unique(), table.encoder.unique()
     figure, axes = plt.subplots(
-        len(encoders), len(sources), figsize=(PAGE_IN, 0.5 + 1.5 * len(encoders)),
+        len(encoders), len(sources), figsize=(PAGE_IN, 0.5 + 1.6 * len(encoders)),
         sharex="col", sharey=True, squeeze=False,
     )  # fmt: skip
     for line, encoder in zip(axes, encoders, strict=True):
         for axis, source in zip(line, sources, strict=True):
             own = [r for r in rows if (r["encoder"], r["source"]) == (encoder, source)]
             interval_points(axis, own, own[0]["statistic"], "group")
-            who = JUDGES[source].rsplit(" ", 1)[-1]
-            axis.set_title(f"{encoder}: {own[0]['n_pairs']:,} pairs {who}".strip())
             axis.set_xlabel(WORDS[own[0]["statistic"]])
+            if axis in axes[0]:
+                axis.set_title(f"{source} ({own[0]['n_pairs']:,} pairs)".strip())
+        line[0].set_ylabel(f"text encoder: {encoder}")
     claim_title(figure, findings)
     weights = "; ".join(f"{encoder}: {why}" for encoder, why in chosen.items())
     units = " or ".join(sorted({row["resampled"] for row in rows}))
