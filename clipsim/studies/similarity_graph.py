@@ -475,12 +475,12 @@ def group_findings(known, labels):
         unlike = float(np.average(~known.alike[inside], weights=known.weights[inside]))
     return [
         finding(
-            "threshold_prevents", f"share {words} at Table 1's threshold", value, [value, value],
+            "threshold_prevents", f"at Table 1's threshold, the share of {words}", value, [value, value],
             n_pairs=n_pairs, n_seeds=1, interval="exact, nothing resampled", region=(-np.inf, 0.5),
         )
         for words, value, n_pairs in (
-            ("of the test images in the largest component", share, len(every_pair(len(known)))),
-            ("of known pairs within that component that are not alike", unlike, inside.sum()),
+            ("the test images that are in the largest component", share, len(every_pair(len(known)))),
+            ("known pairs within that component that are not alike", unlike, inside.sum()),
         )
     ]  # fmt: skip
 
@@ -554,7 +554,7 @@ def _rankings(studied):
                 key: np.array([ndcg_score([o.graded], [o[key]], k=RANKED) for o in of_image])
                 for key in (*scores, "random")
             }
-            baseline, n_pairs = values.pop("random"), len(pd.concat(of_image))
+            baseline, n_pairs = values.pop("random"), pd.concat(of_image).index.nunique()
             task = f"nDCG@{RANKED} of {source or 'test'} pairs"
             yield task, values, baseline, "image_cosine", n_pairs
 
