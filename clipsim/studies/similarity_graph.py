@@ -469,20 +469,25 @@ def group_findings(known, labels):
         that is not alike: below one half the threshold prevents. Exact, nothing is resampled.
     """
     largest = labels == np.bincount(labels).argmax()
-    inside, share = largest[known.pairs].all(axis=1), float(largest.mean())
-    unlike = float("nan")
+    inside, n_images, unlike = largest[known.pairs].all(axis=1), len(known), np.nan
     if inside.any():
-        unlike = float(np.average(~known.alike[inside], weights=known.weights[inside]))
+        unlike = np.average(~known.alike[inside], weights=known.weights[inside])
+    shares = {
+        "test images in the largest component": (largest.mean(), n_images * (n_images - 1) // 2),
+        "known pairs within that component that are not alike": (unlike, inside.sum()),
+    }
+    exact = {"n_seeds": 1, "interval": "exact, nothing resampled", "region": (-np.inf, 0.5)}
     return [
         finding(
-            "threshold_prevents", f"at Table 1's threshold, the share of {words}", value, [value, value],
-            n_pairs=n_pairs, n_seeds=1, interval="exact, nothing resampled", region=(-np.inf, 0.5),
+            "threshold_prevents",
+            f"at Table 1's threshold, the share of {words}",
+            share,
+            [share, share],
+            n_pairs=n_pairs,
+            **exact,
         )
-        for words, value, n_pairs in (
-            ("the test images that are in the largest component", share, len(every_pair(len(known)))),
-            ("known pairs within that component that are not alike", unlike, inside.sum()),
-        )
-    ]  # fmt: skip
+        for words, (share, n_pairs) in shares.items()
+    ]
 
 
 def search_and_classes(studied, graphs):
