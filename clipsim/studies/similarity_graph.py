@@ -540,12 +540,9 @@ def _labels_of_nearest(studied, graphs):
             neighbours = NearestNeighbors(n_neighbors=NEAREST, metric="precomputed").fit(distances)
             nearest = neighbours.kneighbors(return_distance=False)  # each without itself
             right[key] = (mode(labels[nearest], axis=1).mode == labels).astype(float)
-        task, n_pairs = (
-            f"accuracy of the lead concept by vote of the {NEAREST} nearest",
-            len(known.pairs),
-        )
         usual = (labels == counts.argmax()).astype(float)
-        yield task, right, usual, "the commonest label's share", n_pairs
+        task = f"accuracy of the lead concept by vote of the {NEAREST} nearest"
+        yield task, right, usual, "the commonest label's share", len(known.pairs)
 
 
 def _rankings(studied):
