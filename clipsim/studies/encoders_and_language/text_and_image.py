@@ -216,7 +216,7 @@ def text_and_image_chart(rows, findings, chosen):
             interval_points(axis, own, own[0]["statistic"], "group")
             axis.set_xlabel(WORDS[own[0]["statistic"]])
             if axis in axes[0]:
-                axis.set_title(f"{source} ({own[0]['n_pairs']:,} pairs)".strip())
+                axis.set_title(f"{source or 'test'}, {own[0]['n_pairs']:,} pairs")
         line[0].set_ylabel(f"text encoder: {encoder}")
     claim_title(figure, findings)
     weights = "; ".join(f"{encoder}: {why}" for encoder, why in chosen.items())
