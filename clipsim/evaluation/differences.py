@@ -116,7 +116,7 @@ def clip_findings(evaluated, differences, of_seeds, profile):
         estimate = measured({"value": np.stack(less)})
         found = finding(
             "clip_beats_ssim_fsim",
-            f"{criterion.replace('_', ' ')} of the CLIP score (mean of {len(seeds)} seeds) less "
+            f"{criterion.replace('_', ' ')} of the CLIP score (mean of {len(seeds)} seeds) minus "
             f"that of {other.metric.label} on {JUDGES.get(clip.source, clip.source)}, at "
             "held-out thresholds",
             estimate["value"],

@@ -94,7 +94,7 @@ def alignment(models, images):
     gap = " to ".join(f"{value:+.3f}" for value in gaps.values())
     caption = (
         f"{len(validation):,} validation images and a caption of each. Mean cosine of matching "
-        f"less that of other pairs: from {gap}."
+        f"minus that of other pairs: from {gap}."
     )
     return figure, pd.concat(tables, ignore_index=True), caption
 

@@ -134,7 +134,7 @@ def differences_table(rows, criterion):
             "p (bootstrap)": "–" if exact else p_text(row["p"], row["p_is_bound"]),
             "p (Holm)": p_text(row["p_holm"], row["p_is_bound"]),
         }
-        metric = {"CLIP score less": compared_metric(row).label}
+        metric = {"CLIP score minus": compared_metric(row).label}
         cells.append(_judged(row) | metric | less | tests)
     return markdown_table(cells)
 

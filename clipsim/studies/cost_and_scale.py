@@ -39,7 +39,7 @@ AT_ONCE = 256  # images searched for together
 SAMPLED_PAIRS = 100
 READ, ENCODE, SEARCH, SCORE = "read the pictures", "encode the pictures", "search", "Eq. 4"
 ANEW, FILED = "encode the pool", "read the pool's vectors"
-WAYS = {"captions encoded anew": ANEW, "vectors from their file": FILED}
+WAYS = {"captions encoded again": ANEW, "vectors from their file": FILED}
 EXACT = "exact"
 ALL_PAIRS, PAIR_BY_PAIR = "Eq. 4 of all pairs, factorised", "Eq. 4, pair by pair"
 SHADES = {"retrieval": "#d55e00", "the rest": "#222222", "other metrics": "#888888"}
@@ -390,7 +390,7 @@ def saving_rows(profile, stages, by_pool, by_images):
     """
     n_pool, n_pairs = by_pool[-1]["pool"], len(stages[SEARCH])
     anew, filed = (stages[stage] + stages[SEARCH] for stage in (ANEW, FILED))
-    what = "vectors from a file instead of captions encoded anew"
+    what = "vectors from a file instead of captions encoded again"
     work = f"retrieval from {n_pool:,} descriptions for two images"
     row = {"n_pairs": n_pairs, "rounds": n_pairs} | saving(anew, filed, profile)
     timed = [(what, work, row)]
