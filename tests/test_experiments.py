@@ -176,7 +176,7 @@ def test_a_model_that_sees_actions_tells_them_apart(scored, model):
     assert found["n_pairs"] == 48
     of_group = {row["group"]: row for row in rows if row["metric"] == "clip_score"}
     assert of_group["running / walking"]["n_pairs"] == 24
-    assert found["estimate"] == pytest.approx(of_group["all three"]["auc"] - 0.5)
+    assert found["estimate"] == pytest.approx(of_group["all actions"]["auc"] - 0.5)
 
 
 @pytest.mark.parametrize(("good_on", "expected"), [("all", "supported"), ("one", "not supported")])

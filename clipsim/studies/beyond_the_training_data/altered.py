@@ -82,10 +82,9 @@ def altered_pairs(images, pairs):
     pictures = dict(zip(ids, pictures, strict=True))
     kinds = np.repeat(["", *ALTERATIONS], n)
     repeated = pairs.where(np.tile(np.arange(n), 1 + len(ALTERATIONS)))
-    made = {image_id: (image_id, "") for image_id in ids}
-    of_a = zip(repeated.id_a.tolist(), kinds.tolist(), strict=True)
-    altered = [(f"{kind}: {own}" if kind else own, (own, kind)) for own, kind in of_a]
-    made |= dict(altered)
+    own = repeated.id_a.tolist()
+    names = [f"{kind}: {i}" if kind else i for kind, i in zip(kinds, own, strict=True)]
+    made = {i: (i, "") for i in ids} | dict(zip(names, zip(own, kinds, strict=True), strict=True))
 
     def read_image(image_id):
         own, kind = made[image_id]
@@ -101,7 +100,7 @@ def altered_pairs(images, pairs):
         read_image=read_image,
         scenes={i: images.scenes[own] for i, (own, _) in made.items() if own in images.scenes},
     )
-    return found, replace(repeated, id_a=np.array([name for name, _ in altered]), kind=kinds)
+    return found, replace(repeated, id_a=np.array(names), kind=kinds)
 
 
 def robustness(scored):
@@ -233,11 +232,8 @@ def _trained(scored, name, images, training):
     validation = validation[:: -(-len(validation) // VALIDATION)]
     epochs = min(profile.epochs, EPOCHS) * len(images.indices("train")) // len(training)
     folder = profile.work_dir / "altered" / name.replace(" ", "_")
-    model = train_or_load(
-        replace(profile, epochs=epochs),
-        images.subset(np.sort(np.concatenate([training, validation]))),
-        folder,
-    )
+    data = images.subset(np.sort(np.concatenate([training, validation])))
+    model = train_or_load(replace(profile, epochs=epochs), data, folder)
     describer = Describer.of(profile, model, scored.pool)
     return replace(scored, scores=scores_of_models([describer], scored.images, scored.pairs))
 

@@ -33,17 +33,17 @@ MOST_CAPTIONS = 3  # of five: so many name what a photograph counts for
 MOST_EACH = 60  # pairs of photographs of an action, and of each two
 
 ACTIONS = {
-    "walk": {"walk", "walks", "walking", "walked"},
-    "run": {"run", "runs", "running", "ran"},
-    "stand": {"stand", "stands", "standing", "stood"},
-    "sit": {"sit", "sits", "sitting", "sat", "seated"},
-    "jump": {"jump", "jumps", "jumping", "jumped", "leap", "leaps", "leaping"},
+    "walk": re.compile(r"\bwalk(s|ing|ed)?\b"),
+    "run": re.compile(r"\b(run(s|ning)?|ran)\b"),
+    "stand": re.compile(r"\b(stand(s|ing)?|stood)\b"),
+    "sit": re.compile(r"\b(sit(s|ting)?|sat|seated)\b"),
+    "jump": re.compile(r"\b(jump|leap)(s|ing|ed)?\b"),
 }
 PEOPLE = re.compile(
     r"\b((wo)?m[ae]n|persons?|people|boys?|girls?|child(ren)?|kids?|guys?|lad(y|ies)|players?|"
     r"adults?|toddlers?|bab(y|ies))\b"
 )
-ANIMALS = {"dog", "dogs", "puppy", "puppies", "horse", "horses", "cat", "bird", "birds"}
+ANIMALS = re.compile(r"\b((dog|horse|cat|bird)s?|pupp(y|ies))\b")
 
 
 def action_pairs(seed, n_each):
@@ -134,13 +134,14 @@ def photographs_by_action(images):
     """
     groups = {action: [] for action in ACTIONS}
     for i in np.flatnonzero(np.isin(images.split, ("val", "test", "rated"))):
-        captions = [caption.lower() for caption in images.captions[i]]
-        said = [set(re.findall(r"[a-z]+", caption)) for caption in captions]
-        named = {action: sum(bool(s & words) for s in said) for action, words in ACTIONS.items()}
-        doing = [action for action, n in named.items() if n]
-        n_people = sum(bool(PEOPLE.search(caption)) for caption in captions)
-        clear = len(doing) == 1 and min(named[doing[0]], n_people) >= MOST_CAPTIONS
-        if clear and not ANIMALS & set().union(*said):
+        texts = [caption.lower() for caption in images.captions[i]]
+        named = {
+            action: sum(bool(word.search(text)) for text in texts)
+            for action, word in (ACTIONS | {"people": PEOPLE, "animals": ANIMALS}).items()
+        }
+        doing = [action for action in ACTIONS if named[action]]
+        clear = len(doing) == 1 and min(named[doing[0]], named["people"]) >= MOST_CAPTIONS
+        if clear and not named["animals"]:
             groups[doing[0]].append(images.image_ids[i])
     return {action: ids for action, ids in groups.items() if len(ids) >= FEWEST_IMAGES}
 

@@ -115,13 +115,11 @@ class ScoredPairs:
 
     def where(self, mask, stream=0):
         """Some of the pairs."""
-        scores, thresholds = (
-            {key: values[..., mask] for key, values in table.items()}
-            for table in (self.scores, self.thresholds)
-        )
-        return replace(
-            self, pairs=self.pairs.where(mask), scores=scores, stream=stream, thresholds=thresholds
-        )
+        kept = {
+            name: {key: values[..., mask] for key, values in getattr(self, name).items()}
+            for name in ("scores", "thresholds")
+        }
+        return replace(self, pairs=self.pairs.where(mask), stream=stream, **kept)
 
     @cached_property
     def sample(self):
