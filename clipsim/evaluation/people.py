@@ -84,11 +84,13 @@ def judged_caption_scores(profile, model, images, pairs):
         ratings = caption_ratings(images, profile, source)
         if ratings is None:
             continue
-        both = [tuple(sorted(two)) for two in zip(ratings.image_ids, ratings.others, strict=True)]
-        of_pair = pd.Series(caption_similarities(model, images, ratings)).groupby(both).mean()
+        table = pd.DataFrame(np.sort([ratings.image_ids, ratings.others], axis=0).T)
+        of_pair = pd.Series(caption_similarities(model, images, ratings)).groupby(
+            [table[0], table[1]]
+        )
         own = np.flatnonzero(pairs.source == source)
-        named = zip(pairs.id_a[own], pairs.id_b[own], strict=True)
-        scores[own] = of_pair.reindex([tuple(sorted(two)) for two in named])
+        named = np.sort([pairs.id_a[own], pairs.id_b[own]], axis=0)
+        scores[own] = of_pair.mean().reindex(pd.MultiIndex.from_arrays(named))
     return scores
 
 
