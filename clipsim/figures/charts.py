@@ -280,7 +280,11 @@ def claim_title(figure, findings):
     verdicts = {}
     for found in findings:
         verdicts.setdefault(found["claim"], {})[found["verdict"]] = None
-    said = [f"{CLAIMS[claim].text[:-1]}: {', '.join(of)}" for claim, of in verdicts.items()]
+    words = {claim: CLAIMS[claim].text[:-1] for claim in verdicts}
+    said = [
+        f"{words[claim][0].upper()}{words[claim][1:]}: {', '.join(of)}"
+        for claim, of in verdicts.items()
+    ]
     lines = [line for words in said for line in wrap(words, TITLE_WIDTH)]
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=9, weight="bold")
 
