@@ -165,7 +165,7 @@ def differences_chart(rows, criterion):
     for axis, source, name, shown in panels:
         _draw_intervals(axis, shown, f"difference_{name}")
         axis.axvline(0, color=GREY, linewidth=0.8)
-        axis.set_xlabel(f"{in_words(name)} of the CLIP score minus the other's")
+        axis.set_xlabel(f"{in_words(name)},\nCLIP score minus the other")
         last = min(shown, key=lambda row: row[f"difference_{criterion}"])
         lead = f"{last[f'difference_{criterion}']:+.2f}"
         least[source] = f"{lead} over {compared_metric(last).label}"
