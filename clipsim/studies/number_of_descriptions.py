@@ -35,7 +35,7 @@ from clipsim.profile import Profile
 
 # Values of N, about even on a logarithmic axis.
 COUNTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
-MOST_CHOSEN = 100  # a profile's N: beyond it little is gained, and a store of vectors grows
+CANDIDATES = (1, 2, 3, 5, 10, 20, 50, 100)  # for a profile's N: a store grows with it
 BLOCK = 128  # images whose descriptions are in memory at once
 COLOURS = {"joint": IDENTITY["clip_score"]["color"], "text": "#8a3b8f"}  # by vector space
 PAPER = next(metric for metric in METRICS if metric.key == "clip_score")
@@ -279,7 +279,7 @@ def choice(study):
     table : pandas.DataFrame
         Columns space, n and quality (`Study.quality`, mean over the models), the best first.
     chosen : dict
-        `vector_space` and `n_descriptions` of the best with N of at most 100.
+        `vector_space` and `n_descriptions` of the best with N among `CANDIDATES`.
     """
     rows = [
         {"space": space, "n": n, "quality": float(np.mean([study.quality(s) for s in of_models]))}
@@ -287,7 +287,7 @@ def choice(study):
         for n, of_models in zip(study.counts, study.scores[space][1].swapaxes(0, 1), strict=True)
     ]
     table = pd.DataFrame(rows).sort_values("quality", ascending=False, ignore_index=True)
-    best = table[table.n <= MOST_CHOSEN].iloc[0]
+    best = table[table.n.isin(CANDIDATES)].iloc[0]
     return table, {"vector_space": best.space, "n_descriptions": int(best.n)}
 
 
