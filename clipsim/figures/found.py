@@ -221,7 +221,8 @@ def _claim(key, results):
         interval = f" [{ends[0]:.3f}, {ends[1]:.3f}]" if None not in ends else ""
         numbers = f" {first['estimate']:.3f}{interval}"
     sentence = words[0].upper() + words[1:].rstrip(".")
-    return f"{sentence}: {SAID[said['verdict']]}{counted}. {first['experiment']}:{numbers}."
+    tested = first["experiment"][0].upper() + first["experiment"][1:]
+    return f"{sentence}: {SAID[said['verdict']]}{counted}. {tested}{':' * bool(numbers)}{numbers}."
 
 
 SENTENCES = {

@@ -260,7 +260,8 @@ def _with_intervals(row, names, prefix="", form=".2f"):
     """Statistics of a row with their 95 % intervals, as cells."""
     cells = {}
     for name in names:
-        low, high = row[f"{prefix}{name}_ci95"]
+        # JSON has null where there is no number.
+        low, high = np.array(row[f"{prefix}{name}_ci95"], dtype=float)
         spread = row.get(f"{prefix}{name}_sd")
         seeds = "" if spread is None else f" ± {spread:.2f}"
         value = "–" if row[prefix + name] is None else f"{row[prefix + name]:{form}}{seeds}"
