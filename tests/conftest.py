@@ -1,12 +1,20 @@
 """Shared fixtures: a small profile, a data set of plain pictures, a run of all notebooks."""
 
+import json
+import os
 import subprocess
 import sys
 
 import pytest
 from coloured import coloured_pictures
+from filelock import FileLock
 
 import clipsim
+
+
+def pytest_collection_modifyitems(items):
+    """The run of all notebooks first: one worker waits for it while the other goes on."""
+    items.sort(key=lambda item: "smoke_run" not in item.fixturenames)
 
 
 @pytest.fixture
@@ -32,11 +40,19 @@ def smoke_run(tmp_path_factory):
         `smoke` with an override, so that everything is under runs/.
     printed : str
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "clipsim", "run", "--profile", "smoke", "-p", "seed=1"],
-        cwd=tmp_path_factory.mktemp("elsewhere"),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return clipsim.load_profile("smoke", seed=1), done.stdout
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # the workers share it: whoever comes second waits, and reads
+    said = folder / "smoke_run.json"
+    with FileLock(f"{said}.lock"):
+        if not said.is_file():
+            done = subprocess.run(
+                [sys.executable, "-m", "clipsim", "run", "--profile", "smoke", "-p", "seed=1"],
+                cwd=tmp_path_factory.mktemp("elsewhere"),
+                capture_output=True,
+                text=True,
+            )
+            said.write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
+    status, printed, complaints = json.loads(said.read_text())
+    assert status == 0, printed + complaints
+    return clipsim.load_profile("smoke", seed=1), printed
