@@ -6,10 +6,8 @@ import pytest
 from made_pairs import of_three_seeds, study
 from sklearn.metrics import auc
 
-from clipsim.evaluation.differences import metric_differences
 from clipsim.evaluation.table_1 import (
     METRICS,
-    accuracy_by_kind,
     seed_evaluations,
     seed_spread,
     table_1_rows,
@@ -48,25 +46,6 @@ def test_accuracy_and_its_intervals_by_source(judged):
     assert others.tolist() == [2, 0, 0, 0, 0, 2] * 2
     assert "CLIP score 0." in figure.get_suptitle()
     assert "Crowd: 300 pairs. CLIP score, mean of 3 seeds" in caption
-
-
-def test_differences_of_the_criterion_and_of_auc(judged):
-    rows = metric_differences(judged[0], "accuracy")
-    figure, numbers, _ = charts.differences_chart(rows, "accuracy")
-    assert len(figure.axes) == 4
-    of_experts = [row["difference_auc"] for row in rows if row["source"] == "expert"]
-    assert points(figure.axes[2])[0] == of_experts
-    assert len(numbers) == 2 * (len(METRICS) - 1)
-
-
-def test_every_kind_of_pair_and_metric_has_its_cell():
-    *_, evaluated = study({"clip_score": 2.0})
-    by_kind = accuracy_by_kind(evaluated)
-    figure, numbers, _ = charts.accuracy_by_kind_chart(by_kind)
-    cells = [text.get_text() for text in figure.axes[0].texts]
-    assert cells[0] == f"{by_kind['even']['clip_score']:.2f}"
-    assert len(cells) == 2 * len(METRICS)
-    assert numbers.kind.tolist() == ["even", "odd"]
 
 
 def test_sweeps_mark_the_held_out_threshold_and_curves_have_table_1s_areas(judged):

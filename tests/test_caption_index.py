@@ -36,12 +36,6 @@ def test_search_equals_a_full_sort(index, n):
     np.testing.assert_allclose(sims, np.take_along_axis(similarity, expected, 1), atol=1e-6)
 
 
-def test_equal_similarities_come_in_the_order_of_the_pool():
-    same = np.tile(unit(np.random.default_rng(0), 1, 4), (5, 1))
-    ids, _ = CaptionIndex.build(same, list("abcde")).search(same[:1], 5)
-    assert ids.tolist() == [[0, 1, 2, 3, 4]]
-
-
 @pytest.mark.parametrize("n", [0, 51])
 def test_an_n_that_the_pool_cannot_give_is_named(index, n):
     with pytest.raises(ValueError, match=f"n_descriptions={n}: the pool has 50"):

@@ -14,7 +14,6 @@ from clipsim.evaluation.claims import (
     verdict,
     verdict_words,
 )
-from clipsim.figures import write_verdicts
 from clipsim.record import StaleError
 
 MORE = {"n_pairs": 40, "n_seeds": 2, "interval": "pairs resampled"}
@@ -83,17 +82,6 @@ def test_every_claim_has_a_row_and_a_verdict(profile):
     assert words["n_too_high"] == "undecided"
     assert words["better_encoder"] == "not tested"
     assert claims.verdict["better_encoder"] == "undecided"
-
-
-def test_the_table_has_a_row_per_claim_with_its_experiments(profile):
-    text = write_verdicts(gathered_findings(profile, "these"), profile)
-    rows = text.splitlines()[2:]
-    assert len(rows) == len(CLAIMS)
-    assert all(row.count(" | ") == 2 for row in rows)
-    assert "| 0.200 [0.100, 0.300] over SSIM (40 pairs, 2 seeds): supported |" in rows[0]
-    assert "0.200 [0.100, 0.300] joint (1 seed): supported<br>-0.200 [" in rows[1]
-    assert "0.400 [–] few (40 pairs, 2 seeds): undecided" in rows[2]
-    assert (profile.figures_dir / "verdicts.md").read_text(encoding="utf-8").strip() == text
 
 
 def test_what_is_older_or_missing_is_refused_by_name(profile):

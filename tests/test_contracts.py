@@ -30,16 +30,6 @@ def test_the_way_of_the_data_with_the_contracts_names(smoke, coloured, tmp_path)
     assert one == pytest.approx(matrix[0, 1], abs=1e-5)
 
 
-def test_data_and_metrics_have_the_contracts_names(smoke):
-    images = clipsim.data.load(smoke)
-    pairs = clipsim.data.load_pairs(smoke)
-    assert isinstance(images, clipsim.data.CaptionedImages)
-    assert isinstance(pairs, clipsim.data.LabelledPairs)
-    assert set(pairs.image_ids) <= set(images.image_ids)
-    for name in ("ssim", "fsim", "ssim_matrix", "fsim_matrix"):
-        assert callable(getattr(clipsim.metrics, name))
-
-
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'encode'"):
         _ = clipsim.encode

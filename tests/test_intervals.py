@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from clipsim.figures import auc_chart, finding_sentence, flat_table
+from clipsim.figures import auc_chart, finding_sentence
 
 FINDING = {
     "claim": "fine_grained", "experiment": "A less B", "estimate": 0.123, "ci95": [0.05, 0.2],
@@ -42,26 +42,7 @@ def test_chart_shows_values_intervals_and_seeds(rows):
     assert caption.startswith(finding_sentence(FINDING))
 
 
-def test_a_value_outside_its_interval_stays_where_it_is(rows):
-    rows[0]["auc_ci95"] = [0.9, 0.95]
-    figure, _, _ = auc_chart(rows[:1], [FINDING], "scenes")
-    assert 0.8 in {x for line in figure.axes[0].lines for x in np.ravel(line.get_xdata())}
-
-
 def test_without_rows_there_is_no_figure():
     nothing = FINDING | {"estimate": np.nan, "ci95": [np.nan, np.nan], "verdict": "undecided"}
     figure, numbers, caption = auc_chart([], [nothing], "scenes")
     assert (figure, len(numbers), caption) == (None, 0, "A less B.")
-
-
-def test_a_finding_in_words():
-    words = "A less B: +0.12 [+0.05, +0.20] (1,234 pairs, trainings: 5; pairs resampled)."
-    assert finding_sentence(FINDING) == words
-
-
-def test_lists_become_their_ends():
-    table = flat_table([{"n": 3, "auc_ci95": [0.2, 0.1], "auc_of_seeds": [0.5, 0.7, 0.6]}])
-    assert table.columns.tolist() == [
-        "n", "auc_ci95_low", "auc_ci95_high", "auc_seeds_low", "auc_seeds_high",
-    ]  # fmt: skip
-    assert table.loc[0].tolist() == [3, 0.1, 0.2, 0.5, 0.7]

@@ -1,7 +1,6 @@
 """The loss against its definition, and over two processes against one with the joined batch."""
 
 import math
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -77,20 +76,13 @@ os._exit(0)  # gloo may abort where its peer is gone first
 """
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def gradients_of(n_processes, folder):
     script = folder / "process.py"
     script.write_text(PROCESS, encoding="utf-8")
     out = folder / f"{n_processes}.pt"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(n_processes)]
-    launch += ["--master_addr", "127.0.0.1", "--master_port", str(free_port())]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]
     done = subprocess.run(
-        [*launch, str(script), str(out)],
+        [*launch, str(n_processes), str(script), str(out)],
         capture_output=True, text=True, cwd=Path(__file__).parent.parent,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

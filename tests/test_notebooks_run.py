@@ -11,38 +11,22 @@ from clipsim.report.notebooks import WIDGET
 
 STEMS = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
 METRICS = {"ssim", "fsim", "clip_score", "image_cosine"}
-PROVENANCE = {
-    "profile",
-    "seed",
-    "git_commit",
-    "versions",
-    "device",
-    "runtime_s",
-    "data",
-    "results",
-}
+PROVENANCE = set(
+    ["profile", "seed", "git_commit", "versions", "device", "runtime_s", "data", "results"]
+)
 
-pytestmark = [
-    pytest.mark.notebooks,
-    pytest.mark.skipif(not STEMS, reason="there are no notebooks"),
-]
+pytestmark = pytest.mark.notebooks
 
 
 @pytest.fixture
-def run(smoke_run):
-    """The profile of the run, and what it printed."""
-    return smoke_run
-
-
-@pytest.fixture
-def results(run):
-    profile, _ = run
+def results(smoke_run):
+    profile, _ = smoke_run
     paths = profile.results_dir.glob("*.json")
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
-def test_every_notebook_leaves_its_executed_copy(run):
-    profile, _ = run
+def test_every_notebook_leaves_its_executed_copy(smoke_run):
+    profile, _ = smoke_run
     copies = {path.name for path in (profile.run_dir / "notebooks").iterdir()}
     assert copies == {f"{stem}.ipynb" for stem in STEMS}
 
@@ -56,16 +40,16 @@ def outputs(profile):
                 yield f"{stem}, {cell.id}", cell.outputs[position:], output
 
 
-def test_executed_copies_hold_nothing_that_a_reader_cannot_use(run):
-    profile, _ = run
+def test_executed_copies_hold_nothing_that_a_reader_cannot_use(smoke_run):
+    profile, _ = smoke_run
     for where, _, output in outputs(profile):
         assert output.get("name") != "stderr", f"{where}: {output.text}"
         assert "%|" not in str(output.get("data", {}).get("text/plain")), where
         assert WIDGET in output.get("data", {}) or str(REPOSITORY) not in str(output), where
 
 
-def test_every_figure_stands_above_its_caption(run):
-    profile, _ = run
+def test_every_figure_stands_above_its_caption(smoke_run):
+    profile, _ = smoke_run
     for where, following, output in outputs(profile):
         if "image/png" in output.get("data", {}):
             captions = [o.data.get("text/markdown", "") for o in following[1:2] if "data" in o]
@@ -73,8 +57,8 @@ def test_every_figure_stands_above_its_caption(run):
             assert captions[0].startswith("*"), where
 
 
-def test_the_report_has_every_notebook_and_loads_nothing(run):
-    profile, printed = run
+def test_the_report_has_every_notebook_and_loads_nothing(smoke_run):
+    profile, printed = smoke_run
     pages = sorted((profile.run_dir / "report").iterdir())
     assert [page.stem for page in pages] == [*STEMS, "index"]
     assert f"report     {profile.run_dir / 'report' / 'index.html'}" in printed
@@ -85,22 +69,22 @@ def test_the_report_has_every_notebook_and_loads_nothing(run):
         assert "$" not in page.read_text(encoding="utf-8").partition("<body>")[2], page.name
 
 
-def test_every_picture_of_the_report_has_words_of_its_own(run):
-    profile, _ = run
+def test_every_picture_of_the_report_has_words_of_its_own(smoke_run):
+    profile, _ = smoke_run
     for page in (profile.run_dir / "report").iterdir():
         words = [image.get("alt", "") for image in elements(page, "img")]
         assert all(len(text) > 10 and "Figure size" not in text for text in words), page.name
         assert len(set(words)) == len(words), page.name
 
 
-def test_writes_below_runs_and_not_over_what_is_committed(run):
-    profile, _ = run
+def test_writes_below_runs_and_not_over_what_is_committed(smoke_run):
+    profile, _ = smoke_run
     assert profile.run_dir in profile.results_dir.parents
     assert profile.run_dir in profile.figures_dir.parents
 
 
-def test_ends_by_printing_table_1(run):
-    profile, printed = run
+def test_ends_by_printing_table_1(smoke_run):
+    profile, printed = smoke_run
     table = (profile.figures_dir / "table_1.md").read_text(encoding="utf-8").strip()
     assert table in printed
     assert (profile.figures_dir / "table_1.csv").is_file()
@@ -110,7 +94,7 @@ def test_results_say_where_they_come_from(results):
     assert results
     for stem, result in results.items():
         assert stem in STEMS
-        assert result.keys() >= PROVENANCE | {"results"}, stem
+        assert result.keys() >= PROVENANCE, stem
         assert (result["profile"], result["seed"]) == ("smoke", 1), stem
 
 
@@ -133,33 +117,3 @@ def test_retrieval(results):
         assert 0 <= values[0] <= values[-1] <= 1
     assert recall["pool_size"] >= 1
     assert recall["n_images"] >= 1
-
-
-def test_differences_between_metrics(results):
-    found = results["05_threshold_sweeps"]["results"]
-    rows = found["differences"]
-    assert [row["baseline"] for row in rows].count("ssim") == 2
-    for row in rows:
-        assert row["resampled"] == "pairs"
-        assert row["mcnemar_p"] == row["p"] <= row["p_holm"] <= 1
-        low, high = row["difference_auc_ci95"]
-        assert low <= row["difference_auc"] <= high
-    seeds = {row["metric"]: row for row in found["seeds"] if row["statistic"] == "auc"}
-    assert seeds.keys() == {"clip_score", "image_cosine"}
-    for metric, row in seeds.items():
-        own = next(r for r in found["table1"] if r["metric"] == metric)
-        assert row["values"][0] == own["auc"]
-        assert len(row["values"]) == 2
-    assert {f["claim"] for f in found["findings"]} == {"clip_beats_ssim_fsim"}
-
-
-def test_worst_cases(run, results):
-    profile, _ = run
-    found = results["06_figures_1_to_4"]["results"]
-    for case in found["worst_cases"]:
-        assert (case["score"] >= case["threshold"]) == (not case["similar"])
-        assert 0 <= case["margin"] <= 1
-    for metric in METRICS:
-        assert (profile.figures_dir / f"sheet_worst_{metric}.png").is_file()
-        shown = sum(case["metric"] == metric for case in found["worst_cases"])
-        assert shown == sum(min(3, n) for n in found["n_errors"][metric].values())

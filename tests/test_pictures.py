@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from clipsim.data import BadImageError, preprocessed, read_picture
 from clipsim.data import pictures as module
 from clipsim.data.photographs.folders import photographs
-from clipsim.data.pictures import checked, picture_suffixes
+from clipsim.data.pictures import checked
 
 RNG_SEED = 5
 
@@ -133,19 +133,6 @@ def test_pictures_too_large_are_not_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_PIXELS", 500)
     with pytest.raises(BadImageError, match=r"a\.png: over 500 pixels"):
         read_picture(saved(tmp_path, picture(20, 30)))
-
-
-def test_pictures_from_memory_have_a_name():
-    memory = io.BytesIO()
-    picture().save(memory, "PNG")
-    assert read_picture(memory, "row 3").size == (30, 20)
-    with pytest.raises(BadImageError, match=r"^row 4: not a readable image"):
-        read_picture(io.BytesIO(b"?"), "row 4")
-
-
-def test_suffixes_are_those_that_pillow_decodes():
-    assert {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".avif"} <= picture_suffixes()
-    assert not {".mpg", ".pdf", ".h5", ".txt"} & picture_suffixes()
 
 
 # --- every picture of a data set --------------------------------------------------------------

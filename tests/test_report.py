@@ -7,7 +7,7 @@ import json
 import nbformat
 import numpy as np
 import pytest
-from page_elements import broken_links, elements, loaded
+from page_elements import broken_links, elements
 from PIL import Image
 
 from clipsim.evaluation.claims import finding
@@ -97,19 +97,6 @@ def found(estimate, low, high):
 
 
 class TestPages:
-    def test_need_nothing_beside_themselves(self, report):
-        folder = report({FIRST: [prose(FORMULA), code(figure(CHART))], LAST: [code()]})
-        for page in folder.iterdir():
-            assert loaded(page) == []
-            assert broken_links(page) == []
-            assert ("html", {"lang": "en"}) in elements(page)
-
-    def test_formulas_are_drawn_by_the_browser(self, report):
-        page = text(report({FIRST: [prose(FORMULA)]}), FIRST)
-        assert page.count("<math") == 2
-        assert "<mfrac>" in page
-        assert "$" not in page
-
     def test_links_to_notebooks_of_the_report_lead_to_its_pages(self, report):
         said = "**Next:** [05_threshold_sweeps](05_threshold_sweeps.ipynb), then "
         folder = report({FIRST: [prose(said + "[06_figures](06_figures.ipynb).")], LAST: []})
@@ -155,28 +142,15 @@ class TestPages:
         assert "N = 3: 9 &lt; 10. The controls move in JupyterLab." in page
         assert "interactive(" not in page
 
-    def test_code_is_folded_and_what_it_printed_is_not(self, report):
-        printed = nbformat.v4.new_output("stream", name="stdout", text="12 < 13\n")
-        page = text(report({FIRST: [code(), code(printed, source="count()")]}), FIRST)
-        assert page.count("<details>") == 1
-        assert page.index("</details>") < page.index("<pre>12 &lt; 13</pre>")
-
 
 class TestIndex:
-    def test_says_what_was_asked_and_found_and_when(self, report):
+    def test_says_what_was_asked_and_found(self, report):
         folder = report({LAST: [code(figure(CHART))]}, [found(0.2, 0.1, 0.3)])
         index = text(folder, "index")
         assert f'<a href="{LAST}.html">05 · Sweeps</a>' in index
         assert "How accurate? (sec. 5)" in index
-        assert "more accurately than SSIM and FSIM." in index
         assert '<b class="supported">supported</b>' in index
-        assert "1 minute and 1 second, run on 2026-0" in index
-        assert "code 01234567+changes" in index
         assert [image["alt"] for image in elements(folder / "index.html", "img")] == [ALT]
-
-    def test_experiments_that_disagree_are_counted(self, report):
-        folder = report({LAST: []}, [found(0.2, 0.1, 0.3), found(-0.2, -0.3, -0.1)])
-        assert "undecided (1 supported, 1 not supported)" in text(folder, "index")
 
     def test_without_findings_of_this_profile_the_caption_is_the_result(self, report):
         cells = [code(figure(CHART), shown(text_markdown="*Of 9 pairs.*"))]

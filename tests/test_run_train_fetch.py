@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import photograph_folders as folders
 import pytest
-from test_loss import free_port
 
 from clipsim import load_profile
 from clipsim.__main__ import main
@@ -142,11 +141,10 @@ def test_an_interrupted_training_waits_to_be_resumed(train, tmp_path, monkeypatc
 
 def on_two_processes(*words):
     # As `accelerate launch` does on GPUs; on CPUs it starts one process only.
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
-    launch += ["--master_addr", "127.0.0.1", "--master_port", str(free_port())]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*launch, *words], capture_output=True, text=True, cwd=REPOSITORY, env=one_thread
+        [*launch, "2", *words], capture_output=True, text=True, cwd=REPOSITORY, env=one_thread
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

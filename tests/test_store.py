@@ -19,7 +19,7 @@ from clipsim.data import DataError, picture_folder, pictures, preprocessed, read
 from clipsim.model import features
 from clipsim.record import StaleError
 from clipsim.retrieval import encode, load_store, store
-from clipsim.retrieval.store import EncodingInterrupted, read_vectors, write_vectors
+from clipsim.retrieval.store import read_vectors, write_vectors
 
 MADE_BY = {"checkpoint": "a" * 64, "encoder": "minilm"}
 NAMES = ["a dog", "двоє", "“quoted”, with\ttabs", os.fsdecode(b"caf\xe9.jpg")]
@@ -224,21 +224,6 @@ def test_another_models_store_is_left_alone(model, photos, tmp_path, monkeypatch
         encode(model, picture_folder(photos), tmp_path / "shards alone")
     with pytest.raises(StaleError, match="another checkpoint"):
         encode(other, picture_folder(photos), tmp_path / "shards alone")
-
-
-def test_an_interruption_keeps_what_is_encoded(model, photos, tmp_path, small_shards, monkeypatch):
-    def interrupted(path, *rest):
-        write(path, *rest)
-        signal.raise_signal(signal.SIGINT)
-
-    write = store.write_vectors
-    monkeypatch.setattr(store, "write_vectors", interrupted)
-    with pytest.raises(EncodingInterrupted, match=r"8 of 42 done.*run the same again"):
-        encode(model, picture_folder(photos), tmp_path / "store")
-    monkeypatch.setattr(store, "write_vectors", write)
-    encoded = encode(model, picture_folder(photos), tmp_path / "store")
-    assert (encoded.n_new, len(encoded.names), len(encoded.broken)) == (32, 40, 2)
-    assert not (tmp_path / "store" / store.SHARDS).exists()
 
 
 def test_a_second_command_waits_for_the_first(model, photos, tmp_path, capsys):

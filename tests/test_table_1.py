@@ -106,9 +106,3 @@ def test_values_mean_and_sd_stand_apart_from_the_bootstrap(seeds):
     threshold = next(r for r in rows if r["statistic"] == "threshold")
     assert threshold["bootstrap_sd"] is None
     assert max(threshold["values"]) > 3 * min(threshold["values"])
-
-
-def test_one_seed_has_no_spread(seeds):
-    _, _, evaluated, found = seeds
-    rows = seed_spread({key: {0: own[0]} for key, own in found.items()}, evaluated)
-    assert {row["sd"] for row in rows} == {None}

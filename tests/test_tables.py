@@ -56,17 +56,6 @@ def test_differences_have_the_test_that_their_pairs_allow():
     assert lines[3].endswith("| – | .012 | < .001 |")
 
 
-def test_the_spread_in_words():
-    values = {"values": [0.8, 0.9], "mean": 0.85, "sd": 0.07, "bootstrap_sd": 0.02}
-    rows = [{"metric": "clip_score", "statistic": name} | values for name in ("auc", "accuracy")]
-    rows.append({"metric": "clip_score", "statistic": "threshold", "values": [0.1, 0.25]})
-    said = tables.seed_sentence(rows, "accuracy")
-    assert "2 seeds: accuracy 0.850, sd over seeds 0.070 (bootstrap 0.020); AUC 0.850" in said
-    assert said.endswith("thresholds from 0.10 to 0.25.")
-    rows[-1]["values"] = [0.1]
-    assert tables.seed_sentence(rows, "accuracy") == "One seed has no spread."
-
-
 def test_table_1_is_written_for_people_and_programs(smoke, tmp_path, monkeypatch):
     monkeypatch.setattr(Profile, "figures_dir", tmp_path)
     text = tables.write_table_1([ROW, AT_PAPERS], smoke)
@@ -74,13 +63,6 @@ def test_table_1_is_written_for_people_and_programs(smoke, tmp_path, monkeypatch
     written = pd.read_csv(tmp_path / "table_1.csv")
     assert written.accuracy.tolist() == [0.6, 0.6]
     assert json.loads(written.accuracy_ci95[0]) == pytest.approx([0.5, 0.7])
-
-
-def test_recall_table_has_a_row_per_direction():
-    directions = {name: {"R@1": 0.5} for name in ("image_to_text", "text_to_image")}
-    table = tables.recall_table(directions | {"pool_size": 50, "n_images": 10})
-    assert table.queries.tolist() == [10, 50]
-    assert table.candidates.tolist() == [50, 10]
 
 
 def test_the_paper_profile_trains_with_the_paper_s_settings():
