@@ -29,7 +29,7 @@ def test_every_benchmark_has_been_run(script):
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_ratios_and_verdicts_are_those_of_the_medians(script, path):
+def test_ratios_and_verdicts_are_those_of_the_medians(path):
     rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
     assert rows
     for row in rows:

@@ -6,7 +6,7 @@ import torch
 
 import clipsim
 from clipsim.data import preprocessed
-from clipsim.model import DualEncoder, encoded_texts, equal_lengths, features, image_features
+from clipsim.model import DualEncoder, encoded_texts, features, image_features
 
 OPENINGS = ("a dog", "two small children in red coats", "the old man with a long white beard")
 ENDINGS = ("", " runs", " is sitting on a bench, reading", " jumps over a “fence” of wood", " ü")
@@ -46,17 +46,6 @@ def test_cls_pooling_without_a_mask():
         expected = model.text_backbone(model.text_backbone.tokens(["a dog", "a dog sleeps"]))
     found = encoded_texts(model, ["a dog", "a dog sleeps"])
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
-
-
-def test_batches_hold_one_length_and_every_text_once():
-    lengths = np.random.default_rng(0).integers(1, 9, 100)
-    batches = list(equal_lengths([[0] * n for n in lengths], 20))
-    assert sorted(i for rows in batches for i in rows) == list(range(100))
-    for rows in batches:
-        assert len(set(lengths[rows])) == 1
-        assert lengths[rows].sum() <= 20
-    assert list(equal_lengths([[0] * 30], 20)) == [[0]]  # longer than a batch, it goes alone
-    assert not list(equal_lengths([], 20))
 
 
 def test_encoding_does_not_depend_on_the_batch_and_gives_unit_vectors(smoke, coloured):

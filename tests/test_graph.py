@@ -109,13 +109,6 @@ def test_csv_comes_back_best_first(tmp_path):
     )
 
 
-def test_csv_without_edges_and_with_raw_bytes(tmp_path):
-    write_edges(similarity_graph(["a"], [], []), tmp_path / "none.csv")
-    assert (tmp_path / "none.csv").read_text().split() == ["a,b,name_a,name_b,score"]
-    write_edges(similarity_graph(["a", "\udcff"], [[0, 1]], [0.5]), tmp_path / "raw.csv")
-    assert "\\udcff" in (tmp_path / "raw.csv").read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize(
     ("pairs", "scores", "message"),
     [

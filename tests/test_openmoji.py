@@ -14,7 +14,7 @@ from clipsim.data.scenes.openmoji import (
     openmoji_scenes,
     scene_pairs,
 )
-from clipsim.data.scenes.scenes import KINDS, concept_table, training_scene
+from clipsim.data.scenes.scenes import KINDS, training_scene
 
 PROFILE = SimpleNamespace(seed=0, n_train_scenes=40, n_pairs=40)
 
@@ -51,12 +51,7 @@ def test_every_object_shows_and_stays_inside_the_crop():
             assert max(ys.max(), xs.max()) <= 246
 
 
-def test_every_artwork_can_be_drawn_and_a_missing_one_is_named():
-    codes = [code for concept in concept_table().values() for code in concept.variants]
-    for code in codes[::3]:
-        art = glyph(code, 90)
-        assert art.mode == "RGBA"
-        assert 20 < max(art.size) <= 90
+def test_artwork_that_is_missing_is_named():
     with pytest.raises(DataError, match=r"no artwork for code point '1F4FFF'"):
         glyph("1F4FFF", 90)
 

@@ -9,10 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from clipsim.data import CaptionedImages, DataError
 from clipsim.data.pairs import caption_pairs
-from clipsim.data.photographs.folders import photographs
-from clipsim.profile import REPOSITORY
 
-FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
 TOPICS = (
     "dog grass",
     "surfer wave",
@@ -120,14 +117,3 @@ def test_captions_that_are_all_alike(images):
     )
     with pytest.raises(DataError, match="pairs=captions needs 5 pairs of each class"):
         pairs_of(alike)
-
-
-def test_the_real_photographs():
-    if not FLICKR8K.is_dir():
-        pytest.skip("shared/flickr8k is not beside the repository")
-    profile = folders.profile(FLICKR8K, n_pairs=400)
-    pairs = caption_pairs(photographs(profile), profile)
-    assert len(pairs) == 800
-    assert pairs.graded[pairs.similar == 1].min() > 0.25
-    assert pairs.graded[pairs.similar == 0].max() == 0
-    assert pairs.details["val"]["most_pairs_of_one_image"] <= 2

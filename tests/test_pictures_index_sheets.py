@@ -13,8 +13,7 @@ from reference import eq_4
 from clipsim.data import DataError, load
 from clipsim.pictures import index
 from clipsim.pictures.model import own_describer
-from clipsim.pictures.sheets import COLUMNS, cluster_sheet, explorer, neighbour_sheet, search_sheet
-from clipsim.retrieval import similarity_graph
+from clipsim.pictures.sheets import COLUMNS, explorer, neighbour_sheet, search_sheet
 
 SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
 
@@ -138,20 +137,6 @@ def test_sheets_show_what_their_tables_say(folder):
     assert GOOD[np.argmin(apart)] == table.picture[0]
 
 
-def test_a_sheet_of_clusters_has_those_of_two_or_more(folder):
-    _, images, wide = folder
-    graph = similarity_graph(GOOD, [(0, 1), (1, 2), (3, 4)], np.ones(3))
-    figure, table, caption = cluster_sheet(images, wide, graph, 0)
-    assert table.pictures.tolist() == [3, 2]
-    assert table.names[1] == f"{GOOD[3]} | {GOOD[4]}"
-    assert sum(len(axis.images) for axis in figure.axes) == 5
-    for words in ("alike: 3;", "components: 7;", "two or more: 2;", "alone: 5."):
-        assert words in caption
-    figure, table, _ = cluster_sheet(images, wide, similarity_graph(GOOD, [], []), 0)
-    assert table.empty
-    assert not figure.axes
-
-
 def test_names_and_descriptions_are_shown_as_they_are(folder):
     describer, images, wide = folder
     odd = replace(images, name="$x_$y")
@@ -178,12 +163,3 @@ def test_a_slider_that_moves_draws_anew(folder):
     assert len(set(seen)) == 4
     tau.value, n.value = middle, profile.n_descriptions
     assert (line.value, picture.value) == seen[0]
-
-
-def test_sliders_say_when_too_many_pairs_are_alike(folder, monkeypatch):
-    describer, images, wide = folder
-    monkeypatch.setattr(index, "MOST_EDGES", 3)
-    box = explorer(images, wide, describer.profile, 5.0)
-    box.children[0].children[1].value = -1.0
-    assert "raise it" in box.children[1].value
-    assert box.children[2].value == b""

@@ -12,13 +12,9 @@ from PIL import Image
 
 from clipsim.evaluation.claims import finding
 from clipsim.profile import Profile
-from clipsim.report.notebooks import WIDGET
 from clipsim.report.pages import write_report
 
 FIRST, LAST = "03_caption_retrieval", "05_threshold_sweeps"
-FORMULA = r"""With $\hat u_i$ the vectors of a picture,
-
-$$D = \frac{1}{N^2}\sum_i \cos(u_i, w_k)$$"""
 TITLE = "# 05 · Sweeps\n\n**How accurate?** (sec. 5)"
 ALT = "Chart, accuracy against threshold."
 
@@ -46,12 +42,10 @@ def figure(array, alt=ALT):
     return output
 
 
-def write_copy(folder, stem, *cells, state=None):
-    """An executed copy of a notebook, with the state of its widgets."""
+def write_copy(folder, stem, *cells):
+    """An executed copy of a notebook."""
     notebook = nbformat.v4.new_notebook(cells=[prose(TITLE), *cells])
     notebook.metadata.papermill = {"start_time": "2026-03-01T10:00:00+00:00", "duration": 61.2}
-    if state:
-        notebook.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
     folder.mkdir(exist_ok=True)
     nbformat.write(notebook, folder / f"{stem}.ipynb")
 
@@ -71,9 +65,9 @@ def report(smoke, tmp_path, monkeypatch):
     monkeypatch.setattr(Profile, "results_dir", tmp_path / "results")
     (tmp_path / "results").mkdir()
 
-    def write(copies, findings=(), profile_hash=smoke.hash, **options):
+    def write(copies, findings=(), profile_hash=smoke.hash):
         for stem, cells in copies.items():
-            write_copy(tmp_path / "copies", stem, *cells, **options)
+            write_copy(tmp_path / "copies", stem, *cells)
         record = {
             "profile_hash": profile_hash, "seed": 0, "git_commit": "0123456789+changes",
             "device": "cpu", "threads": 2, "versions": {"python": "3", "torch": "2"},
@@ -122,25 +116,6 @@ class TestPages:
         chart = np.asarray(Image.open(io.BytesIO(images[0])).convert("RGB"))
         np.testing.assert_array_equal(chart, CHART)
         assert len(images[1]) < 0.7 * PICTURE.size
-
-    def test_an_interactive_part_stands_still(self, report):
-        parts = ["IPY_MODEL_slider", "IPY_MODEL_line", "IPY_MODEL_picture", "IPY_MODEL_out"]
-        drawn = {"path": ["value"], "encoding": "base64", "data": png(CHART)}
-        state = {
-            "box": {"model_name": "VBoxModel", "state": {"children": parts}},
-            "slider": {"model_name": "IntSliderModel", "state": {"value": 3}},
-            "line": {"model_name": "HTMLModel", "state": {"value": "<b>N = 3</b>: 9 &lt; 10"}},
-            "picture": {"model_name": "ImageModel", "state": {}, "buffers": [drawn]},
-            "out": {"model_name": "OutputModel", "state": {"outputs": [figure(CHART)]}},
-        }
-        widget = shown(text_plain="interactive(…)")
-        widget.data[WIDGET] = {"model_id": "box"}
-        folder = report({FIRST: [code(widget)]}, state=state)
-        words = [image["alt"] for image in elements(folder / f"{FIRST}.html", "img")]
-        assert words == [ALT, "Drawn by the controls: N = 3: 9 < 10"]
-        page = text(folder, FIRST)
-        assert "N = 3: 9 &lt; 10. The controls move in JupyterLab." in page
-        assert "interactive(" not in page
 
 
 class TestIndex:

@@ -96,13 +96,3 @@ class TestAlternativeText:
             "Accuracy. SSIM: share of pairs against score; FSIM: share of pairs against score. "
             "Shown: similar."
         )
-
-    def test_counts_pictures_and_says_what_stands_at_them(self):
-        figure, axes = plt.subplots(1, 3)
-        axes[0].set_title("alike")
-        axes[1].set_xlabel("A dog\nruns.")
-        for axis in axes[:2]:
-            axis.imshow(np.zeros((2, 2)))
-        axes[2].set_axis_off()
-        axes[2].text(0, 0, "no other pair")
-        assert alt_text(figure) == "2 pictures: alike; A dog runs.; no other pair."

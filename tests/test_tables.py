@@ -45,17 +45,6 @@ def test_paper_and_run_side_by_side():
     assert judged.splitlines()[2].endswith("| -0.04 | – |")  # the paper's row is of others' pairs
 
 
-def test_differences_have_the_test_that_their_pairs_allow():
-    row = {"baseline": "ssim", "baseline_variant": "canonical", "p": 0.0123, "p_holm": 0.0002}
-    row |= {f"difference_{name}": 0.1 for name in ("accuracy", "auc", "average_precision")}
-    row |= {f"{name}_ci95": [0.0, 0.2] for name in row if name.startswith("difference_")}
-    exact, resampled = (row | {"mcnemar_p": p} for p in (0.0123, None))
-    lines = tables.differences_table([exact, resampled], "accuracy").splitlines()
-    assert lines[2].startswith("| SSIM | +0.10 [+0.00, +0.20] |")
-    assert lines[2].endswith("| .012 | – | < .001 |")
-    assert lines[3].endswith("| – | .012 | < .001 |")
-
-
 def test_table_1_is_written_for_people_and_programs(smoke, tmp_path, monkeypatch):
     monkeypatch.setattr(Profile, "figures_dir", tmp_path)
     text = tables.write_table_1([ROW, AT_PAPERS], smoke)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from clipsim.model import Trainer, TrainingError, train, training_estimate
-from clipsim.model.examples import epoch_examples, step_examples
+from clipsim.model.examples import epoch_examples
 from clipsim.model.training import learning_rate_factor
 
 
@@ -149,15 +149,6 @@ def test_bf16_trains_on_the_same_path(smoke, coloured, tmp_path):
         assert all(weight.dtype == torch.float32 for weight in model.parameters())
     assert losses["bf16"] != losses["no"]  # autocast took part
     np.testing.assert_allclose(losses["bf16"], losses["no"], rtol=0.05)
-
-
-def test_a_step_is_shared_out_as_one_process_would_read_it():
-    examples = np.arange(50).reshape(25, 2)
-    steps = step_examples(examples, 2, 3, 4)
-    assert steps.shape == (1, 2, 3, 4, 2)
-    np.testing.assert_array_equal(steps.reshape(-1, 2), examples[:24])
-    joined = step_examples(examples, 2, 1, 12)
-    np.testing.assert_array_equal(steps.reshape(joined.shape), joined)
 
 
 def test_the_estimate_says_what_training_takes_and_what_it_needs(
