@@ -11,15 +11,16 @@ from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 
 from clipsim import load_profile
 from clipsim.data import AGREE, TOP, LabelledPairs, load, load_pairs
-from clipsim.retrieval import Retrieval
 from clipsim.studies import similarity_graph as study
-from clipsim.studies.similarity_graph import CLUSTERS, PAIRS, KnownImages, MetricGraphs
-from clipsim.studies.similarity_graph.clusters import (
+from clipsim.studies.similarity_graph import (
+    CLUSTERS,
+    PAIRS,
     PAPER,
+    KnownImages,
+    MetricGraphs,
     best_component_threshold,
     every_pair,
 )
-from clipsim.studies.similarity_graph.drawings import grid_places
 
 PROFILE = load_profile("smoke")
 
@@ -87,13 +88,11 @@ def test_a_sweep_finds_the_planted_classes():
     table = study.sweep(graphs, seed=0)
     assert (np.diff(table.threshold) < 0).all()
     assert (np.diff(table.share_in_largest) >= 0).all()
-    assert (np.diff(table.share_alone) <= 0).all()
     for method in ("components", "communities"):
         best = table.loc[table[method].idxmax()]
-        assert (best[method], best.n_components, best.share_in_largest) == (1, 8, 5 / 40)
+        assert (best[method], best.share_in_largest) == (1, 5 / 40)
     last = table.iloc[-1]
-    assert (last.n_edges, last.share_in_largest, last.components) == (780, 1, 0)
-    assert last.neighbours == 39
+    assert (last.neighbours, last.share_in_largest, last.components) == (39, 1, 0)
 
 
 def test_what_known_edges_are_worth():
@@ -102,7 +101,6 @@ def test_what_known_edges_are_worth():
     edge = graphs.matrix[tuple(known.pairs.T)] >= 0.6
     both = known.weights[edge & known.alike].sum()
     assert shape["edges_alike"] == pytest.approx(both / known.weights[edge].sum())
-    assert shape["alike_joined"] == pytest.approx(both / known.weights[known.alike].sum())
     assert np.isnan(graphs.shape(9)["edges_alike"])
 
 
@@ -116,7 +114,7 @@ def test_no_threshold_makes_better_components_than_the_best(n_known):
     assert between < best_component_threshold(planted) < planted.scores[planted.known.alike].min()
 
 
-def test_rows_with_intervals_controls_and_differences():
+def test_rows_with_intervals_and_differences():
     planted = planted_groups()
     noise = np.triu(np.random.default_rng(1).random(planted.matrix.shape), 1)
     graphs = {"clip_score": planted, "image_cosine": MetricGraphs(planted.known, noise + noise.T)}
@@ -133,43 +131,14 @@ def test_rows_with_intervals_controls_and_differences():
     of = {(row["metric"], row["origin"], row["method"]): row for row in rows}
     found = of["clip_score", CLUSTERS, "components"]
     assert (found["kappa"], found["kappa_ci95"]) == (1, [1, 1])
-    assert found["classes"]["content"]["adjusted_rand"] == 1
     giant = of["clip_score", PAIRS, "components"]
     assert (giant["kappa"], giant["share_in_largest"], giant["n_clusters"]) == (0, 1, 1)
-    for row in rows:
-        assert abs(row["kappa_shuffled"]) < 0.02
-        low, high = row["kappa_shuffled_95"]
-        assert low <= 0 <= high
     assert of["image_cosine", CLUSTERS, "components"]["kappa_ci95"][0] < 0.1
     assert [row["method"] for row in differences] == ["components", "communities"]
     for row in differences:
         other = of["image_cosine", CLUSTERS, row["method"]]["kappa"]
         assert row["difference"] == pytest.approx(1 - other)
         assert row["difference_ci95"][0] > 0.5
-
-
-def test_more_images_join_at_the_same_threshold():
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(240, 4)).astype(np.float32)
-    ids, own = np.array([f"{i}" for i in range(240)]), np.arange(240)[:, None]
-    retrieval = Retrieval(ids, vectors, own, own, ids, vectors)
-    pairs = every_pair(240)
-    known = KnownImages(tuple(ids), pairs, rng.random(len(pairs)) < 0.1, np.ones(len(pairs)), {})
-    thresholds = {"fixed": {"clip_score": 0.9}}
-    studied = SimpleNamespace(
-        profile=PROFILE, retrieval=retrieval, known={"val": known, "test": known},
-        thresholds=thresholds,
-    )  # fmt: skip
-    rows = study.growth_rows(studied)
-    fixed, chosen = ([r for r in rows if r["origin"] == name] for name in ("fixed", CLUSTERS))
-    assert [row["n_images"] for row in fixed] == [50, 100, 200, 240]
-    neighbours = [row["neighbours"] for row in fixed]
-    assert neighbours == sorted(neighbours)
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    whole = MetricGraphs(known, unit @ unit.T)
-    last = {"n_images": 240, "origin": "fixed", "kappa": whole.agreement(whole.labels(0.9))}
-    assert fixed[-1] == last | whole.shape(0.9)
-    assert chosen[-1]["threshold"] == pytest.approx(best_component_threshold(whole), abs=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -241,35 +210,8 @@ class Pictures:
         return np.full((3, 24, 24), 128, dtype=np.uint8)
 
 
-@pytest.fixture
-def graphs():
-    yield planted_groups(n_classes=4, n_each=4)
-    plt.close("all")
-
-
-def test_every_picture_has_a_place_near_its_neighbours(graphs):
-    places = grid_places(graphs.graph(0.5), seed=0)
-    assert len(set(map(tuple, places.tolist()))) == 16
-    apart = np.linalg.norm(np.subtract(*places[graphs.known.pairs.T]), axis=1)
-    alike = graphs.known.alike
-    assert apart[alike].mean() < 0.6 * apart[~alike].mean()
-
-
-@pytest.mark.parametrize(("threshold", "numbered"), [(0.5, {"1", "2", "3", "4"}), (2, set())])
-def test_the_drawing_has_every_picture_edge_and_community(graphs, threshold, numbered):
-    figure, table, _ = study.graph_sheet(Pictures(), graphs, threshold, seed=0)
-    (axis,) = figure.axes
-    assert len(axis.images) == 16
-    n_edges = sum(len(collection.get_segments()) for collection in axis.collections)
-    assert n_edges == (graphs.scores >= threshold).sum()
-    assert {text.get_text() for text in axis.texts} == numbered
-    if numbered:
-        assert partition(table.community) == partition(graphs.known.groups)
-    else:
-        assert set(table.community) == {-1}
-
-
-def test_the_dendrogram_joins_at_the_scores(graphs):
+def test_the_dendrogram_joins_at_the_scores():
+    graphs = planted_groups(n_classes=4, n_each=4)
     figure, table, _ = study.dendrogram_sheet(Pictures(), graphs, {"τ": 0.5})
     above, below = figure.axes
     joins = [line.get_ydata()[1] for line in above.lines if len(line.get_ydata()) == 4]
@@ -281,3 +223,4 @@ def test_the_dendrogram_joins_at_the_scores(graphs):
     assert len(images[-1]) == 16
     for score, of_join in zip(table.score, images, strict=True):
         assert sorted(of_join) in partition(graphs.labels(score))
+    plt.close(figure)

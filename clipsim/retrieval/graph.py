@@ -1,7 +1,7 @@
 """The similarity graph: images, joined where their score reaches a threshold, and its clusters.
 
 Knows scores and names, no model. A graph is one threshold's; what every threshold would give is
-`clipsim.studies.similarity_graph.clusters`.
+`clipsim.studies.similarity_graph`.
 """
 
 import csv

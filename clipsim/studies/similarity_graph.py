@@ -1,4 +1,7 @@
-"""The graphs and clusters that thresholds build, and how well they agree with what is known.
+"""What graph and clusters the threshold builds (notebook 11).
+
+`StudiedImages` holds the images of which it is known what is alike. `metric_graphs` makes the
+graphs of every threshold, which `sweep`, `best_thresholds` and `quality_rows` measure.
 
 A pair of images is an edge of the graph if its score reaches τ. Clusters are what hangs together,
 the connected components, or communities. As τ falls, components only ever join: single linkage of
@@ -16,18 +19,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import cophenet, fcluster, linkage
+import seaborn as sns
+from matplotlib.patches import Rectangle
+from scipy.cluster.hierarchy import cophenet, dendrogram, fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from clipsim.data import AGREE, TOP, caption_pairs, concept_table, load, load_pairs
+from clipsim.data import AGREE, TOP, caption_pairs, load, load_pairs
 from clipsim.evaluation import METRICS, interval, load_retrieval, thresholds_by_key
+from clipsim.figures import FRAME, IDENTITY, OTHER, PAGE_IN, SIMILAR
 from clipsim.metrics import ssim_matrix
 from clipsim.profile import Profile
 from clipsim.record import read_results
 from clipsim.retrieval import (
-    cluster_quality,
     community_labels,
     component_labels,
     score_matrix,
@@ -42,8 +48,11 @@ METHODS = ("components", "communities")
 N_SCENES, N_PHOTOGRAPHS = 200, 500
 N_STEPS = 61  # thresholds of a sweep; communities cost more: every third
 MOST_NEIGHBOURS = 25  # per image; beyond it communities cost more than they tell
-N_SHUFFLES = 200
-SMALLEST = 50  # images to start with, where their number grows
+LABEL = {metric.key: metric.label for metric in METRICS}
+DASHES = {"-": "", "--": (4, 1.5), "-.": (4, 1.5, 1, 1.5), ":": (1, 1)}  # as seaborn has them
+MARKERS = {f"τ: {PAIRS}": "o", f"τ: {PAPER}": "X", f"τ: {CLUSTERS}": "^"}
+LEAF, STAGGERED = 2.8, 3  # side of a picture in leaves' distances; rows of pictures
+THINNED = 3  # every third pixel: a picture is half an inch wide
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +68,7 @@ class KnownImages:
     weights : array of float, shape (P,)
         How many pairs of the images each stands for, up to a factor.
     classes : dict of str to array of str, shape (M,)
-        Partitions of all images that are known: "content" and "kinds of things"; empty for
-        photographs.
+        Labels of all images that are known: "content"; empty for photographs.
     """
 
     image_ids: tuple[str, ...]
@@ -130,14 +138,11 @@ def known_images(images, pairs, profile):
 def _known_scenes(images, pairs):
     """All pairs of scenes are known: alike where every concept occurs equally often."""
     image_ids = _image_ids(pairs)
-    group = {name: concept.group for name, concept in concept_table().items()}
     contents = [sorted(images.scenes[image_id].content.elements()) for image_id in image_ids]
     content = np.array([" + ".join(concepts) for concepts in contents])
-    kinds = np.array([" + ".join(sorted({group[c] for c in concepts})) for concepts in contents])
     every = every_pair(len(image_ids))
     alike = content[every[:, 0]] == content[every[:, 1]]
-    classes = {"content": content, "kinds of things": kinds}
-    return KnownImages(image_ids, every, alike, np.ones(len(alike)), classes)
+    return KnownImages(image_ids, every, alike, np.ones(len(alike)), {"content": content})
 
 
 def every_pair(n_images):
@@ -254,24 +259,16 @@ class MetricGraphs:
     def shape(self, threshold):
         """What the graph of a threshold is like: dict of numbers.
 
-        Counts of edges and of components of two images or more; neighbours per image; the shares
-        of images in the largest component and alone; of the known pairs the share of edges that
-        are alike, and of alike ones that are edges.
+        Neighbours per image; the share of images in the largest component; of the known pairs
+        the share of edges that are alike.
         """
-        n_images, n_edges = len(self.known), int((self.scores >= threshold).sum())
-        sizes = np.bincount(self.labels(threshold))
         edge = squareform(self.scores)[tuple(self.known.pairs.T)] >= threshold
-        alike, weights = self.known.alike, self.known.weights
-        both = weights @ (edge & alike)
+        both = self.known.weights @ (edge & self.known.alike)
         return {
             "threshold": float(threshold),
-            "n_edges": n_edges,
-            "neighbours": 2 * n_edges / n_images,
-            "n_components": int((sizes > 1).sum()),
-            "share_in_largest": float(sizes.max() / n_images),
-            "share_alone": float((sizes == 1).sum() / n_images),
-            "edges_alike": both / (weights @ edge) if edge.any() else np.nan,
-            "alike_joined": both / (weights @ alike) if alike.any() else np.nan,
+            "neighbours": 2 * int((self.scores >= threshold).sum()) / len(self.known),
+            "share_in_largest": float(np.bincount(self.labels(threshold)).max() / len(self.known)),
+            "edges_alike": both / (self.known.weights @ edge) if edge.any() else np.nan,
         }
 
 
@@ -408,9 +405,8 @@ def quality_rows(graphs, thresholds, best, profile):
     -------
     rows : list of dict
         By metric, `origin` of the threshold and method: the shape of its graph, `kappa`,
-        `kappa_ci95` (images resampled, their clusters held fixed), `kappa_shuffled` (mean over
-        clusters dealt out anew among the images) with its middle 95 %, and `classes`:
-        `cluster_quality` for every known partition.
+        `kappa_ci95` (images resampled, their clusters held fixed) and `n_clusters` of two images
+        or more.
     differences : list of dict
         κ of Eq. 4 less that of each other metric, at the thresholds chosen on validation.
     """
@@ -428,7 +424,6 @@ def quality_rows(graphs, thresholds, best, profile):
     labels = np.stack(labels, axis=1)
     kappas = pair_agreement(together(known, labels), known.alike, known.weights)
     resampled = _resampled(known, labels, profile)
-    shuffled = _shuffled(known, labels, profile.seed)
     rows = [
         {
             **choice,
@@ -436,11 +431,6 @@ def quality_rows(graphs, thresholds, best, profile):
             "n_clusters": int((np.bincount(labels[:, k]) > 1).sum()),
             "kappa": float(kappas[k]),
             "kappa_ci95": interval(resampled[:, k]),
-            "kappa_shuffled": float(np.nanmean(shuffled[:, k])),
-            "kappa_shuffled_95": interval(shuffled[:, k]),
-            "classes": {
-                name: cluster_quality(labels[:, k], truth) for name, truth in known.classes.items()
-            },
         }
         for k, choice in enumerate(chosen)
     ]
@@ -476,39 +466,150 @@ def _resampled(known, labels, profile):
     return np.stack(samples)
 
 
-def _shuffled(known, labels, seed):
-    """κ of K clusterings whose images were exchanged at random: shape (S, K)."""
-    rng = np.random.default_rng(seed)
-    dealt = (labels[rng.permutation(len(known))] for _ in range(N_SHUFFLES))
-    pairs = (together(known, of_images) for of_images in dealt)
-    return np.stack([pair_agreement(p, known.alike, known.weights) for p in pairs])
-
-
-def growth_rows(studied):
-    """What becomes of the graphs of Eq. 4 with more and more of the images.
+def quality_chart(sweeps, rows, known):
+    """κ of the clusters against the neighbours per image, which metrics of any scale share.
 
     Parameters
     ----------
-    studied : StudiedImages
-        Of both splits the first 50, 100, 200 … images. Its thresholds stay; a further one, the
-        best for components, is chosen on equally many validation images each time.
+    sweeps : dict of str to pandas.DataFrame
+        By metric key, `sweep` of test images.
+    rows : list of dict
+        From `quality_rows`.
+    known : KnownImages
+        The images, for the caption.
 
     Returns
     -------
-    list of dict
-        `n_images`, `origin` of the threshold, `kappa` and `MetricGraphs.shape`.
+    figure, numbers, caption
     """
-    largest = min(map(len, studied.known.values()))
-    doubled = (SMALLEST * 2**k for k in range(largest.bit_length()))
-    rows = []
-    for n_images in [*(size for size in doubled if size < largest), largest]:
-        val, test = (
-            clip_graphs(studied, studied.known[split].subset(range(n_images)))
-            for split in ("val", "test")
-        )
-        fixed = {origin: by_key["clip_score"] for origin, by_key in studied.thresholds.items()}
-        for origin, threshold in {**fixed, CLUSTERS: best_component_threshold(val)}.items():
-            kappa = float(test.agreement(test.labels(threshold)))
-            row = {"n_images": n_images, "origin": origin, "kappa": kappa}
-            rows.append(row | test.shape(threshold))
-    return rows
+    lines = pd.concat([table.assign(metric=LABEL[key]) for key, table in sweeps.items()])
+    marked = pd.DataFrame(rows)
+    marked = marked.assign(metric=marked.metric.map(LABEL), origin="τ: " + marked.origin)
+    for method in METHODS:
+        marked[method] = marked.kappa.where(marked.method == method)
+    colours = {LABEL[key]: IDENTITY[key]["color"] for key in sweeps}
+    dashes = {LABEL[key]: DASHES[IDENTITY[key]["linestyle"]] for key in sweeps}
+    marks = {"markers": MARKERS, "s": 45, "edgecolor": "#222222", "zorder": 3}
+    figure, axes = plt.subplots(1, len(METHODS), figsize=(PAGE_IN, 3))
+    shown = {}
+    for axis, method in zip(axes, METHODS, strict=True):
+        common = {"x": "neighbours", "y": method, "hue": "metric", "palette": colours, "ax": axis}
+        drawn = lines.dropna(subset=method)
+        sns.lineplot(drawn, style="metric", dashes=dashes, errorbar=None, **common)
+        sns.scatterplot(marked, style="origin", **marks, **common)
+        axis.set(xscale="log", title=f"κ of {method} with what is known")
+        axis.set(xlabel="neighbours per image", ylabel="")
+        axis.xaxis.set_major_formatter("{x:g}")
+        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
+            shown.setdefault(name, handle)  # the lines come first
+        axis.get_legend().remove()
+    names = [*colours, *MARKERS]
+    names = [*names[::3], *names[1::3], *names[2::3]]  # metrics in one row, thresholds below
+    handles = [shown[name] for name in names]
+    figure.legend(handles, names, loc="outside lower center", ncols=3)
+    words = []
+    for row in rows:
+        if (row["metric"], row["method"]) == ("clip_score", "components"):
+            low, high = row["kappa_ci95"]
+            words.append(
+                f"τ = {row['threshold']:.2f} ({row['origin']}): κ {row['kappa']:z.2f} "
+                f"[{low:z.2f}, {high:z.2f}], {row['share_in_largest']:.0%} of the images in one"
+            )
+    caption = (
+        f"{len(known)} test images; {known.alike.sum():,} of {len(known.alike):,} known pairs are "
+        f"alike. Components of the CLIP score at {'; '.join(words)}. 95 %: images resampled, "
+        "clusters held fixed."
+    )
+    numbers = pd.concat([lines.assign(origin="sweep"), marked])
+    return figure, numbers[["metric", "origin", "threshold", "neighbours", *METHODS]], caption
+
+
+def pictured(known, seed, n_groups=6, n_each=4, n_others=12):
+    """Positions of images for a picture: some of each of several groups, and any others.
+
+    No score has a say.
+
+    Parameters
+    ----------
+    known : KnownImages
+    seed : int
+        Draws groups among those that are large enough, their members, and the others.
+    n_groups, n_each, n_others : int
+        Where groups are too small, there are more of them, for as many images.
+
+    Returns
+    -------
+    array of int64, shape (at most n_groups * n_each + n_others,)
+    """
+    rng = np.random.default_rng(seed)
+    groups = known.groups
+    members = [np.flatnonzero(groups == label) for label in range(groups.max() + 1)]
+    drawn = rng.permutation(len(members)).tolist()
+    drawn.sort(key=lambda label: -min(len(members[label]), n_each))  # stable: ties stay random
+    chosen = [rng.permutation(members[label])[:n_each] for label in drawn]
+    chosen = np.concatenate(chosen)[: n_groups * n_each]
+    others = np.setdiff1d(np.arange(len(known)), chosen)
+    return np.sort(np.concatenate([chosen, rng.permutation(others)[:n_others]]))
+
+
+def dendrogram_sheet(images, graphs, thresholds):
+    """The joins of a falling threshold, with the pictures as leaves.
+
+    Parameters
+    ----------
+    images : CaptionedImages
+    graphs : MetricGraphs
+        Of these images alone, some tens.
+    thresholds : dict of str to float
+        Lines to draw, by what they are.
+
+    Returns
+    -------
+    figure, numbers, caption
+        In the numbers a row per join: the score and the images that it brings together.
+    """
+    joins, ids, groups = graphs.joins, graphs.known.image_ids, graphs.known.groups
+    highest = graphs.scores.max()
+    scores = highest - joins[:, 2]
+    members = [[i] for i in range(len(ids))]
+    for left, right in joins[:, :2].astype(int):
+        members.append(members[left] + members[right])
+    legs = 0.06 * joins[-1, 2] + 1e-3  # so that the first join, too, has some
+    drawn = dendrogram(
+        joins + np.array([0, 0, legs, 0]), no_plot=True,
+        link_color_func=lambda k: SIMILAR if len(set(groups[members[k]])) == 1 else OTHER,
+    )  # fmt: skip
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(PAGE_IN, 5.4), height_ratios=[3.4, 1.6], sharex=True
+    )
+    lines = zip(drawn["icoord"], drawn["dcoord"], drawn["color_list"], strict=True)
+    for across, heights, colour in lines:
+        above.plot((np.array(across) - 5) / 10, highest + legs - np.array(heights), color=colour)
+    for (name, threshold), style in zip(thresholds.items(), ("-", ":", "--"), strict=False):
+        above.axhline(threshold, color="#222222", linestyle=style, linewidth=0.8, label=name)
+    above.plot([], [], color=SIMILAR, label="one known group")
+    above.plot([], [], color=OTHER, label="several")
+    above.set_ylim(highest + legs, min([scores[-1], *thresholds.values()]) - legs)  # falls
+    above.set_ylabel("score at which clusters join")
+    above.grid(axis="x", visible=False)
+    above.tick_params(bottom=False, labelbottom=False)
+    figure.legend(loc="outside upper center", ncols=5, handlelength=1.6, columnspacing=1.4)
+    frame = {"fill": False, "edgecolor": FRAME, "linewidth": 0.5, "zorder": 4}
+    for place, leaf in enumerate(drawn["leaves"]):
+        y = -LEAF * (0.6 + 1.06 * (place % STAGGERED))
+        below.plot([place, place], [0, y], color="#bbbbbb", linewidth=0.6, zorder=0)
+        pixels = images.pixels(ids[leaf])[:, ::THINNED, ::THINNED].transpose(1, 2, 0)
+        corner = place - LEAF / 2, y - LEAF / 2
+        extent = (corner[0], corner[0] + LEAF, corner[1], corner[1] + LEAF)
+        below.imshow(pixels, extent=extent, zorder=3, aspect="auto")
+        below.add_patch(Rectangle(corner, LEAF, LEAF, **frame))
+    below.set(xlim=(-LEAF / 2, len(ids) - 1 + LEAF / 2), ylim=(-1.1 * STAGGERED * LEAF, 0))
+    below.set(aspect="equal", anchor="N")
+    below.set_axis_off()
+    joined = [" | ".join(ids[i] for i in of_join) for of_join in members[len(ids) :]]
+    group = "the same content" if graphs.known.classes else "photographs that judged pairs link"
+    caption = (
+        f"{len(ids)} test images; single linkage of their CLIP scores, of these images alone. "
+        f"The pictures stand under their leaves, in rows in turn. Green: {group}."
+    )
+    return figure, pd.DataFrame({"score": scores, "images": joined}), caption
