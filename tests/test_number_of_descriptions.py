@@ -1,5 +1,6 @@
 """Notebook 08's experiments on planted data, where the answer is known and can be either."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 from clipsim.data import CaptionedImages, DataError, LabelledPairs
 from clipsim.evaluation import NOT_SUPPORTED, SUPPORTED, UNDECIDED
-from clipsim.retrieval import Retrieval, caption_score, score_matrix, score_pairs
+from clipsim.retrieval import Retrieval, score_matrix, score_pairs
 from clipsim.studies import number_of_descriptions as room
 
 N_PAIRS, COUNTS = 200, (1, 2, 5, 10, 40)
@@ -70,16 +71,15 @@ def study(noise, n_models=3, content=None, pairs=None):
 
 @pytest.fixture
 def retrieved():
-    """Vectors of a pool (any length), ids and sims of 150 images, and 30 pairs of them."""
+    """Vectors of a pool (any length), ids of 150 images, and 30 pairs of them."""
     rng = np.random.default_rng(0)
     vectors = (rng.normal(size=(40, 6)) * rng.uniform(0.5, 3, size=(40, 1))).astype(np.float32)
     ids = np.stack([rng.permutation(40)[:20] for _ in range(150)])
-    sims = -np.sort(-rng.uniform(-1, 1, size=(150, 20)), axis=1)
-    return vectors, ids, sims, rng.integers(150, size=(30, 2))
+    return vectors, ids, rng.integers(150, size=(30, 2))
 
 
 def test_all_counts_at_once_are_eq_4_of_each(retrieved):
-    vectors, ids, _, pairs = retrieved
+    vectors, ids, pairs = retrieved
     counts = (1, 2, 5, 9, 20)
     means = room.prefix_means(vectors, ids, counts)
     scores, selves = room.pair_scores(means, pairs), room.self_scores(means)
@@ -91,7 +91,7 @@ def test_all_counts_at_once_are_eq_4_of_each(retrieved):
 
 
 def test_the_cosine_is_that_of_the_sums(retrieved):
-    vectors, ids, _, pairs = retrieved
+    vectors, ids, pairs = retrieved
     cosines = room.pair_cosines(room.prefix_means(vectors, ids, (3, 20)), pairs)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     for n, of_n in zip((3, 20), cosines, strict=True):
@@ -104,26 +104,6 @@ def test_descriptions_that_cancel_have_cosine_zero():
     vectors = np.array([[1.0, 0], [-1, 0], [0, 1]], dtype=np.float32)
     means = room.prefix_means(vectors, np.array([[0, 1], [2, 0]]), (2,))
     np.testing.assert_array_equal(room.pair_cosines(means, np.array([[0, 1], [0, 0]])), [[0, 0]])
-
-
-def test_softmax_scores_are_the_weighted_double_sum(retrieved):
-    vectors, ids, sims, pairs = retrieved
-    (scores,) = room.pair_scores(room.softmax_means(vectors, ids, sims, [0.3]), pairs)
-    for (a, b), value in list(zip(pairs, scores, strict=True))[:5]:
-        weights = [np.exp(sims[i] / 0.3) / np.exp(sims[i] / 0.3).sum() for i in (a, b)]
-        expected = sum(
-            weights[0][i] * weights[1][k]
-            * caption_score(vectors[ids[a, i]][None], vectors[ids[b, k]][None])
-            for i in range(20)
-            for k in range(20)
-        )  # fmt: skip
-        assert value == pytest.approx(expected, abs=1e-5)
-
-
-def test_temperature_runs_from_the_best_description_to_equal_weights(retrieved):
-    vectors, ids, sims, _ = retrieved
-    ends = room.softmax_means(vectors, ids, sims, [1e-6, np.inf])
-    np.testing.assert_allclose(ends, room.prefix_means(vectors, ids, (1, 20)), atol=1e-5)
 
 
 # --- the claims ---------------------------------------------------------------------------------
@@ -157,9 +137,9 @@ def test_without_any_signal_about_one_verdict_in_twenty_is_wrong():
 def test_a_difference_is_the_mean_of_the_models_aucs():
     one = study(FLAT)
     difference = room.claims_about_n(one)[0]["n_too_high"]
-    similar, last = one.sample.pairs.similar, one.eq4.judged[:, -1, one.evaluated]
+    similar, last = one.sample.pairs.similar, one.eq4[:, -1, one.evaluated]
     expected = [
-        roc_auc_score(similar, one.eq4.judged[s, COUNTS.index(n)][one.evaluated])
+        roc_auc_score(similar, one.eq4[s, COUNTS.index(n)][one.evaluated])
         - roc_auc_score(similar, last[s])
         for s, n in enumerate(difference["n"])
     ]
@@ -168,14 +148,15 @@ def test_a_difference_is_the_mean_of_the_models_aucs():
 
 
 def test_the_setting_is_chosen_on_validation_and_not_on_test():
-    one = study(FLAT, 1)
+    one = replace(study(FLAT, 1), counts=(1, 2))
     # Right on test and wrong on validation, and the reverse.
     right_on_test = np.where(one.evaluated, one.judged.similar, 1 - one.judged.similar)
     judged = np.stack([right_on_test, 1 - right_on_test])[None]
-    kernel = room.Kernel((1, 2), judged, judged[:, :, ~one.evaluated])
-    assert one.best(kernel)[1] == [2]
-    assert one.best(kernel, [0])[1] == [1]
-    assert one.best(kernel._replace(choosing=0 * kernel.choosing))[1] == [1]  # equal: the first
+    choosing = judged[:, :, ~one.evaluated]
+    one.scores.update(told=(judged, choosing), equal=(judged, 0 * choosing))
+    assert one.best("told")[1] == [2]
+    assert one.best("told", [0])[1] == [1]
+    assert one.best("equal")[1] == [1]
 
 
 def test_pairs_in_between_count_for_the_correlation_alone():
@@ -192,7 +173,7 @@ def test_accuracy_at_the_fixed_threshold_is_scikit_learns():
     _, table, _ = room.normalisation_at_fixed_threshold(one)
     mean, printed = (part.reset_index() for _, part in table.groupby("normalisation", sort=False))
     for k, n in enumerate(COUNTS):
-        scores = one.eq4.judged[0, k, one.evaluated]
+        scores = one.eq4[0, k, one.evaluated]
         for part, factor in ((mean, 1), (printed, n)):
             expected = accuracy_score(one.sample.pairs.similar, factor * scores >= 0.5)
             assert part.accuracy[k] == pytest.approx(expected)
@@ -226,12 +207,6 @@ def test_one_exception_refutes_that_d_is_positive_and_none_proves_nothing(
     assert (found["verdict"], found["n_pairs"]) == (verdict, n_pairs)
     assert found["estimate"] == pytest.approx(count / n_pairs)
     assert ("taken as independent" in found["interval"]) == (n_pairs > N_PAIRS)
-
-
-def test_softmax_weights_are_as_good_where_similarity_tells_the_good_description():
-    tried = room.what_else_was_tried(study(FIRST_GOOD)).iloc[1]
-    assert abs(tried.difference) < 0.02
-    assert max(room.what_else_was_tried(study(FLAT)).chosen[1]) == np.inf
 
 
 # --- what is compared ---------------------------------------------------------------------------

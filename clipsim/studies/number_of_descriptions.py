@@ -6,18 +6,16 @@ difference is the mean over the models; its interval resamples the test pairs (o
 models and the chosen settings held fixed, and each seed's own value stands beside.
 """
 
-from collections import defaultdict, namedtuple
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from scipy.special import softmax
 
 from clipsim.data import DataError, LabelledPairs, caption_pairs, caption_pool
 from clipsim.evaluation import (
-    CLAIMS,
     DECISION,
     METRICS,
     ResampledPairs,
@@ -34,13 +32,13 @@ from clipsim.evaluation import (
 from clipsim.figures import IDENTITY, PAGE_IN
 from clipsim.profile import Profile
 
-# Values of N, about even on a logarithmic axis; and softmax temperatures, up to equal weights.
+# Values of N, about even on a logarithmic axis.
 COUNTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
-TEMPERATURES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.5, np.inf)
+BLOCK = 128  # images whose descriptions are in memory at once
 COLOURS = {"joint": IDENTITY["clip_score"]["color"], "text": "#8a3b8f"}  # by vector space
 PAPER = next(metric for metric in METRICS if metric.key == "clip_score")
 
-# --- Eq. 4 at every N, and what else was tried ---------------------------------------------------
+# --- Eq. 4 at every N, and divided by the self-scores --------------------------------------------
 
 
 def prefix_means(vectors, ids, counts):
@@ -60,31 +58,13 @@ def prefix_means(vectors, ids, counts):
     array of float32, shape (K, M, d)
     """
     # Sums from one N to the next, then running sums; in float64, as they grow long.
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     starts, n = [0, *counts[:-1]], np.reshape(counts, (-1, 1))
     means = [
-        np.add.reduceat(found, starts, axis=1, dtype=float).cumsum(axis=1) / n
-        for _, found in _blocks(vectors, ids[:, : counts[-1]])
+        np.add.reduceat(unit[some], starts, axis=1, dtype=float).cumsum(axis=1) / n
+        for some in np.split(ids[:, : counts[-1]], range(BLOCK, len(ids), BLOCK))
     ]
     return np.ascontiguousarray(np.concatenate(means).swapaxes(0, 1), dtype=np.float32)
-
-
-def softmax_means(vectors, ids, sims, temperatures):
-    """As `prefix_means`, but of all L descriptions, weighted by softmax(sims / temperature).
-
-    An infinite temperature weighs all alike; a low one leaves the best description alone.
-    """
-    scaled = sims.astype(float) / np.reshape(temperatures, (-1, 1, 1))
-    weights = softmax(scaled, axis=2).astype(np.float32).swapaxes(0, 1)  # (M, K, L)
-    means = [weights[rows] @ found for rows, found in _blocks(vectors, ids)]
-    return np.ascontiguousarray(np.concatenate(means).swapaxes(0, 1))
-
-
-def _blocks(vectors, ids, size=128):
-    """Unit vectors of the descriptions, (B, L, d), for some images at a time, and which."""
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    for start in range(0, len(ids), size):
-        rows = slice(start, start + size)
-        yield rows, unit[ids[rows]]
 
 
 def pair_scores(means, index_pairs):
@@ -108,10 +88,6 @@ def pair_cosines(means, index_pairs):
 
 # --- pairs and models ---------------------------------------------------------------------------
 
-# Scores by S models under each of K settings (values of N, or temperatures): of the judged pairs,
-# shape (S, K, P), and of those that choose, (S, K, Q).
-Kernel = namedtuple("Kernel", ["settings", "judged", "choosing"])
-
 
 @dataclass(frozen=True)
 class Study:
@@ -123,14 +99,17 @@ class Study:
     judged : LabelledPairs
         P pairs of the first source (experts before crowd); thresholds are held out among them.
     choosing : LabelledPairs
-        Q labelled pairs of validation images: they choose N and temperature.
+        Q labelled pairs of validation images: they choose N.
     chosen_on : str
         What `choosing` are, in words.
     sample : ResampledPairs
         The judged pairs that report, with their bootstrap samples.
-    kernels : dict of str to Kernel
-        "eq4 joint" and "eq4 text" by N; in the profile's vector space "cosine" by N and "softmax"
-        by temperature. The profile's own model comes first.
+    counts : tuple of int, length K
+        Values of N.
+    scores : dict of str to (array of float32, array of float32), shapes (S, K, P) and (S, K, Q)
+        Of the judged pairs, and of those that choose, by S models at every N: Eq. 4 in the "joint"
+        and the "text" space, and in the profile's space the "cosine" of the sums. The profile's
+        own model comes first.
     means : dict of str to array of float32, shape (K, M, d)
         By vector space: what stands for the test pairs' images at every N, by that first model.
     image_cosine : array of float, shape (P,)
@@ -142,7 +121,8 @@ class Study:
     choosing: LabelledPairs
     chosen_on: str
     sample: ResampledPairs
-    kernels: dict
+    counts: tuple
+    scores: dict
     means: dict
     image_cosine: np.ndarray
 
@@ -153,27 +133,27 @@ class Study:
 
     @property
     def eq4(self):
-        """Eq. 4 at every N in the profile's vector space."""
-        return self.kernels[f"eq4 {self.profile.vector_space}"]
+        """Eq. 4 of the judged pairs at every N in the profile's vector space: (S, K, P)."""
+        return self.scores[self.profile.vector_space][0]
 
     def auc(self, scores):
         """AUC of scores by every model, (S, P), on the pairs that report: shape (S, 1 + B)."""
         return self.sample.auc(scores[:, self.evaluated])
 
-    def best(self, kernel, allowed=None):
-        """Each model's scores at its setting of the best AUC on the choosing pairs.
+    def best(self, name, allowed=None):
+        """Each model's scores at its N of the best AUC on the choosing pairs.
 
-        Of equals the first counts; `allowed` limits the settings to some positions.
+        Of equals the first counts; `allowed` limits N to some positions.
 
         Returns
         -------
         scores : array of float32, shape (S, P)
-        settings : list of float, length S
+        chosen : list of int, length S
         """
-        similar = self.choosing.similar == 1
-        places = allowed or range(len(kernel.settings))
-        best = [max(places, key=lambda k: auc(similar, own[k])) for own in kernel.choosing]
-        return kernel.judged[range(len(best)), best], [kernel.settings[k] for k in best]
+        similar, (judged, choosing) = self.choosing.similar == 1, self.scores[name]
+        places = allowed or range(len(self.counts))
+        best = [max(places, key=lambda k: auc(similar, own[k])) for own in choosing]
+        return judged[range(len(best)), best], [self.counts[k] for k in best]
 
 
 def description_counts(pool_size, n_descriptions):
@@ -232,24 +212,19 @@ def scored(profile, judged, choosing, chosen_on, counts, retrievals):
     for found, text_vectors in retrievals:
         vectors, own = {"joint": found.pool_vectors, "text": text_vectors}, profile.vector_space
         means = {space: prefix_means(vectors[space], found.ids, counts) for space in vectors}
-        weighted = softmax_means(vectors[own], found.ids, found.sims, TEMPERATURES)
         rows = [part.positions(found.image_ids) for part in (judged, choosing)]
-        for name, settings, score, of in (
-            ("eq4 joint", counts, pair_scores, means["joint"]),
-            ("eq4 text", counts, pair_scores, means["text"]),
-            ("cosine", counts, pair_cosines, means[own]),
-            ("softmax", TEMPERATURES, pair_scores, weighted),
-        ):
-            scores[name, settings].append([score(of, index_pairs) for index_pairs in rows])
+        for space in vectors:
+            scores[space].append([pair_scores(means[space], index_pairs) for index_pairs in rows])
+        scores["cosine"].append([pair_cosines(means[own], index_pairs) for index_pairs in rows])
         if not first:
             tested = np.isin(found.image_ids, sample.pairs.image_ids)
             first["means"] = {space: means[space][:, tested] for space in means}
             first["image_cosine"] = np.prod(found.image_vectors[rows[0]], axis=1).sum(axis=1)
-    kernels = {
-        name: Kernel(settings, *map(np.stack, zip(*of_models, strict=True)))
-        for (name, settings), of_models in scores.items()
+    scores = {
+        name: tuple(map(np.stack, zip(*of_models, strict=True)))
+        for name, of_models in scores.items()
     }
-    return Study(profile, judged, choosing, chosen_on, sample, kernels, **first)
+    return Study(profile, judged, choosing, chosen_on, sample, counts, scores, **first)
 
 
 # --- N ------------------------------------------------------------------------------------------
@@ -270,9 +245,8 @@ def statistics_by_n(study):
     """
     rows = []
     for space in COLOURS:
-        kernel = study.kernels[f"eq4 {space}"]
-        chosen = study.best(kernel)[1]
-        for n, scores in zip(kernel.settings, kernel.judged.swapaxes(0, 1), strict=True):
+        judged, chosen = study.scores[space][0], study.best(space)[1]
+        for n, scores in zip(study.counts, judged.swapaxes(0, 1), strict=True):
             right = held_out_decisions(study.judged, scores, study.profile)[:, study.evaluated]
             tested = scores[:, study.evaluated]
             found = {"auc": study.sample.auc(tested), "spearman": study.sample.spearman(tested)}
@@ -313,7 +287,7 @@ def n_sweep(study, table):
     top = numbers.loc[numbers[numbers.space == study.profile.vector_space].auc.idxmax()]
     _finish(axis, f"AUC of Eq. 4 is highest at N = {top.n} ({study.profile.name})", "AUC")
     caption = (
-        f"Thick: mean over {len(study.eq4.judged)} training seeds; band: 95 %, test "
+        f"Thick: mean over {len(study.eq4)} training seeds; band: 95 %, test "
         f"{study.sample.unit} resampled, models held fixed; thin: each seed. Ringed: what "
         f"{study.chosen_on} chose for one seed or more. Image cosine: {cosine:.3f}."
     )
@@ -338,15 +312,15 @@ def claims_about_n(study):
     findings : list of dict
         See `clipsim.evaluation.finding`.
     """
-    by_claim, findings, last = {}, [], len(study.eq4.settings) - 1
+    by_claim, findings, last = {}, [], len(study.counts) - 1
     for claim, words, allowed, against in (
         ("n_too_low", "larger", range(1, last + 1), 0),
         ("n_too_high", "smaller", range(last), last),
     ):
-        scores, chosen = study.best(study.eq4, allowed)
-        aucs = {"first": study.auc(scores), "second": study.auc(study.eq4.judged[:, against])}
+        scores, chosen = study.best(study.profile.vector_space, allowed)
+        aucs = {"first": study.auc(scores), "second": study.auc(study.eq4[:, against])}
         aucs["difference"] = aucs["first"] - aucs["second"]
-        other, n = study.eq4.settings[against], " or ".join(map(str, sorted(set(chosen))))
+        other, n = study.counts[against], " or ".join(map(str, sorted(set(chosen))))
         by_claim[claim] = measured(aucs) | {"n": chosen, "against": other}
         experiment = (
             f"AUC of Eq. 4 ({study.profile.vector_space} vectors) at the best {words} N on "
@@ -377,9 +351,9 @@ def normalisation_at_fixed_threshold(study):
     caption : str
     """
     criterion, tau, rows = study.profile.threshold_criterion, PAPER.paper_threshold, []
-    scores = study.eq4.judged[0][:, study.evaluated]
+    scores = study.eq4[0][:, study.evaluated]
     for words, power in (("mean, 1/N²", 0), ("as printed, 1/N", 1)):
-        for n, mean in zip(study.eq4.settings, scores, strict=True):
+        for n, mean in zip(study.counts, scores, strict=True):
             # Eq. 4 as printed is N times the mean.
             found = decision_statistics(study.sample, mean * n**power, tau)[criterion]
             rows.append({"normalisation": words, "n": n} | measured({criterion: found}))
@@ -416,10 +390,29 @@ def self_score_table(study):
     """
     rows = []
     for space, means in study.means.items():
-        for n, scores in zip(study.eq4.settings, self_scores(means), strict=True):
+        for n, scores in zip(study.counts, self_scores(means), strict=True):
             low, median, high = np.quantile(scores, [0.1, 0.5, 0.9])
             rows.append({"space": space, "n": n, "median": median, "low": low, "high": high})
     return pd.DataFrame(rows)
+
+
+def cosine_of_the_sums(study):
+    """Eq. 4 over the geometric mean of the two self-scores, each at the N that was chosen for it.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row: chosen (N of any model), and auc and difference (from Eq. 4's AUC), each with
+        `_ci95` and `_of_seeds`.
+    """
+    scores, chosen = study.best("cosine")
+    aucs, eq4 = study.auc(scores), study.auc(study.best(study.profile.vector_space)[0])
+    row = measured({"auc": aucs, "difference": aucs - eq4})
+    return pd.DataFrame([{"chosen": sorted(set(chosen))} | row])
 
 
 def sign_table(study):
@@ -439,8 +432,8 @@ def sign_table(study):
     """
     rows = []
     for space, means in study.means.items():
-        of_test = study.kernels[f"eq4 {space}"].judged[0][:, study.evaluated]
-        for n, mean, tested in zip(study.eq4.settings, means, of_test, strict=True):
+        of_test = study.scores[space][0][0][:, study.evaluated]
+        for n, mean, tested in zip(study.counts, means, of_test, strict=True):
             everything = (mean @ mean.T)[np.triu_indices(len(mean), 1)]
             for pairs, scores in (("test pairs", tested), ("all pairs", everything)):
                 count, n_pairs = int((scores <= 0).sum()), len(scores)
@@ -488,40 +481,6 @@ def sign_findings(study, table):
             )
         )
     return findings
-
-
-# --- other scores, and what was found ------------------------------------------------------------
-
-
-def what_else_was_tried(study):
-    """Other scores than Eq. 4, each at the settings that the choosing pairs chose: a row each.
-
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns tried, chosen (by any model), and auc and difference (from Eq. 4's AUC), each with
-        `_ci95` and `_of_seeds`.
-    """
-    rows, eq4 = [], study.auc(study.best(study.eq4)[0])
-    for name, tried in (("cosine", "cosine of the sums"), ("softmax", "softmax weights")):
-        scores, chosen = study.best(study.kernels[name])
-        aucs = study.auc(scores)
-        row = {"tried": f"{tried} in place of Eq. 4", "chosen": sorted(set(chosen))}
-        rows.append(row | measured({"auc": aucs, "difference": aucs - eq4}))
-    return pd.DataFrame(rows)
-
-
-def what_was_found(findings):
-    """The findings as a list in Markdown."""
-    return "\n".join(
-        f"- {CLAIMS[one['claim']].text} **{one['verdict'].capitalize()}**: {one['estimate']:.3f} "
-        f"[{one['ci95'][0]:.3f}, {one['ci95'][1]:.3f}], {one['experiment']}."
-        for one in findings
-    )
 
 
 def _with_ends(table, name):
