@@ -1,6 +1,5 @@
 """Experiments beyond the training data: what they find is what was planted."""
 
-from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
@@ -9,11 +8,9 @@ import pytest
 from planted import PlantedModel, scenes
 from sklearn.metrics import roc_auc_score
 
-from clipsim import load_profile
-from clipsim.data import CaptionedImages, DataError, LabelledPairs, caption_pool, load, load_pairs
+from clipsim.data import CaptionedImages, DataError, LabelledPairs, caption_pool
 from clipsim.retrieval import Describer, caption_score
 from clipsim.studies.beyond_the_training_data import ScoredPairs, experiments
-from clipsim.studies.beyond_the_training_data.compared_groups import auc_rows, evaluated
 
 PIXELS = {"ssim", "fsim"}
 
@@ -22,7 +19,7 @@ PIXELS = {"ssim", "fsim"}
 def scored():
     """Scenes and scores of a model that sees them, and of one that is blind."""
     profile, images, pairs = scenes(n_train_scenes=600)
-    pairs, pool = pairs.where(evaluated(pairs)), caption_pool(profile, images)
+    pairs, pool = pairs.where(experiments.evaluated(pairs)), caption_pool(profile, images)
     noise = np.random.default_rng(0)
     found = {}
     for name, blind in (("seeing", False), ("blind", True)):
@@ -40,7 +37,7 @@ def with_scores(scored, clip_score):
 def test_rows_hold_each_groups_own_auc(scored):
     of_all = scored["blind"]
     labels = experiments.novelty(of_all.images, of_all.pairs)
-    rows = auc_rows(of_all.by_label(labels))
+    rows, _ = experiments.unseen_things(of_all)
     assert sum(row["n_pairs"] for row in rows if row["metric"] == "ssim") == len(of_all.pairs)
     for row in rows:
         inside = labels == row["group"]
@@ -66,7 +63,9 @@ def test_in_between_pairs_and_other_sources_do_not_count(scored):
     source = np.where(np.arange(len(pairs)) % 2, "expert", "crowd")
     similar = np.where(np.arange(len(pairs)) % 3, pairs.similar, -1)
     mixed = replace(pairs, source=source, similar=similar)
-    np.testing.assert_array_equal(evaluated(mixed), (source == "expert") & (similar >= 0))
+    np.testing.assert_array_equal(
+        experiments.evaluated(mixed), (source == "expert") & (similar >= 0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,53 +214,3 @@ def test_gain_follows_the_model(scored, model):
     assert gains["unseen, any layout"] == pytest.approx(findings[1]["estimate"])
     counts = {row["group"]: row["n_pairs"] for row in rows}
     assert counts["familiar, any layout"] + counts["unseen, any layout"] == len(of_all.pairs)
-
-
-def test_objects_are_counted(scored):
-    of_all = scored["blind"]
-    counts = Counter(str(len(of_all.images.scenes[i].objects)) for i in of_all.pairs.id_a)
-    rows = experiments.number_of_objects(of_all)
-    assert {row["group"]: row["n_pairs"] for row in rows} == counts
-
-
-@pytest.fixture(scope="module")
-def images():
-    return load(load_profile("smoke"))
-
-
-def changed(images, noisy):
-    pairs = zip(images.captions, noisy.captions, strict=True)
-    return {i for i, (before, after) in enumerate(pairs) if before != after}
-
-
-@pytest.mark.parametrize("share", [0, 0.25, 1])
-def test_noise_moves_captions_between_training_images(images, share):
-    noisy = experiments.noisy_captions(images, share, seed=0)
-    training = set(images.indices("train").tolist())
-    assert changed(images, noisy) <= training
-    assert len(changed(images, noisy)) == round(share * len(training))
-    assert changed(images, experiments.noisy_captions(images, share / 2, 0)) <= changed(
-        images, noisy
-    )
-    assert Counter(noisy.captions) == Counter(images.captions)
-    assert noisy.image_ids == images.image_ids
-
-
-def test_fewer_images_keep_their_captions(images):
-    few = experiments.without(images, [0, 3])
-    kept = np.delete(np.arange(len(images)), [0, 3])
-    assert few.image_ids == tuple(images.image_ids[i] for i in kept)
-    assert few.captions == tuple(images.captions[i] for i in kept)
-
-
-def test_sizes_below_a_batch_are_not_trained(tmp_path, monkeypatch, images):
-    monkeypatch.setattr("clipsim.profile.RUNS", tmp_path)
-    monkeypatch.setattr("clipsim.model.features.CACHE", tmp_path / "cache")
-    profile = load_profile("smoke", n_pairs=8, epochs=1, batch_size=16)
-    pairs = load_pairs(profile, load(profile))
-    pairs, model = pairs.where(evaluated(pairs)), PlantedModel(images)
-    describer = Describer.of(profile, model, caption_pool(profile, images))
-    of_all = ScoredPairs(profile, load(profile), [describer], pairs, {})
-    rows = experiments.altered_training(of_all)
-    assert [(row["n_train"], row["epochs"]) for row in rows] == [(32, 1)] * 5 + [(16, 2)]
-    assert all(0 <= row["recall"] <= 1 and 0 <= row["auc"] <= 1 for row in rows)

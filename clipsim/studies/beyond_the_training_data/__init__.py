@@ -10,10 +10,9 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "compared_groups": ["ScoredPairs"],
         "experiments": [
-            "altered_training", "another_domain", "fine_grained", "gain_over_pixels",
-            "no_fitting_description", "number_of_objects", "unseen_things",
+            "ScoredPairs", "another_domain", "fine_grained", "gain_over_pixels",
+            "no_fitting_description", "unseen_things",
         ],
     },
 )  # fmt: skip
