@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from clipsim.studies.encoders_and_language.sentences import (
+from clipsim.studies.encoders_and_language.structure_or_meaning import (
     FRAME_WORDS,
     SLOTS,
     sentence_quadruples,

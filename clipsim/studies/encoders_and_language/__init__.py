@@ -10,9 +10,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "encoders": ["data_and_models", "encoder_comparison", "score_rows", "space_scores"],
-        "sentences": ["sentence_quadruples"],
         "structure_or_meaning": [
-            "before_and_after", "probe_chart", "probe_rows", "probed_spaces", "structure_findings",
+            "probe_chart", "probe_rows", "probed_spaces", "sentence_quadruples",
+            "structure_findings",
         ],
     },
 )  # fmt: skip
