@@ -12,10 +12,6 @@ from clipsim.data.scenes.scenes import JITTER
 from clipsim.studies.beyond_the_training_data import drawn_pairs
 from clipsim.studies.beyond_the_training_data.drawn_pairs import GAITS
 
-SITTING = ("A dog sits.", "The dog is sitting on a sofa.", "A dog indoors.", "A pet.", "A puppy.")
-MOVING = ("A dog runs.", "A dog is jumping.", "Two dogs play.", "Grass.", "Dogs outside.")
-NEITHER = ("A dog runs.", "A dog is jumping.", "A dog sits.", "A dog.", "A sitting dog.")
-
 
 @pytest.fixture(scope="module")
 def actions():
@@ -74,24 +70,6 @@ def test_action_scenes_are_of_the_seed():
     assert first.pixels_key == again.pixels_key != other.pixels_key
     picture = np.asarray(first.read_image(first.image_ids[0]))
     np.testing.assert_array_equal(picture, again.read_image(first.image_ids[0]))
-
-
-def test_dogs_are_told_by_what_people_say_of_held_out_photographs():
-    captions = [SITTING] * 3 + [MOVING] * 4 + [NEITHER] * 5 + [SITTING] * 40
-    split = np.array(["val"] * 12 + ["train"] * 40)
-    ids = tuple(f"{i}.jpg" for i in range(len(captions)))
-    dogs = drawn_pairs.dogs_by_posture(CaptionedImages("dogs", ids, tuple(captions), split, None))
-    assert dogs == {"sitting": list(ids[:3]), "moving": list(ids[3:7])}
-
-
-def test_pairs_of_postures():
-    sitting, moving = [f"s{i}" for i in range(30)], [f"m{i}" for i in range(50)]
-    pairs = drawn_pairs.posture_pairs({"sitting": sitting, "moving": moving}, seed=0)
-    assert Counter(pairs.similar.tolist()) == {1: 200, 0: 200}
-    for a, b, similar in zip(pairs.id_a, pairs.id_b, pairs.similar, strict=True):
-        assert (a[0] == b[0]) == bool(similar)
-    assert len(set(zip(pairs.id_a, pairs.id_b, strict=True))) == len(pairs)
-    assert drawn_pairs.posture_pairs({"sitting": sitting[1:], "moving": moving}, seed=0) is None
 
 
 def test_training_pairs_have_the_content_that_the_label_says(trained):

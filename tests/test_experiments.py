@@ -194,14 +194,6 @@ def test_a_model_that_sees_actions_tells_them_apart(scored, model):
     assert found["estimate"] == pytest.approx(of_group["all three"]["auc"] - 0.5)
 
 
-def test_too_few_photographs_of_dogs_decide_nothing(scored):
-    dogs = CaptionedImages("dogs", ("a", "b"), (("A dog sits.",) * 3, ("A dog runs.",) * 3),
-                           np.array(["test", "test"]), None)  # fmt: skip
-    rows, (found,) = experiments.fine_grained(replace(scored["seeing"], images=dogs))
-    assert (rows, found["verdict"]) == ([], "undecided")
-    assert "1 sitting, 1 moving" in found["experiment"]
-
-
 @pytest.mark.parametrize("model", ["seeing", "blind"])
 def test_gain_follows_the_model(scored, model):
     of_all = replace(scored[model], profile=replace(scored[model].profile, n_pairs=24))

@@ -1,11 +1,10 @@
-"""Pairs of images drawn for one question each: the same action or posture? like the training?
+"""Pairs of images drawn for one question each: the same action? like the training?
 
 In each set the pairs of the two classes are alike in all but what is asked, so that nothing else
 can tell them apart.
 """
 
 import hashlib
-import re
 from collections import defaultdict
 from dataclasses import replace
 from itertools import chain, combinations, count, product, zip_longest
@@ -27,13 +26,7 @@ from clipsim.data import (
 
 GAITS = ("running", "walking", "standing")
 OTHER_SEED = 1000  # added to the seed, so that no layout is that of a validation pair
-MOST_PAIRS = 400  # of photographs of dogs, half of them similar
-FEWEST_IMAGES = 30  # in a group of photographs, to say anything
 FEWEST_EACH = 5  # pairs of training scenes per class
-
-DOG = re.compile(r"\b(dogs?|pupp(y|ies))\b")
-SITTING = re.compile(r"\b(sit|sits|sitting|sat|seated|lie|lies|lying|laying)\b")
-MOVING = re.compile(r"\b(run|runs|running|ran|jump|jumps|jumping|leap|leaps|leaping)\b")
 
 
 def action_pairs(seed, n_each):
@@ -105,59 +98,6 @@ def _two_people(rng, *names):
     ]
     options = [(one, two) for (i, one), (j, two) in product(*people) if i != j]
     return options[rng.integers(len(options))]
-
-
-def dogs_by_posture(images):
-    """Held-out photographs of dogs that people describe as sitting, or as moving.
-
-    A photograph shows a dog where three captions name one; the dog sits (or lies) where at least
-    two captions say so and none says that anything runs or jumps, and the reverse.
-
-    Returns
-    -------
-    dict of str to list of str
-        Image ids by "sitting" and "moving".
-    """
-    groups = {"sitting": [], "moving": []}
-    for i in np.flatnonzero(np.isin(images.split, ("val", "test"))):
-        dog, sitting, moving = (
-            sum(bool(words.search(caption.lower())) for caption in images.captions[i])
-            for words in (DOG, SITTING, MOVING)
-        )
-        if dog >= 3 and sitting >= 2 and not moving:
-            groups["sitting"].append(images.image_ids[i])
-        elif dog >= 3 and moving >= 2 and not sitting:
-            groups["moving"].append(images.image_ids[i])
-    return groups
-
-
-def posture_pairs(groups, seed):
-    """Pairs of dogs in the same posture, half of either, against pairs in different ones.
-
-    Parameters
-    ----------
-    groups : dict of str to list of str
-        From `dogs_by_posture`.
-    seed : int
-
-    Returns
-    -------
-    LabelledPairs or None
-        Images recur; split "cross". None where a group has fewer than 30 images.
-    """
-    if min(map(len, groups.values())) < FEWEST_IMAGES:
-        return None
-    rng, couples = np.random.default_rng(seed), []
-    for ids in groups.values():
-        couples += _sample(rng, combinations(ids, 2), MOST_PAIRS // 4)
-    n_similar = len(couples)
-    couples += _sample(rng, product(*groups.values()), n_similar)
-    return _labelled(couples, n_similar)
-
-
-def _sample(rng, options, n):
-    options = list(options)
-    return [options[i] for i in rng.permutation(len(options))[:n]]
 
 
 def training_scene_pairs(images, n_each, seed):

@@ -1,6 +1,6 @@
 """The experiments of notebook 10, from `ScoredPairs` to rows of AUC and findings on the claims.
 
-Unseen things, another domain, a pool with no fitting description, actions and postures, images
+Unseen things, another domain, a pool with no fitting description, actions, images
 like the training data. Data that cannot answer give no rows and no findings.
 
 AUC is the chance that a similar pair scores above another one: no threshold is in it. Where
@@ -29,7 +29,6 @@ from clipsim.data import (
 from clipsim.evaluation import (
     METRICS,
     ResampledPairs,
-    finding,
     finding_of,
     load_scores,
     measured,
@@ -403,41 +402,30 @@ def pool_scores(describer, scored, fits, order):
 
 
 def fine_grained(scored):
-    """Does the score tell actions apart: of people in scenes, or of dogs in photographs?
+    """Does the score tell the actions of people apart?
 
     Parameters
     ----------
     scored : ScoredPairs
+        Of scenes; nobody drew photographs that differ in an action alone: they give nothing.
 
     Returns
     -------
     rows, findings : list of dict
-        Scenes: all gaits, and each two of them. On `fine_grained`; undecided, without rows, where
-        there are fewer than thirty photographs of sitting, or of moving, dogs.
+        All gaits, and each two of them; on `fine_grained`.
     """
-    images, seed, groups = scored.images, scored.profile.seed, {}
-    experiment = "AUC of the CLIP score less 0.5: "
-    if images.scenes:
-        n_each = min(MOST_ACTIONS, scored.profile.n_pairs)
-        whole = groups["all three"] = scored.of_others(*drawn_pairs.action_pairs(seed, n_each))
-        for couple in combinations(drawn_pairs.GAITS, 2):
-            name = " / ".join(couple)
-            groups[name] = whole.where(np.isin(whole.pairs.kind, (*couple, name)))
-        experiment += f"scenes that differ in nothing but {', '.join(drawn_pairs.GAITS)} "
-        experiment += "against scenes of the same one"
-    else:
-        dogs = drawn_pairs.dogs_by_posture(images)
-        counts = ", ".join(f"{len(ids)} {posture}" for posture, ids in dogs.items())
-        experiment += "held-out photographs of a sitting and a moving dog "
-        experiment += f"against two in the same posture ({counts})"
-        pairs = drawn_pairs.posture_pairs(dogs, seed)
-        if pairs is None:
-            undecided = finding(
-                "fine_grained", f"{experiment}: too few, undecided by rule", np.nan,
-                (np.nan, np.nan), n_pairs=0, n_seeds=0, interval="none",
-            )  # fmt: skip
-            return [], [undecided]
-        whole = groups["sitting / moving dogs"] = scored.of_others(images, pairs)
+    if not scored.images.scenes:
+        return [], []
+    n_each = min(MOST_ACTIONS, scored.profile.n_pairs)
+    whole = scored.of_others(*drawn_pairs.action_pairs(scored.profile.seed, n_each))
+    groups = {"all three": whole}
+    for couple in combinations(drawn_pairs.GAITS, 2):
+        name = " / ".join(couple)
+        groups[name] = whole.where(np.isin(whole.pairs.kind, (*couple, name)))
+    experiment = (
+        "AUC of the CLIP score less 0.5: scenes that differ in nothing but "
+        f"{', '.join(drawn_pairs.GAITS)} against scenes of the same one"
+    )
     found = finding_of("fine_grained", experiment, whole.auc("clip_score") - 0.5, whole.sample)
     return auc_rows(groups), [found]
 
