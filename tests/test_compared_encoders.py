@@ -13,12 +13,6 @@ from clipsim.studies.encoders_and_language import encoders
 from clipsim.studies.encoders_and_language.encoders import score_rows
 
 
-@pytest.fixture
-def nowhere(monkeypatch):
-    """A machine without the paper's weights."""
-    monkeypatch.setattr(encoders, "has_local_weights", lambda modality: False)
-
-
 def test_a_random_encoder_is_its_draw_whatever_came_before():
     name = encoders.random_image_encoder("tiny", 3)
     pixels = torch.randint(256, (2, 3, 224, 224), dtype=torch.uint8)
@@ -42,23 +36,6 @@ def test_only_the_named_side_is_random(smoke):
     assert not torch.equal(*weights)
 
 
-def test_encoders_of_the_paper_only_where_their_weights_are(smoke, nowhere, monkeypatch):
-    four = encoders.compared_encoders(smoke)
-    assert next(iter(four.values())) == ("tiny", "tiny")
-    assert len(four) == 4
-    monkeypatch.setattr(encoders, "has_local_weights", lambda modality: modality == "text")
-    more = encoders.compared_encoders(smoke)
-    assert set(more.values()) - set(four.values()) == {("tiny", "bert-base-uncased")}
-
-
-def test_local_weights_are_looked_for_without_fetching(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    assert not encoders.has_local_weights("image")
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "resnet50-0676ba61.pth").touch()
-    assert encoders.has_local_weights("image")
-
-
 def test_the_comparison_keeps_every_test_pair(smoke, monkeypatch):
     images = load(smoke)
     pairs = load_pairs(smoke, images)
@@ -71,7 +48,7 @@ def test_the_comparison_keeps_every_test_pair(smoke, monkeypatch):
     assert set(kept.image_ids) == set(few.image_ids) - set(np.array(few.image_ids)[:20])
 
 
-def test_scores_of_both_sides_and_spaces(smoke, nowhere, tmp_path, monkeypatch):
+def test_scores_of_both_sides_and_spaces(smoke, tmp_path, monkeypatch):
     monkeypatch.setattr("clipsim.model.features.CACHE", tmp_path / "cache")
     monkeypatch.setattr("clipsim.profile.RUNS", tmp_path)
     smoke = replace(smoke, n_seeds=1)

@@ -7,12 +7,9 @@ its own, so that it stays the same over the training seeds of its projections.
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-import huggingface_hub
 import numpy as np
 import torch
-import torchvision
 
 from clipsim.data import caption_pool, load, load_pairs
 from clipsim.evaluation import (
@@ -29,7 +26,6 @@ from clipsim.retrieval import score_pairs
 
 # What a comparison costs: a minute for two random backbones and twelve trainings on two cores.
 N_TRAIN, N_VAL_PAIRS, N_SEEDS, BATCH, EPOCHS = 500, 100, 3, 64, 20
-PAPER = {"image": "resnet50", "text": "bert-base-uncased"}
 JUDGES = {"expert": ", experts' pairs", "crowd": ", crowd's pairs", "": ""}
 
 
@@ -67,37 +63,22 @@ def _randomly(draw, build, pretrained):
         return build()
 
 
-def has_local_weights(modality):
-    """Whether the weights of the paper's "image" or "text" encoder are on this machine."""
-    if modality == "image":
-        url = torchvision.models.ResNet50_Weights.IMAGENET1K_V1.url
-        return (Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]).is_file()
-    cached = huggingface_hub.try_to_load_from_cache(PAPER["text"], "model.safetensors")
-    return isinstance(cached, str)
-
-
 def compared_encoders(profile):
     """The (image, text) encoders to compare, by what they are.
 
     Returns
     -------
     dict of str to tuple of str
-        The profile's own first; each side, and both, with random weights; the paper's where
-        their weights are on this machine.
+        The profile's own first; each side, and both, with random weights.
     """
     image, text = profile.image_encoder, profile.text_encoder
     random_image, random_text = random_image_encoder(image), random_text_encoder(text)
-    encoders = {
+    return {
         f"{image} + {text}": (image, text),
         f"random {image} + {text}": (random_image, text),
         f"{image} + random {text}": (image, random_text),
         f"random {image} + random {text}": (random_image, random_text),
     }
-    if image != PAPER["image"] and has_local_weights("image"):
-        encoders[f"{PAPER['image']} + {text}"] = (PAPER["image"], text)
-    if text != PAPER["text"] and has_local_weights("text"):
-        encoders[f"{image} + {PAPER['text']}"] = (image, PAPER["text"])
-    return encoders
 
 
 def comparison_data(profile, images, pairs):

@@ -25,11 +25,7 @@ from clipsim.data import ALONE, SETTINGS, STRUCTURES, Mention, concept_table, wi
 from clipsim.evaluation import exact_interval, finding, interval
 from clipsim.figures import PAGE_IN, claim_title, flat_table, interval_points
 from clipsim.model import DualEncoder
-from clipsim.studies.encoders_and_language.encoders import (
-    PAPER,
-    has_local_weights,
-    random_text_encoder,
-)
+from clipsim.studies.encoders_and_language.encoders import random_text_encoder
 
 SLOTS = ("who", "doing", "beside", "where")
 LEFT_OUT = "focus"  # names one thing only, so that it cannot say the same as the others
@@ -280,8 +276,7 @@ def probed_spaces(profile, quadruples, models):
     -------
     dict of str to list of pandas.DataFrame
         By space, one table per seed. `OWN` is the profile's text encoder before training;
-        BERT-base is there where its weights are on this machine, `OWN_TRAINED` where training
-        changed the text encoder.
+        `OWN_TRAINED` is there where training changed it.
     """
 
     def own_space(model):
@@ -298,8 +293,6 @@ def probed_spaces(profile, quadruples, models):
     spaces["random weights"] = [own_space(untrained(text_encoder=name)) for name in draws]
     pooling = "mean" if profile.text_pooling == "cls" else "cls"
     spaces[f"text encoder, {pooling} pooling"] = [own_space(untrained(text_pooling=pooling))]
-    if profile.text_encoder != PAPER["text"] and has_local_weights("text"):
-        spaces[PAPER["text"]] = [own_space(untrained(text_encoder=PAPER["text"]))]
     spaces[OWN] = [own_space(untrained())]
     seeds = range(profile.seed, profile.seed + profile.n_seeds)
     spaces[UNTRAINED] = [joint_space(untrained(seed=seed)) for seed in seeds]
