@@ -30,7 +30,7 @@ from scipy.spatial.distance import squareform
 from clipsim.data import AGREE, TOP, caption_pairs, load, load_pairs
 from clipsim.evaluation import METRICS, interval, load_retrieval, thresholds_by_key
 from clipsim.figures import FRAME, IDENTITY, OTHER, PAGE_IN, SIMILAR
-from clipsim.metrics import ssim_matrix
+from clipsim.metrics import METRIC_LABELS, ssim_matrix
 from clipsim.profile import Profile
 from clipsim.record import read_results
 from clipsim.retrieval import (
@@ -48,7 +48,6 @@ METHODS = ("components", "communities")
 N_SCENES, N_PHOTOGRAPHS = 200, 500
 N_STEPS = 61  # thresholds of a sweep; communities cost more: every third
 MOST_NEIGHBOURS = 25  # per image; beyond it communities cost more than they tell
-LABEL = {metric.key: metric.label for metric in METRICS}
 DASHES = {"-": "", "--": (4, 1.5), "-.": (4, 1.5, 1, 1.5), ":": (1, 1)}  # as seaborn has them
 MARKERS = {f"τ: {PAIRS}": "o", f"τ: {PAPER}": "X", f"τ: {CLUSTERS}": "^"}
 LEAF, STAGGERED = 2.8, 3  # side of a picture in leaves' distances; rows of pictures
@@ -403,12 +402,10 @@ def quality_rows(graphs, thresholds, best, profile):
 
     Returns
     -------
-    rows : list of dict
+    list of dict
         By metric, `origin` of the threshold and method: the shape of its graph, `kappa`,
         `kappa_ci95` (images resampled, their clusters held fixed) and `n_clusters` of two images
         or more.
-    differences : list of dict
-        κ of Eq. 4 less that of each other metric, at the thresholds chosen on validation.
     """
     chosen = [
         {"metric": key, "origin": origin, "method": method, "threshold": threshold}
@@ -419,12 +416,13 @@ def quality_rows(graphs, thresholds, best, profile):
         if threshold is not None
     ]
     known = next(iter(graphs.values())).known
-    settings = [(c["metric"], c["threshold"], c["method"]) for c in chosen]
-    labels = [graphs[key].labels(*setting, profile.seed) for key, *setting in settings]
+    labels = [
+        graphs[c["metric"]].labels(c["threshold"], c["method"], profile.seed) for c in chosen
+    ]
     labels = np.stack(labels, axis=1)
     kappas = pair_agreement(together(known, labels), known.alike, known.weights)
     resampled = _resampled(known, labels, profile)
-    rows = [
+    return [
         {
             **choice,
             **graphs[choice["metric"]].shape(choice["threshold"]),
@@ -434,21 +432,6 @@ def quality_rows(graphs, thresholds, best, profile):
         }
         for k, choice in enumerate(chosen)
     ]
-    at_best = {
-        (c["metric"], c["method"]): k for k, c in enumerate(chosen) if c["origin"] == CLUSTERS
-    }
-    differences = [
-        {
-            "baseline": metric,
-            "method": method,
-            "difference": float(kappas[own] - kappas[k]),
-            "difference_ci95": interval(resampled[:, own] - resampled[:, k]),
-        }
-        for (metric, method), k in at_best.items()
-        for own in [at_best["clip_score", method]]
-        if own != k
-    ]
-    return rows, differences
 
 
 def _resampled(known, labels, profile):
@@ -482,13 +465,13 @@ def quality_chart(sweeps, rows, known):
     -------
     figure, numbers, caption
     """
-    lines = pd.concat([table.assign(metric=LABEL[key]) for key, table in sweeps.items()])
+    lines = pd.concat([table.assign(metric=METRIC_LABELS[key]) for key, table in sweeps.items()])
     marked = pd.DataFrame(rows)
-    marked = marked.assign(metric=marked.metric.map(LABEL), origin="τ: " + marked.origin)
+    marked = marked.assign(metric=marked.metric.map(METRIC_LABELS), origin="τ: " + marked.origin)
     for method in METHODS:
         marked[method] = marked.kappa.where(marked.method == method)
-    colours = {LABEL[key]: IDENTITY[key]["color"] for key in sweeps}
-    dashes = {LABEL[key]: DASHES[IDENTITY[key]["linestyle"]] for key in sweeps}
+    colours = {METRIC_LABELS[key]: IDENTITY[key]["color"] for key in sweeps}
+    dashes = {METRIC_LABELS[key]: DASHES[IDENTITY[key]["linestyle"]] for key in sweeps}
     marks = {"markers": MARKERS, "s": 45, "edgecolor": "#222222", "zorder": 3}
     figure, axes = plt.subplots(1, len(METHODS), figsize=(PAGE_IN, 3))
     shown = {}
