@@ -170,7 +170,7 @@ def test_pairs_in_between_count_for_the_correlation_alone():
 
 def test_accuracy_at_the_fixed_threshold_is_scikit_learns():
     one = study(TEN_GOOD, 1)
-    _, table, _ = room.normalisation_at_fixed_threshold(one)
+    table = room.accuracy_at_the_papers_threshold(one)
     mean, printed = (part.reset_index() for _, part in table.groupby("normalisation", sort=False))
     for k, n in enumerate(COUNTS):
         scores = one.eq4[0, k, one.evaluated]
@@ -178,7 +178,10 @@ def test_accuracy_at_the_fixed_threshold_is_scikit_learns():
             expected = accuracy_score(one.sample.pairs.similar, factor * scores >= 0.5)
             assert part.accuracy[k] == pytest.approx(expected)
     assert mean.accuracy[0] == printed.accuracy[0]
-    assert table.accuracy.between(table.low, table.high).all()
+    assert all(
+        low <= x <= high
+        for x, (low, high) in zip(table.accuracy, table.accuracy_ci95, strict=True)
+    )
 
 
 def test_self_scores_start_at_one_and_fall_with_n():
