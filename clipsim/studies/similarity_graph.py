@@ -33,12 +33,7 @@ from clipsim.figures import FRAME, IDENTITY, OTHER, PAGE_IN, SIMILAR
 from clipsim.metrics import METRIC_LABELS, ssim_matrix
 from clipsim.profile import Profile
 from clipsim.record import read_results
-from clipsim.retrieval import (
-    community_labels,
-    component_labels,
-    score_matrix,
-    similarity_graph,
-)
+from clipsim.retrieval import community_labels, component_labels, score_matrix, similarity_graph
 
 # Where a threshold is from: Table 1's was chosen for pairs, the last one for clusters.
 PAIRS, PAPER, CLUSTERS = "Table 1, held-out", "the paper's", "best clusters of validation"
@@ -239,16 +234,13 @@ class MetricGraphs:
         """
         return linkage(self.scores.max() - self.scores, "single")
 
-    def graph(self, threshold):
-        """The graph of the pairs of at least a threshold."""
-        edges, pairs = self.scores >= threshold, every_pair(len(self.known))
-        return similarity_graph(self.known.image_ids, pairs[edges], self.scores[edges])
-
     def labels(self, threshold, method="components", seed=0):
         """The cluster of each image, by one of `METHODS`: array of int, shape (M,)."""
         if method == "components":
             return fcluster(self.joins, self.scores.max() - threshold, "distance")
-        return community_labels(self.graph(threshold), seed)
+        edges, pairs = self.scores >= threshold, every_pair(len(self.known))
+        graph = similarity_graph(self.known.image_ids, pairs[edges], self.scores[edges])
+        return community_labels(graph, seed)
 
     def agreement(self, labels):
         """κ between clusters and what is known."""
