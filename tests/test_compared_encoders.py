@@ -24,19 +24,6 @@ def test_a_random_encoder_is_its_draw_whatever_came_before():
     assert not torch.equal(first, other)
 
 
-def test_only_the_named_side_is_random(smoke):
-    text = encoders.random_text_encoder("minilm", 0)
-    profile = replace(smoke, image_encoder="efficientnet_lite0", text_encoder=text)
-    mixed = DualEncoder(profile)
-    own = DualEncoder(replace(profile, text_encoder="minilm"))
-    for name, weight in own.image_backbone.state_dict().items():
-        assert torch.equal(weight, mixed.image_backbone.state_dict()[name])
-    embedding = "network.embeddings.word_embeddings.weight"
-    weights = [model.text_backbone.state_dict()[embedding] for model in (own, mixed)]
-    assert weights[0].shape == weights[1].shape
-    assert not torch.equal(*weights)
-
-
 def test_the_comparison_keeps_every_test_pair(smoke, monkeypatch):
     images = load(smoke)
     pairs = load_pairs(smoke, images)

@@ -30,10 +30,6 @@ def scored():
     return found
 
 
-def with_scores(scored, clip_score):
-    return replace(scored, scores={"clip_score": clip_score})
-
-
 def test_rows_hold_each_groups_own_auc(scored):
     of_all = scored["blind"]
     labels = experiments.novelty(of_all.images, of_all.pairs)
@@ -67,9 +63,8 @@ def test_less_reliable_where_it_is(scored, good_on, expected):
     familiar = experiments.novelty(of_all.images, of_all.pairs) == "familiar"
     good = {"familiar": familiar, "unseen": ~familiar, "nothing": 0}[good_on]
     noise = np.random.default_rng(1).standard_normal((2, len(of_all.pairs)))
-    _, (found,) = experiments.unseen_things(
-        with_scores(of_all, noise + 10 * good * of_all.pairs.similar)
-    )
+    scores = {"clip_score": noise + 10 * good * of_all.pairs.similar}
+    _, (found,) = experiments.unseen_things(replace(of_all, scores=scores))
     assert found["verdict"] == expected
 
 

@@ -60,9 +60,6 @@ def study(noise, n_models=3, content=None):
     return room.scored(PROFILE, *three, COUNTS, retrievals)
 
 
-# --- Eq. 4 at every N ---------------------------------------------------------------------------
-
-
 @pytest.fixture
 def retrieved():
     """Vectors of a pool (any length), ids of 150 images, and 30 pairs of them."""
@@ -98,9 +95,6 @@ def test_descriptions_that_cancel_have_cosine_zero():
     vectors = np.array([[1.0, 0], [-1, 0], [0, 1]], dtype=np.float32)
     means = room.prefix_means(vectors, np.array([[0, 1], [2, 0]]), (2,))
     np.testing.assert_array_equal(room.pair_cosines(means, np.array([[0, 1], [0, 0]])), [[0, 0]])
-
-
-# --- the claims ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -175,9 +169,6 @@ def test_one_exception_refutes_that_d_is_positive_and_none_proves_nothing(
     assert (found["verdict"], found["n_pairs"]) == (verdict, n_pairs)
     assert found["estimate"] == pytest.approx(count / n_pairs)
     assert ("taken as independent" in found["interval"]) == (n_pairs > N_PAIRS)
-
-
-# --- what is compared ---------------------------------------------------------------------------
 
 
 def test_counts_end_at_the_pool_and_hold_the_profiles_n():

@@ -106,7 +106,7 @@ def structures():
     return {name: build for name, build in named.items() if name != LEFT_OUT}
 
 
-def sentence_quadruples(seed, n=N_QUADRUPLES):
+def sentence_quadruples(seed):
     """Quadruples balanced over subjects, things, structures and exchanged slots.
 
     Subjects are the people, animals and birds on the ground, things beside them everything else
@@ -115,8 +115,7 @@ def sentence_quadruples(seed, n=N_QUADRUPLES):
     Parameters
     ----------
     seed : int
-        Decides every word; a larger n extends the list.
-    n : int
+        Decides every word.
 
     Returns
     -------
@@ -131,7 +130,7 @@ def sentence_quadruples(seed, n=N_QUADRUPLES):
         for group in (subjects, things, list(permutations(structures(), 2)))
     )
     quadruples, used = [], set()
-    for number in range(n):
+    for number in range(N_QUADRUPLES):
         rng = np.random.default_rng([seed, number])
         subject, thing = subjects[number % len(subjects)], things[number % len(things)]
         first = (number + number // len(orders)) % len(SLOTS)
