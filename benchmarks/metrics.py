@@ -99,11 +99,11 @@ def comparison(metric, dtype, other_dtype, images):
     n_pairs = len(images) * (len(images) - 1) // 2
     random = np.random.default_rng(0)
     other(0, 1)
-    MATRIX[metric](images[:4], dtype=dtype, progress=False)
+    MATRIX[metric](images[:4], dtype=dtype)
     ours, theirs, differences = [], [], []
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        matrix = MATRIX[metric](images, dtype=dtype, progress=False)
+        matrix = MATRIX[metric](images, dtype=dtype)
         ours.append((time.perf_counter() - start) / n_pairs)
         for _ in range(PAIRS_PER_ROUND):
             i, j = random.choice(len(images), 2, replace=False)
@@ -150,7 +150,7 @@ def growth(m, images):
     row = {"images": m, "pairs": m * (m - 1) // 2}
     for metric, score_matrix in MATRIX.items():
         start = time.perf_counter()
-        score_matrix(images, progress=False)
+        score_matrix(images)
         row[f"{metric}_s"] = round(time.perf_counter() - start, 2)
     return row
 
@@ -168,7 +168,7 @@ def peak_gib(metric, variant, dtype):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (MEMORY_M, 3, SIDE, SIDE), dtype=np.uint8)
     pairs = random.integers(0, MEMORY_M, (2000, 2))
-    MATRIX[metric](images, variant, pairs=pairs, dtype=dtype, progress=False)
+    MATRIX[metric](images, variant, pairs=pairs, dtype=dtype)
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used / 2 ** (30 if sys.platform == "darwin" else 20)  # bytes on macOS, else KiB
 

@@ -7,14 +7,13 @@ import pytest
 import torch
 from reference import random_image
 
-from clipsim.metrics import fsim, fsim_matrix, ssim, ssim_matrix
+from clipsim.metrics import all_pairs, fsim, fsim_matrix, ssim, ssim_matrix
 
 M = 20  # more than one cached tile
 METRICS = {
     "ssim": (ssim, ssim_matrix, {}),
     "package ssim": (ssim, ssim_matrix, {"variant": "package"}),
     "fsim": (fsim, fsim_matrix, {}),
-    "fsimc": (fsim, fsim_matrix, {"chromatic": True}),
     "package fsim": (fsim, fsim_matrix, {"variant": "package"}),
 }
 
@@ -34,7 +33,7 @@ def metric(request):
 
 def test_every_entry_equals_the_pair_by_itself(images, metric):
     score, score_matrix, options = metric
-    matrix = score_matrix(images, dtype="float64", progress=False, **options)
+    matrix = score_matrix(images, dtype="float64", **options)
     assert matrix.shape == (M, M)
     assert matrix.dtype == np.float64
     assert (matrix == matrix.T).all()
@@ -44,37 +43,38 @@ def test_every_entry_equals_the_pair_by_itself(images, metric):
         assert matrix[i, j] == pytest.approx(expected, abs=1e-12)
 
 
-def test_spilling_to_a_file_changes_nothing(images, metric):
+def test_spilling_to_a_file_changes_nothing(images, metric, monkeypatch):
     _, score_matrix, options = metric
-    in_memory = score_matrix(images, progress=False, **options)
+    in_memory = score_matrix(images, **options)
     assert in_memory.dtype == np.float32
+    pairs = np.random.default_rng(0).integers(0, M, (60, 2))
     for images_per_tile in (1, 3):
-        budget = images_per_tile * 2 * 8 * 22 * 27 * 4 / 2**30
-        spilled = score_matrix(images, progress=False, memory_gib=budget, **options)
+        monkeypatch.setattr(all_pairs, "MEMORY_BYTES", images_per_tile * 2 * 8 * 22 * 27 * 4)
+        spilled = score_matrix(images, **options)
         np.testing.assert_allclose(spilled, in_memory, atol=1e-6)
+        given = score_matrix(images, pairs=pairs, **options)
+        np.testing.assert_allclose(given, in_memory[pairs[:, 0], pairs[:, 1]], atol=1e-6)
 
 
 def test_given_pairs_keep_their_order(images, metric):
     _, score_matrix, options = metric
-    matrix = score_matrix(images, progress=False, **options)
+    matrix = score_matrix(images, **options)
     pairs = np.random.default_rng(0).integers(0, M, (60, 2))
     pairs[0], pairs[1] = (5, 5), pairs[2][::-1]
     for wanted in (pairs, torch.from_numpy(pairs), pairs.tolist()):
-        scores = score_matrix(images, pairs=wanted, progress=False, **options)
+        scores = score_matrix(images, pairs=wanted, **options)
         np.testing.assert_allclose(scores, matrix[pairs[:, 0], pairs[:, 1]], atol=1e-6)
-    spilled = score_matrix(images, pairs=pairs, progress=False, memory_gib=1e-5, **options)
-    np.testing.assert_allclose(spilled, scores, atol=1e-6)
-    assert score_matrix(images, pairs=[], progress=False, **options).shape == (0,)
+    assert score_matrix(images, pairs=[], **options).shape == (0,)
 
 
 def test_tensors_floats_and_memory_maps_are_read_alike(images, tmp_path):
-    expected = ssim_matrix(images, progress=False)
-    assert ssim_matrix(images[:1], progress=False).tolist() == [[1.0]]
+    expected = ssim_matrix(images)
+    assert ssim_matrix(images[:1]).tolist() == [[1.0]]
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     floats = torch.from_numpy(images).float() / 255
     for same in (mapped, torch.from_numpy(images), floats, floats.clone().requires_grad_()):
-        np.testing.assert_array_equal(ssim_matrix(same, progress=False), expected)
+        np.testing.assert_array_equal(ssim_matrix(same), expected)
 
 
 def test_wrong_input_says_which_argument_and_what_was_expected(images):
@@ -93,9 +93,8 @@ def test_wrong_input_says_which_argument_and_what_was_expected(images):
         (images, {"pairs": [[-1, 0]]}, "pairs: expected indices from 0"),
         (images, {"pairs": [0, 1]}, r"pairs: expected integers of shape \(P, 2\)"),
         (images, {"pairs": [[0.0, 1.0]]}, "pairs: expected integers"),
-        (images, {"memory_gib": 0}, "memory_gib: expected a positive number"),
         (images, {"dtype": "float16"}, "dtype: expected 'float32' or 'float64'"),
     ]
     for stack, options, message in wrong:
         with pytest.raises(ValueError, match=message):
-            ssim_matrix(stack, progress=False, **options)
+            ssim_matrix(stack, **options)

@@ -4,9 +4,8 @@
 """
 
 from clipsim.metrics.compared import METRIC_LABELS, METRICS, Metric, pixel_scores
-from clipsim.metrics.definitions import PACKAGE, FSIMDefinition, SSIMDefinition, ladder
+from clipsim.metrics.definitions import PACKAGE, FSIMDefinition, SSIMDefinition, ladder, luma
 from clipsim.metrics.fsim import fsim, fsim_matrix
-from clipsim.metrics.images import luma
 from clipsim.metrics.ssim import ssim, ssim_matrix
 
 __all__ = [

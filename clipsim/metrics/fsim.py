@@ -1,4 +1,4 @@
-"""Feature similarity, FSIM and FSIMc.
+"""Feature similarity, FSIM.
 
 L. Zhang, L. Zhang, X. Mou, D. Zhang: *FSIM: A Feature Similarity Index for Image Quality
 Assessment*, IEEE Trans. Image Processing 20(8), 2011 (Zhang 2011). Phase congruency, where the
@@ -13,11 +13,8 @@ import torch
 import torch.nn.functional as F
 
 from clipsim.metrics.all_pairs import score_matrix
-from clipsim.metrics.definitions import definition
-from clipsim.metrics.images import image_pair, luma, rounded, similarity
+from clipsim.metrics.definitions import definition, image_pair, luma, rounded, similarity
 
-I_WEIGHTS = (0.596, -0.274, -0.322)
-Q_WEIGHTS = (0.211, -0.523, 0.312)
 SCHARR = ((-3.0, 0.0, 3.0), (-10.0, 0.0, 10.0), (-3.0, 0.0, 3.0))  # grows to the right
 FULL_SIZE = 256  # images are reduced towards this shorter side
 EPSILON = 1e-4  # the authors' and Kovesi's guard of divisions, in grey levels; felt below 1e-2
@@ -28,7 +25,7 @@ NOISE_RESCALE = 1.7  # the noise estimate is too high for this measure (authors'
 SPREAD_CUTOFF, SPREAD_GAIN = 0.5, 10.0  # sigmoid of the frequency-spread weight
 
 
-def fsim(a, b, variant="canonical", *, chromatic=False):
+def fsim(a, b, variant="canonical"):
     r"""FSIM of two images.
 
     With phase congruency PC and gradient magnitude G of each image (Zhang 2011, Eqs. 3–7),
@@ -37,13 +34,10 @@ def fsim(a, b, variant="canonical", *, chromatic=False):
               S_G = \frac{2 G_a G_b + T_2}{G_a^2 + G_b^2 + T_2}, \quad
               FSIM = \frac{\sum S_{PC} S_G PC_m}{\sum PC_m}
 
-    with PC_m = max(PC_a, PC_b), T1 = .85, T2 = 160 on grey levels 0–255. FSIMc multiplies the
-    summand by (S_I S_Q)^λ, S_I and S_Q the same comparison of I and Q of YIQ with T3 = T4 = 200,
-    λ = .03.
+    with PC_m = max(PC_a, PC_b), T1 = .85, T2 = 160 on grey levels 0–255.
 
     Where neither image has a feature (PC_m is 0 everywhere: two constant images) the quotient is
-    0/0. FSIM is then 1, its limit for one faint texture on both, and FSIMc the mean of
-    (S_I S_Q)^λ: FSIM does not compare brightness.
+    0/0. FSIM is then 1, its limit for one faint texture on both: it does not compare brightness.
 
     Parameters
     ----------
@@ -53,12 +47,9 @@ def fsim(a, b, variant="canonical", *, chromatic=False):
     variant : {"canonical", "package"} or FSIMDefinition
         "canonical": Zhang 2011 on Y of YIQ, reduced by block means to about 256 pixels.
         "package": as image-similarity-measures 0.3.6 does by default: pixels of 8 bits; mean
-        over R, G, B, no chroma, no reduction; a phase congruency summed over 6 orientations;
+        over R, G, B, no reduction; a phase congruency summed over 6 orientations;
         gradients 16 times too large for T2 and kept in 16-bit unsigned integers that clip
         and wrap. `FSIMDefinition` names each of its departures.
-    chromatic : bool
-        FSIMc instead of FSIM. Where S_I S_Q < 0 its power is complex and the real part is
-        taken, as in the authors' code (piq: the power of |S_I S_Q|, up to 2e-3 higher).
 
     Returns
     -------
@@ -70,21 +61,11 @@ def fsim(a, b, variant="canonical", *, chromatic=False):
     ValueError
         Naming the argument, what was expected and what was found.
     """
-    pair = image_pair(a, b, _min_side(_checked(variant, chromatic)))
-    options = {"chromatic": chromatic, "pairs": [(0, 1)], "progress": False}
-    return fsim_matrix(pair, variant, **options).item()
+    pair = image_pair(a, b, _min_side(definition("fsim", variant)))
+    return fsim_matrix(pair, variant, pairs=[(0, 1)]).item()
 
 
-def fsim_matrix(
-    images,
-    variant="canonical",
-    *,
-    chromatic=False,
-    pairs=None,
-    dtype=None,
-    progress=True,
-    memory_gib=1.0,
-):
+def fsim_matrix(images, variant="canonical", *, pairs=None, dtype=None):
     """FSIM of all pairs of M images, or of the pairs given.
 
     Phase congruency and gradients, nearly all of the work, are computed once per image.
@@ -94,17 +75,11 @@ def fsim_matrix(
     images : torch.Tensor or numpy.ndarray (a memory map, too), shape (M, 3, H, W)
         RGB, float32 or float64 in [0, 1], or uint8.
     variant : {"canonical", "package"} or FSIMDefinition
-    chromatic : bool
         As in `fsim`.
     dtype : {"float32", "float64"}, optional
         Precision; by default that of the images, float32 for uint8.
     pairs : array of int, shape (P, 2), optional
         Indices of the pairs wanted, in any order; by default all pairs.
-    progress : bool
-        Show a progress bar.
-    memory_gib : float
-        Maps of all images beyond this go to a temporary file, and two tiles of them of
-        together this size are held at a time.
 
     Returns
     -------
@@ -116,17 +91,10 @@ def fsim_matrix(
     ValueError
         Naming the argument, what was expected and what was found.
     """
-    chosen = _checked(variant, chromatic)
-    maps = functools.partial(image_maps, chosen=chosen, chromatic=chromatic)
-    combine, min_side = functools.partial(combined, chosen=chosen), _min_side(chosen)
-    return score_matrix(images, maps, combine, min_side, pairs, dtype, progress, memory_gib)
-
-
-def _checked(variant, chromatic):
     chosen = definition("fsim", variant)
-    if chromatic and chosen.colour == "rgb":
-        raise ValueError("chromatic: expected False, a mean over R, G, B has no chroma term")
-    return chosen
+    maps = functools.partial(image_maps, chosen=chosen)
+    combine = functools.partial(combined, chosen=chosen)
+    return score_matrix(images, maps, combine, _min_side(chosen), pairs, dtype)
 
 
 def _min_side(chosen):
@@ -134,8 +102,8 @@ def _min_side(chosen):
     return math.ceil(chosen.min_wavelength)
 
 
-def image_maps(images, chosen, chromatic):
-    """What FSIM needs of images (B, 3, H, W): PC, G and, for FSIMc, I and Q; each (B, C, h, w)."""
+def image_maps(images, chosen):
+    """What FSIM needs of images (B, 3, H, W): PC and G, each (B, C, h, w)."""
     if chosen.eight_bit:  # package: it is given 8-bit images
         images = rounded(images)
     levels = 255 * images
@@ -144,37 +112,18 @@ def image_maps(images, chosen, chromatic):
         factor = max(1, round(min(levels.shape[-2:]) / FULL_SIZE))
         levels = F.avg_pool2d(levels, factor) if factor > 1 else levels
     planes = luma(levels)[:, None] if chosen.colour == "luma" else levels
-    maps = [phase_congruency(planes, chosen), _gradient(planes, chosen)]
-    if chromatic:
-        maps += [_weighted(levels, I_WEIGHTS), _weighted(levels, Q_WEIGHTS)]
-    return tuple(maps)
+    return phase_congruency(planes, chosen), _gradient(planes, chosen)
 
 
 def combined(left, right, chosen):
-    """FSIM or FSIMc (...) from the maps of two images, each (..., C, h, w)."""
+    """FSIM (...) from the maps of two images, each (..., C, h, w)."""
     similar = similarity(left[0], right[0], chosen.t1) * similarity(left[1], right[1], chosen.t2)
-    without_features = 1.0
-    if len(left) == 4:
-        chroma = similarity(left[2], right[2], chosen.t3)
-        chroma = _power(chroma * similarity(left[3], right[3], chosen.t4), chosen)
-        similar = similar * chroma
-        without_features = chroma.mean((-2, -1))
     weights = torch.maximum(left[0], right[0])
     total = weights.sum((-2, -1))
     featureless = total == 0
     quotient = (similar * weights).sum((-2, -1)) / torch.where(featureless, 1.0, total)
-    scores = torch.where(featureless, without_features, quotient).mean(-1)
+    scores = torch.where(featureless, 1.0, quotient).mean(-1)
     return scores.clamp(0, 1)  # rounding may pass 1
-
-
-def _power(product, chosen):
-    """(S_I S_Q)^λ; its real part where the product is negative."""
-    power = product.abs() ** chosen.chroma_exponent
-    return torch.where(product < 0, math.cos(math.pi * chosen.chroma_exponent) * power, power)
-
-
-def _weighted(images, weights):
-    return sum(w * images[:, c : c + 1] for c, w in enumerate(weights))
 
 
 def _gradient(planes, chosen):

@@ -11,8 +11,14 @@ import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 
 from clipsim.metrics.all_pairs import score_matrix
-from clipsim.metrics.definitions import CANONICAL, definition
-from clipsim.metrics.images import image_pair, luma, rounded, similarity
+from clipsim.metrics.definitions import (
+    CANONICAL,
+    definition,
+    image_pair,
+    luma,
+    rounded,
+    similarity,
+)
 
 MID_GREY = 0.5  # subtracted before squaring: variances keep more digits, in float32 above all
 STRIP = 12  # outputs per small matrix product of `window_mean`; the fastest of 8 … 54 tried
@@ -54,14 +60,12 @@ def ssim(a, b, variant="canonical"):
     chosen = definition("ssim", variant)
     pair = image_pair(a, b, chosen.window_size)
     if chosen != CANONICAL["ssim"]:
-        return ssim_matrix(pair, chosen, pairs=[(0, 1)], progress=False).item()
+        return ssim_matrix(pair, chosen, pairs=[(0, 1)]).item()
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(structural_similarity(*luma(pair.double()).numpy(), data_range=1.0, **options))
 
 
-def ssim_matrix(
-    images, variant="canonical", *, pairs=None, dtype=None, progress=True, memory_gib=1.0
-):
+def ssim_matrix(images, variant="canonical", *, pairs=None, dtype=None):
     """SSIM of all pairs of M images, or of the pairs given.
 
     Local means and variances are computed once per image; a pair costs one local mean, that
@@ -77,11 +81,6 @@ def ssim_matrix(
         Precision; by default that of the images, float32 for uint8.
     pairs : array of int, shape (P, 2), optional
         Indices of the pairs wanted, in any order; by default all pairs.
-    progress : bool
-        Show a progress bar.
-    memory_gib : float
-        Maps of all images beyond this go to a temporary file, and two tiles of them of
-        together this size are held at a time.
 
     Returns
     -------
@@ -96,8 +95,7 @@ def ssim_matrix(
     chosen = definition("ssim", variant)
     maps = functools.partial(image_maps, chosen=chosen)
     combine = functools.partial(combined, chosen=chosen)
-    min_side = chosen.window_size
-    return score_matrix(images, maps, combine, min_side, pairs, dtype, progress, memory_gib)
+    return score_matrix(images, maps, combine, chosen.window_size, pairs, dtype)
 
 
 def image_maps(images, chosen):
@@ -122,18 +120,10 @@ def combined(left, right, chosen):
     canvas_a, means_a, halves_a = left
     canvas_b, means_b, halves_b = right
     c1, c2 = _constants(chosen)
-    factors = []
-    if "luminance" in chosen.terms:
-        factors.append(similarity(means_a + MID_GREY, means_b + MID_GREY, c1))
-    if "structure" in chosen.terms:
-        covariances = _covariance(canvas_a, means_a, canvas_b, means_b, chosen)
-        denominators = halves_a + halves_b  # c·s at once
-        if "contrast" not in chosen.terms:
-            denominators = _deviations(halves_a, c2) * _deviations(halves_b, c2) + c2 / 2
-        factors.append(covariances.add_(c2 / 2) / denominators)
-    elif "contrast" in chosen.terms:
-        factors.append(similarity(_deviations(halves_a, c2), _deviations(halves_b, c2), c2))
-    product = factors[0] if len(factors) == 1 else factors[0] * factors[1]
+    luminance = similarity(means_a + MID_GREY, means_b + MID_GREY, c1)
+    covariances = _covariance(canvas_a, means_a, canvas_b, means_b, chosen)
+    contrast_structure = covariances.add_(c2 / 2) / (halves_a + halves_b)
+    product = luminance * contrast_structure
     return product.mean((-3, -2, -1)).clamp(-1, 1)  # rounding may pass 1
 
 
@@ -141,10 +131,6 @@ def _constants(chosen):
     """C1 and C2 for pixels in [0, 1]."""
     # package: R is 4095 where the pixels reach 255, so both are 258 times too large
     return tuple((k * chosen.data_range / 255) ** 2 for k in (chosen.k1, chosen.k2))
-
-
-def _deviations(halves, c2):
-    return (2 * halves - c2 / 2).clamp_min(0).sqrt()
 
 
 def _covariance(canvas_a, means_a, canvas_b, means_b, chosen):

@@ -272,7 +272,7 @@ def metric_graphs(studied, known):
     pixels = studied.images.pixel_batch(known.image_ids)
     return {
         "clip_score": clip_graphs(studied, known),
-        "ssim": MetricGraphs(known, ssim_matrix(pixels, progress=False)),
+        "ssim": MetricGraphs(known, ssim_matrix(pixels)),
         "image_cosine": MetricGraphs(known, vectors @ vectors.T),
     }
 
