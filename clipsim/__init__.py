@@ -16,7 +16,6 @@ _HOMES = {
     "score_pairs": "clipsim.retrieval.score",
     "score_matrix": "clipsim.retrieval.score",
     "score_edges": "clipsim.retrieval.score",
-    "nearest": "clipsim.retrieval.score",
 }
 
 __all__ = ["Profile", "ProfileError", "load_profile", *_HOMES]

@@ -10,8 +10,7 @@ import sys
 import typer
 from typer.main import get_command
 
-from clipsim.commands.encode_score_search_graph import encode, graph, score, search
-from clipsim.commands.run_train_fetch import fetch, run, train
+from clipsim.commands import encode, fetch, graph, run, score, search, train
 from clipsim.errors import is_bad_input, one_line
 from clipsim.record import keep_freed_memory
 

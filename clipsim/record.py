@@ -1,14 +1,9 @@
-"""Numbers as people read them.
-
-Memory and threads as encoders need them, for a process that no script has prepared.
-
-`scripts/environment.sh` sets the same variables. glibc reads its own only when a process starts:
-this process is told by a call, those that it starts by the environment.
-
-Results with provenance, and the arrays that one notebook hands to the next.
+"""Results with provenance, and the arrays that one notebook hands to the next.
 
 Everything is written to a temporary name and moved when whole, so that a reader never meets
 half a file and an interrupted run loses nothing that was there before.
+
+A run also begins with memory and threads as encoders need them (`keep_freed_memory`).
 """
 
 import ctypes
@@ -39,8 +34,9 @@ MMAP_MAX, TRIM_THRESHOLD = -4, -1  # as <malloc.h> names them
 
 
 def keep_freed_memory():
-    """Set what the environment does not.
+    """Set what the environment does not, as `scripts/environment.sh` does for what it starts.
 
+    glibc reads its own variables only when a process starts: this process is told by a call.
     Called before torch is imported it also lets this process's threads sleep; later it only
     keeps memory, and does both for the processes that this one starts.
     """
@@ -228,19 +224,3 @@ def _plain(value):
     if isinstance(value, float):
         return float(f"{value:.6g}") if np.isfinite(value) else None
     return value
-
-
-def duration(seconds):
-    """Seconds in words: "41 s", "3 min 20 s", "2 h 5 min"."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def time_taken(seconds):
-    """Seconds in words, short ones too: "0.16 ms", "132 ms", "4.1 s", "3 min 20 s"."""
-    if seconds >= 60:
-        return duration(seconds)
-    number, unit = (seconds, "s") if seconds >= 1 else (1e3 * seconds, "ms")
-    return f"{number:.{max(0, 1 - int(np.floor(np.log10(number))))}f} {unit}"

@@ -9,7 +9,7 @@ import throwaway_notebooks
 from throwaway_notebooks import write_notebook
 
 from clipsim.errors import one_line
-from clipsim.report import notebooks
+from clipsim.report import run as runner
 
 study = pytest.fixture(throwaway_notebooks.study)
 
@@ -18,7 +18,7 @@ study = pytest.fixture(throwaway_notebooks.study)
 class TestExecution:
     def execute(self, study, path, **overrides):
         values = {"profile": "mine", "overrides": overrides}
-        notebooks.execute(path, study / "out", values)
+        runner.execute(path, study / "out", values)
 
     def test_executes_here_with_its_parameters(self, study, monkeypatch):
         # A kernel of the same name that the user registered must not be the one that runs.
@@ -39,7 +39,7 @@ class TestExecution:
         copy = nbformat.read(study / "out" / "00_first.ipynb", as_version=4)
         printed = json.loads(copy.cells[-1].outputs[0].text)
         overrides = {"merge": False, "data_root": None, "learning_rate": 1e-5}
-        assert printed == [sys.executable, str(notebooks.REPOSITORY), "mine", overrides]
+        assert printed == [sys.executable, str(runner.REPOSITORY), "mine", overrides]
         assert [path.name for path in (study / "out").iterdir()] == ["00_first.ipynb"]
 
     def test_progress_bars_go_and_controls_stay(self, study):
@@ -55,7 +55,7 @@ class TestExecution:
         self.execute(study, path)
         copy = nbformat.read(study / "out" / "00_first.ipynb", as_version=4)
         (output,) = (output for cell in copy.cells for output in cell.get("outputs", []))
-        assert notebooks.WIDGET in output.data
+        assert runner.WIDGET in output.data
         assert "widgets" in copy.metadata
 
     def test_a_failure_keeps_the_last_good_copy(self, study):
@@ -63,7 +63,7 @@ class TestExecution:
         (study / "out").mkdir()
         (study / "out" / "00_first.ipynb").write_text("good")
         write_notebook(path, "x = {}", "a = 1\nx[a]")
-        with pytest.raises(notebooks.NotebookFailure) as caught:
+        with pytest.raises(runner.NotebookFailure) as caught:
             self.execute(study, path)
         failed = study / "out" / "00_first.failed.ipynb"
         assert str(caught.value) == "00_first failed in cell 4, at: x[a]\nKeyError: 1"
@@ -80,20 +80,20 @@ class TestExecution:
     def test_bad_input_and_a_dead_kernel_are_told_apart(self, study):
         path = study / "notebooks" / "00_first.ipynb"
         write_notebook(path, 'class DataError(ValueError): ...\nraise DataError("no\\ncaptions")')
-        with pytest.raises(notebooks.NotebookFailure) as caught:
+        with pytest.raises(runner.NotebookFailure) as caught:
             self.execute(study, path)
         assert caught.value.is_bad_input
         assert one_line(caught.value.message) == "no captions"
         raising = "from clipsim.data import DataError\nraise DataError('no\\ncaptions')"
         write_notebook(path, raising)
-        with pytest.raises(notebooks.NotebookFailure) as caught:
+        with pytest.raises(runner.NotebookFailure) as caught:
             self.execute(study, path)
         assert caught.value.is_bad_input
         copy = nbformat.read(caught.value.kept, as_version=4)
         (told,) = (output.traceback for output in copy.cells[-1].outputs)
         assert told == ["DataError: no captions"]
         write_notebook(path, "import os, sys\nos.write(2, b'last words\\n')\nos._exit(1)")
-        with pytest.raises(notebooks.NotebookFailure, match="00_first failed in cell 3") as caught:
+        with pytest.raises(runner.NotebookFailure, match="00_first failed in cell 3") as caught:
             self.execute(study, path)
         assert caught.value.error == "DeadKernelError"
         assert not caught.value.is_bad_input

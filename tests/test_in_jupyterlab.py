@@ -13,7 +13,7 @@ from lab import NO_CHROMIUM, PATIENCE_S, chromium, running_browser, running_lab
 from playwright.sync_api import TimeoutError as NotInTime
 
 from clipsim.profile import NOTEBOOKS, RUNS
-from clipsim.report.notebooks import notebook_paths
+from clipsim.report.run import notebook_paths
 
 OVERVIEW, FIGURES, OWN = "00_overview", "06_figures_1_to_4", "14_your_images"
 SCREENSHOTS = RUNS / "browser"

@@ -8,7 +8,7 @@ import pytest
 from page_elements import broken_links, elements, loaded
 
 from clipsim.profile import NOTEBOOKS, REPOSITORY
-from clipsim.report.notebooks import WIDGET
+from clipsim.report.run import WIDGET
 
 STEMS = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
 METRICS = {"ssim", "fsim", "clip_score", "image_cosine"}

@@ -12,8 +12,9 @@ from reference import eq_4
 
 from clipsim.data import DataError, load
 from clipsim.pictures import index
-from clipsim.pictures.model import own_describer
-from clipsim.pictures.sheets import COLUMNS, explorer, neighbour_sheet, search_sheet
+from clipsim.pictures.index import own_describer
+from clipsim.pictures.sheets import COLUMNS, cluster_sheet, explorer, neighbour_sheet, search_sheet
+from clipsim.retrieval import similarity_graph
 
 SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
 
@@ -22,7 +23,7 @@ SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
 def folder(request, tmp_path_factory):
     """Describer, pictures and their 30 descriptions."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("pictures.model", "model.features"):
+        for module in ("pictures.index", "model.features"):
             patch.setattr(f"clipsim.{module}.CACHE", tmp_path_factory.mktemp("cache"))
         checkpoint = described_checkpoint(tmp_path_factory.mktemp("model"), **request.param)
         describer = own_describer(checkpoint)
@@ -105,7 +106,7 @@ def test_without_a_folder_the_test_images_stand_in(smoke, tmp_path, monkeypatch)
 
 def test_one_picture_is_too_few_to_compare(folder, tmp_path, monkeypatch):
     describer, _, _ = folder
-    monkeypatch.setattr("clipsim.pictures.model.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("clipsim.pictures.index.CACHE", tmp_path / "cache")
     mixed_pictures(tmp_path / "one")
     for name in GOOD[1:]:
         (tmp_path / "one" / name).unlink()
@@ -137,6 +138,20 @@ def test_sheets_show_what_their_tables_say(folder):
     assert GOOD[np.argmin(apart)] == table.picture[0]
 
 
+def test_a_sheet_of_clusters_has_those_of_two_or_more(folder):
+    _, images, wide = folder
+    graph = similarity_graph(GOOD, [(0, 1), (1, 2), (3, 4)], np.ones(3))
+    figure, table, caption = cluster_sheet(images, wide, graph, 0)
+    assert table.pictures.tolist() == [3, 2]
+    assert table.names[1] == f"{GOOD[3]} | {GOOD[4]}"
+    assert sum(len(axis.images) for axis in figure.axes) == 5
+    for words in ("alike: 3;", "components: 7;", "two or more: 2;", "alone: 5."):
+        assert words in caption
+    figure, table, _ = cluster_sheet(images, wide, similarity_graph(GOOD, [], []), 0)
+    assert table.empty
+    assert not figure.axes
+
+
 def test_names_and_descriptions_are_shown_as_they_are(folder):
     describer, images, wide = folder
     odd = replace(images, name="$x_$y")
@@ -163,3 +178,12 @@ def test_a_slider_that_moves_draws_anew(folder):
     assert len(set(seen)) == 4
     tau.value, n.value = middle, profile.n_descriptions
     assert (line.value, picture.value) == seen[0]
+
+
+def test_sliders_say_when_too_many_pairs_are_alike(folder, monkeypatch):
+    describer, images, wide = folder
+    monkeypatch.setattr(index, "MOST_EDGES", 3)
+    box = explorer(images, wide, describer.profile, 5.0)
+    box.children[0].children[1].value = -1.0
+    assert "raise it" in box.children[1].value
+    assert box.children[2].value == b""

@@ -14,7 +14,7 @@ from clipsim.data import DataError, load
 from clipsim.data.pool import caption_pool
 from clipsim.evaluation import steps
 from clipsim.model.clip import CheckpointError, DualEncoder
-from clipsim.pictures.model import chosen_checkpoint, held_out_threshold, own_describer
+from clipsim.pictures.index import chosen_checkpoint, held_out_threshold, own_describer
 from clipsim.record import StaleError
 from clipsim.retrieval.caption_index import CAPTIONS
 
@@ -22,7 +22,7 @@ from clipsim.retrieval.caption_index import CAPTIONS
 @pytest.fixture
 def leave(tmp_path, monkeypatch):
     """Write the record of a checkpoint of some age as a training would; returns its folder."""
-    monkeypatch.setattr("clipsim.pictures.model.RUNS", tmp_path / "runs")
+    monkeypatch.setattr("clipsim.pictures.index.RUNS", tmp_path / "runs")
 
     def checkpoint(name, run, age_s, n_epochs=3, **settings):
         folder = tmp_path / "runs" / run / "work" / "0123abcd" / "checkpoint"
@@ -96,7 +96,7 @@ def trained(request, tmp_path_factory):
 @pytest.fixture
 def copy(trained, tmp_path, monkeypatch):
     """A copy of the checkpoint that a test may change, and a cache of its own."""
-    monkeypatch.setattr("clipsim.pictures.model.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("clipsim.pictures.index.CACHE", tmp_path / "cache")
     return shutil.copytree(trained[3], tmp_path / "checkpoint")
 
 

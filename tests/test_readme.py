@@ -6,7 +6,7 @@ import re
 from clipsim.figures import claims_markdown, paper_and_run, seed_sentence, table_1_markdown
 from clipsim.profile import NOTEBOOKS, REPOSITORY
 from clipsim.report.check import expected_numbers
-from clipsim.report.notebooks import notebook_paths, outline
+from clipsim.report.run import notebook_paths, outline
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 

@@ -7,14 +7,18 @@ import json
 import nbformat
 import numpy as np
 import pytest
-from page_elements import broken_links, elements
+from page_elements import broken_links, elements, loaded
 from PIL import Image
 
 from clipsim.evaluation.claims import finding
 from clipsim.profile import Profile
 from clipsim.report.pages import write_report
+from clipsim.report.run import WIDGET
 
 FIRST, LAST = "03_caption_retrieval", "05_threshold_sweeps"
+FORMULA = r"""With $\hat u_i$ the vectors of a picture,
+
+$$D = \frac{1}{N^2}\sum_i \cos(u_i, w_k)$$"""
 TITLE = "# 05 · Sweeps\n\n**How accurate?** (sec. 5)"
 ALT = "Chart, accuracy against threshold."
 
@@ -46,6 +50,8 @@ def write_copy(folder, stem, *cells):
     """An executed copy of a notebook."""
     notebook = nbformat.v4.new_notebook(cells=[prose(TITLE), *cells])
     notebook.metadata.papermill = {"start_time": "2026-03-01T10:00:00+00:00", "duration": 61.2}
+    state = {"box": {"model_name": "VBoxModel", "state": {}}}
+    notebook.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
     folder.mkdir(exist_ok=True)
     nbformat.write(notebook, folder / f"{stem}.ipynb")
 
@@ -68,11 +74,7 @@ def report(smoke, tmp_path, monkeypatch):
     def write(copies, findings=(), profile_hash=smoke.hash):
         for stem, cells in copies.items():
             write_copy(tmp_path / "copies", stem, *cells)
-        record = {
-            "profile_hash": profile_hash, "seed": 0, "git_commit": "0123456789+changes",
-            "device": "cpu", "threads": 2, "versions": {"python": "3", "torch": "2"},
-            "results": {"findings": list(findings)},
-        }  # fmt: skip
+        record = {"profile_hash": profile_hash, "results": {"findings": list(findings)}}
         (tmp_path / "results" / f"{LAST}.json").write_text(json.dumps(record))
         index = write_report(smoke, tmp_path / "copies")
         assert index == tmp_path / "run" / "report" / "index.html"
@@ -91,21 +93,31 @@ def found(estimate, low, high):
 
 
 class TestPages:
+    def test_need_nothing_beside_themselves(self, report):
+        folder = report({FIRST: [prose(FORMULA), code(figure(CHART))], LAST: [code()]})
+        for page in folder.iterdir():
+            assert loaded(page) == []
+            assert broken_links(page) == []
+            assert ("html", {"lang": "en"}) in elements(page)
+
+    def test_formulas_are_drawn_by_the_browser(self, report):
+        page = text(report({FIRST: [prose(FORMULA)]}), FIRST)
+        assert page.count("<math") == 2
+        assert "<mfrac>" in page
+        assert "$" not in page
+
     def test_links_to_notebooks_of_the_report_lead_to_its_pages(self, report):
         said = "**Next:** [05_threshold_sweeps](05_threshold_sweeps.ipynb), then "
         folder = report({FIRST: [prose(said + "[06_figures](06_figures.ipynb).")], LAST: []})
         page = text(folder, FIRST)
-        assert f'<a href="{LAST}.html">05_threshold_sweeps</a>, then 06_figures.' in page
+        assert f'<a href="{LAST}.html">05_threshold_sweeps</a>, then <a>06_figures</a>.' in page
         assert broken_links(folder / f"{FIRST}.html") == []
 
-    def test_a_figure_has_its_alternative_text_and_the_caption_that_follows(self, report):
-        said = [shown(text_markdown=words) for words in ("*Of 9 pairs.*", "More")]
-        folder = report({FIRST: [code(figure(CHART), *said)]})
+    def test_a_figure_has_its_alternative_text_and_size(self, report):
+        folder = report({FIRST: [code(figure(CHART), shown(text_markdown="*Of 9 pairs.*"))]})
         (image,) = elements(folder / f"{FIRST}.html", "img")
         assert (image["alt"], image["width"], image["height"]) == (ALT, "30", "20")
-        page = text(folder, FIRST)
-        assert "<figcaption><p><em>Of 9 pairs.</em></p>" in page
-        assert page.index("</figcaption>") < page.index("<p>More</p>")
+        assert "<p><em>Of 9 pairs.</em></p>" in text(folder, FIRST)
 
     def test_charts_keep_every_pixel_and_pictures_shrink(self, report):
         folder = report({FIRST: [code(figure(CHART), figure(PICTURE, "1 picture."))]})
@@ -117,20 +129,35 @@ class TestPages:
         np.testing.assert_array_equal(chart, CHART)
         assert len(images[1]) < 0.7 * PICTURE.size
 
+    def test_an_interactive_part_says_where_it_moves(self, report):
+        widget = shown(text_plain="interactive(…)")
+        widget.data[WIDGET] = {"model_id": "box"}
+        page = text(report({FIRST: [code(widget)]}), FIRST)
+        assert "The controls here move in JupyterLab." in page
+        assert "interactive(" not in page
+
+    def test_code_is_folded_and_what_it_printed_is_not(self, report):
+        printed = nbformat.v4.new_output("stream", name="stdout", text="12 < 13\n")
+        page = text(report({FIRST: [code(printed, source="count()")]}), FIRST)
+        assert page.count("<details>") == 1
+        assert page.index("</details>") < page.index("12 &lt; 13")
+
 
 class TestIndex:
-    def test_says_what_was_asked_and_found(self, report):
-        folder = report({LAST: [code(figure(CHART))]}, [found(0.2, 0.1, 0.3)])
-        index = text(folder, "index")
+    def test_says_what_was_asked_and_found_and_when(self, report):
+        index = text(report({LAST: []}, [found(0.2, 0.1, 0.3)]), "index")
         assert f'<a href="{LAST}.html">05 · Sweeps</a>' in index
         assert "How accurate? (sec. 5)" in index
+        assert "more accurately than SSIM and FSIM." in index
         assert '<b class="supported">supported</b>' in index
-        assert [image["alt"] for image in elements(folder / "index.html", "img")] == [ALT]
+        assert "1 minute and 1 second, run on 2026-0" in index
 
-    def test_without_findings_of_this_profile_the_caption_is_the_result(self, report):
-        cells = [code(figure(CHART), shown(text_markdown="*Of 9 pairs.*"))]
-        index = text(report({LAST: cells}, [found(0.2, 0.1, 0.3)], profile_hash="x"), "index")
-        assert "<em>Of 9 pairs.</em>" in index
+    def test_experiments_that_disagree_are_counted(self, report):
+        folder = report({LAST: []}, [found(0.2, 0.1, 0.3), found(-0.2, -0.3, -0.1)])
+        assert "undecided (1 supported, 1 not supported)" in text(folder, "index")
+
+    def test_findings_of_another_profile_are_not_told(self, report):
+        index = text(report({LAST: []}, [found(0.2, 0.1, 0.3)], profile_hash="x"), "index")
         assert "supported</b>" not in index
 
     def test_has_the_copies_that_are_there_and_no_others(self, report, tmp_path):

@@ -11,8 +11,7 @@ from throwaway_notebooks import PARAMETERS_CELL, write_notebook
 from clipsim import ProfileError, load_profile
 from clipsim.errors import is_bad_input
 from clipsim.report import run as runner
-from clipsim.report.notebooks import NotebookError, NotebookFailure
-from clipsim.report.run import run_notebooks
+from clipsim.report.run import NotebookError, NotebookFailure, run_notebooks
 
 study = pytest.fixture(throwaway_notebooks.study)
 
@@ -37,7 +36,6 @@ class TestBadInput:
         [
             ({"first": "04"}, "no notebook '04'; there are: 00, 03, 05"),
             ({"only": ["xy"]}, "no notebook 'xy'"),
-            ({"only": ["03"], "first": "03"}, "exclude each other"),
         ],
     )
     def test_unknown_notebooks(self, study, executed, options, message):
@@ -46,25 +44,18 @@ class TestBadInput:
         assert executed == []
 
     @pytest.mark.parametrize(
-        ("parameters", "message"),
-        [
-            ('profile = "smoke"', "its parameters are not profile (str), overrides (dict)"),
-            (PARAMETERS_CELL + "\nn = 3", "its parameters are not"),
-            ('profile = "smoke"\noverrides = []', "its parameters are not"),
-            ('profile = str("smoke")\noverrides = {}', "not plain literals"),
-            ("profile =", "not plain literals"),
-        ],
+        "parameters", ['profile = "smoke"', PARAMETERS_CELL + "\nn = 3", "profile ="]
     )
-    def test_wrong_parameters_of_a_notebook(self, study, executed, parameters, message):
+    def test_wrong_parameters_of_a_notebook(self, study, executed, parameters):
         write_notebook(study / "notebooks" / "05_third.ipynb", parameters=parameters)
-        with pytest.raises(NotebookError, match=re.escape(message)):
+        with pytest.raises(NotebookError, match="must set overrides and profile alone"):
             run()
         assert executed == []
 
     def test_a_notebook_without_parameters_or_none_at_all(self, study, executed):
         v4, path = nbformat.v4, study / "notebooks" / "05_third.ipynb"
         nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("1")]), path)
-        with pytest.raises(NotebookError, match="has 0 cells tagged 'parameters', not 1"):
+        with pytest.raises(NotebookError, match="must set overrides and profile alone"):
             run()
         path.write_text("{")
         with pytest.raises(NotebookError, match=r"05_third\.ipynb is not a valid notebook"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reference import eq_4
 
-from clipsim import caption_score, nearest, score_edges, score_matrix, score_pairs
+from clipsim import caption_score, score_edges, score_matrix, score_pairs
 from clipsim.retrieval import description_sums, joined, score, search
 
 
@@ -91,38 +91,6 @@ def test_sums_do_not_depend_on_the_block(many, elements, monkeypatch):
     np.testing.assert_allclose(at_once, by_definition, atol=1e-6)
     monkeypatch.setattr(score, "BLOCK_ELEMENTS", elements)
     np.testing.assert_array_equal(description_sums(many), at_once)
-
-
-def test_the_nearest_are_the_highest_scores_without_the_image_itself(many):
-    expected = np.array([[eq_4(a, b) for b in many] for a in many])
-    np.fill_diagonal(expected, -np.inf)
-    order = np.argsort(-expected, axis=1)
-    for k in (1, 5, 59):
-        ids, scores = nearest(many, k)
-        np.testing.assert_array_equal(ids, order[:, :k])
-        np.testing.assert_allclose(scores, np.take_along_axis(expected, ids, 1), atol=1e-5)
-
-
-def test_an_image_far_from_itself_is_not_its_own_neighbour_either():
-    opposite = np.array([[[1.0, 0], [-1, 1]], [[0, 1], [0, 1]], [[0, 1], [0, 1]]])
-    assert score_matrix(opposite)[0, 0] < score_matrix(opposite)[0, 1]
-    assert nearest(opposite, 1)[0].tolist() == [[1], [2], [1]]
-    assert nearest(opposite, 2)[0].tolist() == [[1, 2], [2, 0], [1, 0]]
-
-
-def test_one_picture_against_all(many):
-    mine = many[7:8] + 0.1
-    ids, scores = nearest(many, 3, "paper", queries=mine)
-    expected = np.array([eq_4(mine[0], other, "paper") for other in many])
-    assert ids.tolist() == [np.argsort(-expected)[:3].tolist()]
-    np.testing.assert_allclose(scores[0], expected[ids[0]], atol=1e-5)
-    assert nearest(many, 60, queries=mine)[0].shape == (1, 60)
-
-
-@pytest.mark.parametrize(("k", "queries"), [(0, None), (60, None), (61, 2)])
-def test_more_neighbours_than_there_are_is_named(many, k, queries):
-    with pytest.raises(ValueError, match=f"k={k}: expected 1 to"):
-        nearest(many, k, queries=None if queries is None else many[:queries])
 
 
 def test_vectors_may_be_whole_numbers():

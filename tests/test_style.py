@@ -1,7 +1,5 @@
 """What a notebook shows and keeps: figures, their alternative text, tables."""
 
-import base64
-import io
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -10,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clipsim.figures import IDENTITY, show
-from clipsim.figures.style import alt_text, sharp_png, table_html
+from clipsim.figures import IDENTITY, show, style
+from clipsim.figures.style import table_html
 
 
 @pytest.fixture(autouse=True)
@@ -20,14 +18,21 @@ def closed():
     plt.close("all")
 
 
+def test_metrics_differ_in_more_than_colour():
+    looks = {(str(look["linestyle"]), look["marker"]) for look in IDENTITY.values()}
+    assert len(looks) == len(IDENTITY)
+
+
 class TestShow:
     @pytest.fixture
     def run(self, tmp_path):
         places = {"figures_dir": tmp_path / "figures", "run_dir": tmp_path / "run"}
         return SimpleNamespace(profile=SimpleNamespace(name="x", dataset="openmoji", **places))
 
-    def shown(self, run, name):
+    def shown(self, run, name, title=""):
         figure, axis = plt.subplots(figsize=(3, 2))
+        if title:
+            figure.suptitle(title)
         axis.plot([1, 2], **IDENTITY["ssim"])
         show(run, name, figure, pd.DataFrame({"y": [1 / 3]}), "A line.")
         return figure
@@ -48,6 +53,18 @@ class TestShow:
         assert files[0].keys() == {"figure_1.png", "figure_1.pdf", "figure_1.csv"}
         assert files[0] == files[1]
 
+    def test_names_the_data(self, run):
+        words = [text.get_text() for text in self.shown(run, "line").texts]
+        assert words == ["OpenMoji scenes (profile x)"]
+
+    @pytest.mark.parametrize(("title", "alt"), [("It rises", "It rises"), ("", "A line.")])
+    def test_says_in_words_what_is_shown(self, run, monkeypatch, title, alt):
+        displayed = []
+        monkeypatch.setattr(style, "get_ipython", lambda: True)
+        monkeypatch.setattr(style, "display", lambda *shown, **known: displayed.append(known))
+        self.shown(run, "line", title)
+        assert displayed == [{"metadata": {"image/png": {"alt": alt}}}, {}]
+
 
 class TestTables:
     TABLE = pd.DataFrame(
@@ -67,32 +84,24 @@ class TestTables:
         for cell in [*cells, "[1.000, 2.000]", "12,345", "train: 5,000"]:
             assert f">{cell}<" in written
 
+    def test_row_numbers_are_left_out_and_names_are_not(self):
+        assert ">1</th>" not in table_html(self.TABLE)
+        assert ">N</th>" in table_html(self.TABLE.rename_axis("N"))
+        assert ">clip</th>" in table_html(pd.DataFrame({"x": [1]}, index=["clip"]))
+
+    def test_many_rows_end_in_dots_and_none_is_no_error(self):
+        text = table_html(pd.DataFrame({"n": range(500)}))
+        assert text.count("<tr>") < 70
+        assert "..." in text
+        assert ">n</th>" in table_html(pd.DataFrame({"n": []}))
+
     @pytest.mark.parametrize("axis", [0, 1])
     def test_names_may_repeat(self, axis):
         twice = pd.concat([self.TABLE, self.TABLE], axis=axis)
         assert table_html(twice).count("12,345") == 2
 
-
-def test_a_figure_is_shown_with_two_pixels_for_one():
-    figure, axis = plt.subplots(figsize=(2, 1), dpi=100)
-    axis.set(xlabel="threshold", ylabel="accuracy")
-    data, known = sharp_png(figure)
-    size = Image.open(io.BytesIO(base64.b64decode(data))).size
-    assert [known["width"], known["height"]] == [side // 2 for side in size]
-    assert size[0] > 300
-    assert known["alt"] == "accuracy against threshold."
-    assert sharp_png(plt.figure()) is None  # without axes: left to IPython
-
-
-class TestAlternativeText:
-    def test_says_what_each_panel_draws_and_what_the_legend_names(self):
-        figure, axes = plt.subplots(1, 2)
-        figure.suptitle("Accuracy")
-        for axis, name in zip(axes, ("SSIM", "FSIM"), strict=True):
-            axis.plot([1, 2], label="similar")
-            axis.set(title=name, xlabel="score", ylabel="share\nof pairs")
-        axes[0].legend()
-        assert alt_text(figure) == (
-            "Accuracy. SSIM: share of pairs against score; FSIM: share of pairs against score. "
-            "Shown: similar."
-        )
+    def test_headings_for_those_who_cannot_see_them(self):
+        wide = pd.DataFrame({("share", "joint"): [0.25], ("share", "text"): [0.5]}, index=["a"])
+        written = table_html(wide)
+        for heading in ('colspan="2"', 'scope="col"', 'scope="row"'):
+            assert heading in written

@@ -13,9 +13,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "accuracy_by_kind_chart", "accuracy_chart", "differences_chart",
             "roc_and_precision_recall", "threshold_sweeps",
         ],
-        "charts": ["alignment", "score_distributions", "similarity_by_rank", "training_curves"],
-        "intervals": [
-            "auc_chart", "claim_title", "finding_sentence", "flat_table", "interval_points",
+        "charts": [
+            "alignment", "auc_chart", "claim_title", "finding_sentence", "flat_table",
+            "interval_points", "score_distributions", "similarity_by_rank", "training_curves",
         ],
         "sheets": [
             "FRAME", "comparison_figure", "image_sheet", "pair_sheet", "retrieval_sheet",

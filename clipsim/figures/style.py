@@ -11,7 +11,6 @@ import re
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
-from textwrap import shorten
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,7 +33,6 @@ IDENTITY = {metric.key: metric.look for metric in METRICS}
 HOLLOW = {metric.key for metric in METRICS if metric.variant == "package"}
 
 FOOT_IN = 0.14  # the line below a figure that names its data
-LONGEST = 500  # characters of an alternative text: half a minute when read aloud
 MOST_ROWS, MOST_DECIMALS = 60, 3  # of a table
 
 
@@ -44,7 +42,7 @@ def use_style():
     if (shell := get_ipython()) is not None:
         plt.switch_backend(plt.get_backend())  # else the notebook's own, set later, undoes this
         formatters = shell.display_formatter.formatters
-        formatters["image/png"].for_type(Figure, sharp_png)
+        formatters["image/png"].for_type(Figure, partial(retina_figure, base64=True))
         formatters["text/html"].for_type(pd.DataFrame, table_html)
 
 
@@ -86,7 +84,7 @@ def show(run, name, figure, numbers, caption, data=None):
     numbers : pandas.DataFrame
         What the figure shows; floats are written with six significant digits.
     caption : str
-        Markdown, computed from the numbers; "" for none.
+        Markdown, computed from the numbers. The alternative text, where there is no title above.
     data : str, optional
         What the pictures are, where they are not the profile's.
     """
@@ -113,9 +111,8 @@ def show(run, name, figure, numbers, caption, data=None):
     save_table(numbers, folder / f"{name}.csv")
     print(f"figure: {relative(folder / name)}.png, .csv; {relative(vectors / name)}.pdf")
     if get_ipython() is not None:
-        display(figure)
-        if caption:
-            display(Markdown(f"*{caption}*"))
+        display(figure, metadata={"image/png": {"alt": figure.get_suptitle() or caption}})
+        display(Markdown(f"*{caption}*"))
     plt.close(figure)
 
 
@@ -123,50 +120,6 @@ def save_table(table, path):
     """Write a table as CSV, floats with six significant digits."""
     with atomic_path(path) as temporary:
         pd.DataFrame(table).to_csv(temporary, index=False, float_format="%.6g")
-
-
-def sharp_png(figure):
-    """A figure as IPython shows it: PNG (base64) of two pixels for one; its size and `alt`."""
-    if (drawn := retina_figure(figure, base64=True)) is None:  # a figure without axes
-        return None
-    png, size = drawn
-    return png, size | {"alt": alt_text(figure)}
-
-
-def alt_text(figure):
-    """What is written on a figure, panel by panel, in at most `LONGEST` characters."""
-    parts = (figure, *figure.subfigs)
-    titles = [text.get_text() for part in parts for text in part.texts]
-    n_pictures = sum(len(axis.images) for axis in figure.axes)
-    counted = f"{n_pictures} picture{'s' * (n_pictures > 1)}" if n_pictures else ""
-    panels = _listed(map(_drawn, figure.axes), "; ")
-    owners = [legend for part in parts for legend in part.legends]
-    owners += [axis.get_legend() for axis in figure.axes if axis.get_legend()]
-    named = _listed(text.get_text() for legend in owners for text in legend.get_texts())
-    said = [_listed(titles, "; "), _listed([counted, panels], ": ")]
-    said += [f"Shown: {named}"] if named else []
-    # Lines that are broken on the figure are not broken here.
-    sentences = [" ".join(words.split()) for words in said if words]
-    whole = " ".join(words if words[-1] in ".!?…" else f"{words}." for words in sentences)
-    return shorten(whole, LONGEST, placeholder=" …")
-
-
-def _drawn(axis):
-    """A panel's title and what it draws against what, with the words on its axes."""
-    title = axis.get_title("left") or axis.get_title()
-    if axis.images or not axis.axison:
-        written = _listed([text.get_text() for text in axis.texts], "; ")
-        return title or axis.get_xlabel() or written
-    drawn = _listed([axis.get_ylabel(), axis.get_xlabel()], " against ")
-    ticks = [*axis.get_yticklabels(), *axis.get_xticklabels()]
-    words = [tick.get_text() for tick in ticks if "$" not in tick.get_text()]
-    named = _listed(word for word in words if any(map(str.isalpha, word)))
-    return _listed([title, _listed([drawn, named], " for ")], ": ")
-
-
-def _listed(words, separator=", "):
-    """Words one after another, each once, empty ones left out."""
-    return separator.join(dict.fromkeys(filter(None, words)))
 
 
 def table_html(table):

@@ -11,16 +11,15 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "encoders": [
             "IMAGE_BACKBONES", "OneDnnLinear", "TEXT_BACKBONES", "image_backbone", "text_backbone",
         ],
+        "examples": ["Validation", "matched_vectors", "mean_recall", "retrieval_recall"],
         "features": [
             "IMAGE_BATCH", "TOKENS_PER_BATCH", "caption_vectors", "encoded_texts", "equal_lengths",
             "image_features", "picture_vectors", "pixel_features",
         ],
-        "processes": ["stop_requests", "study_accelerator"],
-        "state": ["read_state", "state_paths"],
+        "state": ["read_state", "state_paths", "stop_requests", "study_accelerator"],
         "training": [
             "Trainer", "TrainingError", "TrainingInterrupted", "resumable", "train",
             "training_estimate",
         ],
-        "validation": ["Validation", "matched_vectors", "mean_recall", "retrieval_recall"],
     },
 )  # fmt: skip

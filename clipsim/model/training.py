@@ -30,10 +30,16 @@ from clipsim.model.clip import (
     contrastive_loss,
     write_record,
 )
-from clipsim.model.examples import batch_loader, epoch_examples, examples_of, step_examples
+from clipsim.model.examples import (
+    Validation,
+    batch_loader,
+    epoch_examples,
+    examples_of,
+    mean_recall,
+    step_examples,
+)
 from clipsim.model.features import encoded_texts, image_features, stored_features
-from clipsim.model.processes import stop_requests, study_accelerator
-from clipsim.model.validation import Validation, mean_recall
+from clipsim.model.state import stop_requests, study_accelerator
 from clipsim.profile import relative
 from clipsim.record import device_name
 

@@ -9,8 +9,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "check": ["expected_numbers"],
-        "notebooks": ["notebook_paths", "outline"],
         "pages": ["write_report"],
-        "run": ["checked_profile", "run_notebooks"],
+        "run": ["check_parameters", "notebook_paths", "outline", "run_notebooks"],
     },
 )  # fmt: skip

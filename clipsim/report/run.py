@@ -1,31 +1,119 @@
-"""Execute the notebooks of a profile in order, and show Table 1: the command `run`."""
+"""Execute the notebooks of a profile in order, and show Table 1: the command `run`.
+
+A notebook is executed to a temporary name beside its target and moved when it succeeds, so
+that a failed run leaves the last good copy where it was.
+"""
 
 import os
+import re
 import shlex
 import signal
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 from humanize import precisedelta
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from clipsim.errors import one_line
-from clipsim.profile import NOTEBOOKS, load_profile, read_overrides
-from clipsim.report.notebooks import (
-    NotebookError,
-    NotebookFailure,
-    code_cells,
-    execute,
-    notebook_paths,
-    numbered,
-    outline,
-    parameters,
-)
+from clipsim.errors import BAD_INPUT, BadInput, one_line, plain
+from clipsim.profile import NOTEBOOKS, REPOSITORY, load_profile, read_overrides
 
 SHELL_COMMAND = "CLIPSIM_COMMAND"  # set by run_all.sh: how the user called it
+PARAMETERS = {"profile", "overrides"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+MESSAGE_LINES = 5
+PROGRESS_BAR = re.compile(r"\d\d:\d\d.*/s\]$")  # ends a line of tqdm's
+SHUTDOWN_S = 20.0  # that an interrupted notebook has before it is killed
+
+
+class NotebookError(BadInput, ValueError):
+    """A notebook that cannot be run as asked; the message is one line."""
+
+
+@dataclass(eq=False)
+class NotebookFailure(Exception):
+    """A notebook stopped in one of its cells.
+
+    Attributes
+    ----------
+    stem : str
+        Name of the notebook.
+    cell : int or None
+        Number of the cell in the notebook, from 1; None when no cell was reached.
+    line : str or None
+        The line of that cell which failed.
+    error, message : str
+        Class and text of the error.
+    kept : Path or None
+        The executed copy, up to the failure.
+    """
+
+    stem: str
+    cell: int | None
+    line: str | None
+    error: str
+    message: str
+    kept: Path | None
+
+    @property
+    def is_bad_input(self):
+        """Whether the user's input is at fault, and not the notebook."""
+        return self.error in BAD_INPUT
+
+    def __str__(self):
+        where = f"{self.stem} failed" + (f" in cell {self.cell}" if self.cell else "")
+        lines = [where + (f", at: {self.line}" if self.line else "")]
+        message = f"{self.error}: {self.message}".strip().splitlines()
+        lines += message[:MESSAGE_LINES] + ["…"] * (len(message) > MESSAGE_LINES)
+        return "\n".join(lines)
+
+
+def notebook_paths(folder):
+    """Paths of the notebooks in `folder`, in the order of their two-digit numbers."""
+    paths = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
+    if not paths:
+        raise NotebookError(f"no notebooks in {folder}")
+    return paths
+
+
+def numbered(paths, number):
+    """Position in `paths` of the notebook with this number, as "03", "3" or a whole name."""
+    wanted = number.strip().removesuffix(".ipynb")
+    for position, path in enumerate(paths):
+        if wanted.zfill(2) == path.stem[:2] or wanted == path.stem:
+            return position
+    known = ", ".join(path.stem[:2] for path in paths)
+    raise NotebookError(f"there is no notebook {number!r}; there are: {known}")
+
+
+def outline(path):
+    """Title and question of a notebook, from its first markdown cell."""
+    cells = nbformat.read(path, as_version=4).cells
+    text = next((cell.source for cell in cells if cell.cell_type == "markdown"), "")
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
+    title = next((part.lstrip("# ") for part in paragraphs if part.startswith("#")), "")
+    prose = [re.sub(r"[*_`]", "", part) for part in paragraphs if not part.startswith("#")]
+    question = next((part for part in prose if "?" in part), prose[0] if prose else "")
+    return title or Path(path).stem, question
+
+
+def check_parameters(path):
+    """`NotebookError` unless a notebook has just the parameters that a run hands it.
+
+    Papermill itself passes over a misspelt name.
+    """
+    import papermill
+
+    try:
+        found = papermill.inspect_notebook(path)
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError):
+        raise NotebookError(f"{path.name} is not a valid notebook") from None
+    if found.keys() != PARAMETERS:
+        names = " and ".join(sorted(PARAMETERS))
+        raise NotebookError(f"{path.name}: its cell tagged 'parameters' must set {names} alone")
 
 
 def checked_profile(name, overrides):
@@ -88,12 +176,10 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
             title, question = outline(path)
             print(f"{path.stem[:2]}  {title}" + (f"\n    {question}" if question else ""))
         return 0
-    if first and only:
-        raise NotebookError("--from and --only exclude each other")
     chosen = _chosen(paths, first, only)
     name, values = checked_profile(profile, overrides)
     for path in chosen:
-        parameters(path)
+        check_parameters(path)
     stems = [path.stem for path in chosen]
     if check:
         from clipsim.report.check import agrees, prepared  # here, since it imports much
@@ -107,8 +193,9 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
         label = f"[{position + 1}/{len(chosen)}] {path.stem}"
         rest = [left.stem[:2] for left in chosen[position:]]
         try:
-            with _progress(label, code_cells(path)) as step:
-                execute(path, folder, {"profile": name, "overrides": values}, step)
+            with _timed(label):
+                bar = {"desc": label, "leave": False, "disable": not sys.stderr.isatty()}
+                execute(path, folder, {"profile": name, "overrides": values}, bar)
         except NotebookFailure as failure:
             if failure.is_bad_input:
                 _say(f"{failure.stem}: {one_line(failure.message)}")
@@ -127,22 +214,16 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
 
 
 @contextmanager
-def _progress(label, n_cells):
-    """A line per notebook on stdout; where stderr is a terminal also cells and time, live."""
-    console, began, took = Console(stderr=True), time.monotonic(), "stopped after "
-    if not console.is_terminal:
-        print(f"{label} … ", end="", flush=True)
-    columns = TextColumn("{task.description} … cell"), MofNCompleteColumn(), TimeElapsedColumn()
+def _timed(label):
+    """A line per notebook on stdout, with the time that it took; last, where a bar is shown."""
+    began, took = time.monotonic(), "stopped after "
+    before, after = ("", f"{label} … ") if sys.stderr.isatty() else (f"{label} … ", "")
+    print(before, end="", flush=True)
     try:
-        with Progress(
-            *columns, console=console, transient=True, disable=not console.is_terminal
-        ) as bar:
-            task = bar.add_task(label, total=n_cells)
-            yield lambda: bar.advance(task)
+        yield
         took = ""
     finally:
-        took += precisedelta(round(time.monotonic() - began))
-        print(f"{label} … {took}" if console.is_terminal else took, flush=True)
+        print(after + took + precisedelta(round(time.monotonic() - began)), flush=True)
 
 
 def _chosen(paths, first, only):
@@ -188,3 +269,106 @@ def _show_outcome(settings, folder, began):
     print(f"results    {_from_here(settings.results_dir)}")
     print(f"notebooks  {_from_here(folder)}")
     print(f"report     {_from_here(write_report(settings, folder))}")
+
+
+def execute(path, folder, values, bar=None):
+    """Execute a notebook and write `folder`/<its name>.
+
+    Parameters
+    ----------
+    path, folder : Path
+        The notebook, and where its executed copy goes.
+    values : dict
+        Its parameters.
+    bar : dict, optional
+        What tqdm shall show of its cells; without it, nothing.
+
+    Raises
+    ------
+    NotebookFailure
+        The copy up to the failure is kept as <stem>.failed.ipynb; what an earlier run left is
+        untouched.
+    """
+    import papermill
+
+    target = folder / path.name
+    temporary = folder / f".{path.stem}.running.ipynb"
+    failed = folder / f"{path.stem}.failed.ipynb"
+    folder.mkdir(parents=True, exist_ok=True)
+    started = []
+    with tempfile.TemporaryFile() as log:
+        try:
+            papermill.execute_notebook(
+                str(path),
+                str(temporary),
+                parameters=values,
+                kernel_name="python3",
+                kernel_manager_class=_kernel_manager(log),
+                on_cell_execute=lambda cell, **_: started.append(cell.id),
+                progress_bar=bar or False,
+                cwd=str(REPOSITORY),
+            )
+            _clear_progress_bars(temporary)
+            temporary.replace(target)
+            failed.unlink(missing_ok=True)
+        except Exception as error:
+            kept = temporary.replace(failed) if temporary.exists() else None
+            raise _failure(path, error, started, kept, log) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _kernel_manager(log):
+    """A kernel manager that starts this interpreter, whatever kernels the user registered.
+
+    What the kernel itself says goes to the file `log`, not between the lines of progress.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+
+    class OwnKernelManager(AsyncKernelManager):
+        shutdown_wait_time = SHUTDOWN_S  # a training saves its state first
+
+        def _kernel_spec_manager_default(self):
+            return KernelSpecManager(kernel_dirs=[], parent=self)
+
+        async def _async_launch_kernel(self, kernel_cmd, **options):
+            command = [sys.executable, *kernel_cmd[1:]]
+            await super()._async_launch_kernel(command, **options, stderr=log)
+
+    return OwnKernelManager
+
+
+def _clear_progress_bars(path):
+    """Remove tqdm's bars, which say nothing once they stand still, from an executed notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            shown = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+            pairs = zip(cell.outputs, shown, strict=True)
+            cell.outputs = [output for output, text in pairs if not PROGRESS_BAR.search(text)]
+    if WIDGET not in str(notebook.cells):
+        notebook.metadata.pop("widgets", None)
+    nbformat.write(notebook, path)
+
+
+def _failure(path, error, started, kept, log):
+    from nbclient.exceptions import DeadKernelError
+
+    cells = [cell.id for cell in nbformat.read(path, as_version=4).cells]
+    number = cells.index(started[-1]) + 1 if started and started[-1] in cells else None
+    trace = plain("\n".join(getattr(error, "traceback", ())))
+    arrow = re.search(r"^-+> ?\d+ (.*)$", trace, re.MULTILINE)
+    message = getattr(error, "evalue", str(error))
+    if isinstance(error, DeadKernelError):
+        log.seek(0)
+        said = log.read().decode(errors="replace").strip().splitlines()
+        message = "\n".join([f"{message} (out of memory?)", *said[-2:]])
+    return NotebookFailure(
+        stem=path.stem,
+        cell=number,
+        line=arrow.group(1).strip() if arrow else None,
+        error=getattr(error, "ename", type(error).__name__),
+        message=plain(message),
+        kept=kept,
+    )

@@ -2,13 +2,13 @@
 
 With unit vectors û, ŵ the double sum of cosines factorises,
 Σᵢ Σₖ cos(uᵢ, wₖ) = (Σᵢ ûᵢ)·(Σₖ ŵₖ), so that one d-vector per image holds all that Eq. 4
-needs, scoring all pairs is one matrix product, and the pairs above a threshold or the images
-nearest to one are a search for large inner products. Exact, not an approximation.
+needs, scoring all pairs is one matrix product, and the pairs above a threshold are a search for
+large inner products. Exact, not an approximation.
 """
 
 import numpy as np
 
-from clipsim.retrieval.search import largest_products, products_at_least
+from clipsim.retrieval.search import products_at_least
 
 BLOCK_ELEMENTS = 2**20  # of the description vectors that are in work at a time
 NORMALISATIONS = ("mean", "paper")
@@ -134,38 +134,3 @@ def score_edges(vectors, threshold, normalisation="mean"):
         As `description_sums`, and if the threshold is not a number.
     """
     return products_at_least(description_sums(vectors, normalisation), threshold)
-
-
-def nearest(vectors, k, normalisation="mean", queries=None):
-    """The k images that score highest (Eq. 4) with each image.
-
-    Parameters
-    ----------
-    vectors : array of float, shape (M, N, d)
-    k : int
-    normalisation : {"mean", "paper"}
-    queries : array of float, shape (Q, N, d), optional
-        Other images to compare with all M; without, each of the M with all the others.
-
-    Returns
-    -------
-    ids : array of int64, shape (Q, k) or (M, k)
-        Positions among the M images, the highest score first, equal scores by position. An
-        image is never its own neighbour unless it is a query too.
-    scores : array of float32, the same shape
-
-    Raises
-    ------
-    ValueError
-        As `description_sums`, or if there are fewer than k (other) images.
-    """
-    sums = description_sums(vectors, normalisation)
-    others = len(sums) if queries is not None else len(sums) - 1
-    if not 1 <= k <= others:
-        raise ValueError(f"k={k}: expected 1 to {others}, the number of images to choose from")
-    if queries is not None:
-        return largest_products(description_sums(queries, normalisation), sums, k)
-    ids, scores = largest_products(sums, sums, k + 1)
-    own = ids == np.arange(len(sums))[:, None]
-    own[:, k] |= ~own.any(axis=1)  # an image need not be among its own nearest
-    return ids[~own].reshape(-1, k), scores[~own].reshape(-1, k)
