@@ -1,12 +1,13 @@
 """README keeps its word: its numbers are the committed results', its files exist."""
 
 import json
+import math
 import re
 
-from clipsim.figures import claims_markdown, paper_and_run, seed_sentence, table_1_markdown
+from clipsim.evaluation import verdict_words
+from clipsim.figures import markdown_table, paper_and_run, seed_sentence, table_1_markdown
 from clipsim.profile import NOTEBOOKS, REPOSITORY
-from clipsim.report.check import expected_numbers
-from clipsim.report.run import notebook_paths, outline
+from clipsim.report import headlines, notebook_paths, outline, tolerance
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
@@ -37,18 +38,29 @@ def test_the_spread_over_seeds_is_the_committed_one():
 
 
 def test_the_verdicts_are_the_committed_ones():
-    claims = {
-        name: results(profile, "13_verdicts")["claims"]
-        for name, profile in (("demo", "demo"), ("photographs", "flickr8k"))
-    }
-    expected = claims_markdown(claims)
+    cells = []
+    for rows in zip(
+        *(results(of, "13_verdicts")["claims"] for of in ("demo", "flickr8k")), strict=True
+    ):
+        said = [verdict_words(row) for row in rows]
+        said = [words if "(" in words else f"**{words}**" for words in said]
+        claim = {"claim": rows[0]["text"], "in the paper": rows[0]["section"]}
+        cells.append(claim | dict(zip(("demo", "photographs"), said, strict=True)))
+    expected = markdown_table(cells)
     assert expected in README, f"README needs:\n{expected}"
 
 
 def test_what_reproducing_takes_and_gives_is_the_committed():
     paths = (REPOSITORY / "results" / "demo").glob("*.json")
     records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
-    expected = expected_numbers(records)
+    cells = []
+    for label, (value, sd) in headlines(records).items():
+        another = tolerance(value, sd, is_same=False)
+        words = "not compared" if math.isnan(another) else f"± {another:.4f}"
+        same = {"the same training": f"± {tolerance(value, sd, is_same=True):.4f}"}
+        number = {"number": label, "expected": f"{value:.4f}"}
+        cells.append(number | same | {"another training": words})
+    expected = markdown_table(cells)
     assert expected in README, f"README needs:\n{expected}"
 
 

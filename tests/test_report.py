@@ -10,7 +10,6 @@ import pytest
 from page_elements import broken_links, elements, loaded
 from PIL import Image
 
-from clipsim.evaluation.claims import finding
 from clipsim.profile import Profile
 from clipsim.report.pages import write_report
 from clipsim.report.run import WIDGET
@@ -66,16 +65,16 @@ def prose(text):
 
 @pytest.fixture
 def report(smoke, tmp_path, monkeypatch):
-    """Writes copies (stem to cells) and findings, then the report; returns its folder."""
+    """Writes copies (stem to cells) and claims, then the report; returns its folder."""
     monkeypatch.setattr(Profile, "run_dir", tmp_path / "run")
     monkeypatch.setattr(Profile, "results_dir", tmp_path / "results")
     (tmp_path / "results").mkdir()
 
-    def write(copies, findings=(), profile_hash=smoke.hash):
+    def write(copies, claims=(), profile_hash=smoke.hash):
         for stem, cells in copies.items():
             write_copy(tmp_path / "copies", stem, *cells)
-        record = {"profile_hash": profile_hash, "results": {"findings": list(findings)}}
-        (tmp_path / "results" / f"{LAST}.json").write_text(json.dumps(record))
+        record = {"profile_hash": profile_hash, "results": {"claims": list(claims)}}
+        (tmp_path / "results" / "13_verdicts.json").write_text(json.dumps(record))
         index = write_report(smoke, tmp_path / "copies")
         assert index == tmp_path / "run" / "report" / "index.html"
         return index.parent
@@ -87,9 +86,12 @@ def text(folder, name):
     return (folder / f"{name}.html").read_text(encoding="utf-8")
 
 
-def found(estimate, low, high):
-    given = {"n_pairs": 9, "n_seeds": 1, "interval": "pairs resampled"}
-    return finding("clip_beats_ssim_fsim", "x", estimate, [low, high], **given)
+def claim(supported, refuted):
+    """What notebook 13 records of a claim that notebook 05 tests."""
+    counts = {"supported": supported, "not supported": refuted, "undecided": 0}
+    verdict = "undecided" if refuted else "supported"
+    text = "The score tells pairs more accurately than SSIM and FSIM."
+    return {"claim": "clip_beats_ssim_fsim", "text": text, "verdict": verdict} | counts
 
 
 class TestPages:
@@ -145,7 +147,7 @@ class TestPages:
 
 class TestIndex:
     def test_says_what_was_asked_and_found_and_when(self, report):
-        index = text(report({LAST: []}, [found(0.2, 0.1, 0.3)]), "index")
+        index = text(report({LAST: []}, [claim(1, 0)]), "index")
         assert f'<a href="{LAST}.html">05 · Sweeps</a>' in index
         assert "How accurate? (sec. 5)" in index
         assert "more accurately than SSIM and FSIM." in index
@@ -153,11 +155,11 @@ class TestIndex:
         assert "1 minute and 1 second, run on 2026-0" in index
 
     def test_experiments_that_disagree_are_counted(self, report):
-        folder = report({LAST: []}, [found(0.2, 0.1, 0.3), found(-0.2, -0.3, -0.1)])
+        folder = report({LAST: []}, [claim(1, 1)])
         assert "undecided (1 supported, 1 not supported)" in text(folder, "index")
 
-    def test_findings_of_another_profile_are_not_told(self, report):
-        index = text(report({LAST: []}, [found(0.2, 0.1, 0.3)], profile_hash="x"), "index")
+    def test_claims_of_another_profile_are_not_told(self, report):
+        index = text(report({LAST: []}, [claim(1, 0)], profile_hash="x"), "index")
         assert "supported</b>" not in index
 
     def test_has_the_copies_that_are_there_and_no_others(self, report, tmp_path):

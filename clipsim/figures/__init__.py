@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "save_table", "show", "use_style",
         ],
         "tables": [
-            "LABELS", "claims_markdown", "differences_table", "paper_and_run", "recall_table",
+            "LABELS", "differences_table", "markdown_table", "paper_and_run", "recall_table",
             "seed_sentence", "table_1_markdown", "training_settings", "write_table_1",
             "write_verdicts",
         ],

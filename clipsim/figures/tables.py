@@ -155,27 +155,6 @@ def seed_sentence(rows, criterion):
     return f"CLIP score, mean of {len(thresholds)} seeds: {'; '.join(parts)}; {chosen}."
 
 
-def claims_markdown(claims_by_data):
-    """The verdicts on every claim, the data side by side, as Markdown.
-
-    Parameters
-    ----------
-    claims_by_data : dict of str to list of dict
-        By the name of the data, the rows of `clipsim.evaluation.claim_verdicts`.
-
-    Returns
-    -------
-    str
-    """
-    cells = []
-    for rows in zip(*claims_by_data.values(), strict=True):
-        words = [verdict_words(row) for row in rows]
-        words = [said if "(" in said else f"**{said}**" for said in words]
-        claim = {"claim": rows[0]["text"], "in the paper": rows[0]["section"]}
-        cells.append(claim | dict(zip(claims_by_data, words, strict=True)))
-    return markdown_table(cells)
-
-
 def write_verdicts(findings, profile):
     """Write `verdicts.md` among the figures: a row per claim with its verdict and experiments.
 

@@ -8,7 +8,7 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "check": ["expected_numbers"],
+        "check": ["headlines", "tolerance"],
         "pages": ["write_report"],
         "run": ["check_parameters", "notebook_paths", "outline", "run_notebooks"],
     },

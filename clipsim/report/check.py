@@ -63,17 +63,6 @@ def headlines(records):
     return found
 
 
-def expected_numbers(records):
-    """The headlines and how far a rerun's may be off, as a Markdown table for README."""
-    lines = ["| number | expected | the same training | another training |", "|---|---|---|---|"]
-    for label, (value, sd) in headlines(records).items():
-        another = _tolerance(value, sd, is_same=False)
-        words = "not compared" if math.isnan(another) else f"± {another:.4f}"
-        same = _tolerance(value, sd, is_same=True)
-        lines.append(f"| {label} | {value:.4f} | ± {same:.4f} | {words} |")
-    return "\n".join(lines)
-
-
 def prepared(profile, overrides, stems):
     """Make ready for a checked run: nothing that an earlier one left can pass for its own.
 
@@ -152,12 +141,12 @@ def comparison(committed, rerun, is_same):
     rows = []
     for number in dict.fromkeys([*sides[0], *sides[1]]):
         (value, sd), (other, _) = (side.get(number, ("missing", 0.0)) for side in sides)
-        tolerance = _tolerance(value, sd, is_same) if isinstance(value, float) else None
-        if tolerance is None or not isinstance(other, int | float):
+        allowed = tolerance(value, sd, is_same) if isinstance(value, float) else None
+        if allowed is None or not isinstance(other, int | float):
             ok = value == other
         else:
-            ok = math.isnan(tolerance) or abs(value - other) <= tolerance
-        rows.append((number, value, other, tolerance, ok))
+            ok = math.isnan(allowed) or abs(value - other) <= allowed
+        rows.append((number, value, other, allowed, ok))
     columns = ["number", "committed", "rerun", "tolerance", "ok"]
     return pd.DataFrame(rows, columns=columns).astype({"ok": bool})
 
@@ -181,7 +170,7 @@ def _same_training(committed, rerun):
     )
 
 
-def _tolerance(value, sd, is_same):
+def tolerance(value, sd, is_same):
     """How far a rerun's number may be off; NaN where it is not known."""
     rounding = ROUNDING * max(1.0, abs(value))
     if is_same or math.isnan(sd):

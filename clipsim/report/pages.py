@@ -12,14 +12,13 @@ from datetime import datetime
 from pathlib import Path
 
 import nbformat
-import pandas as pd
 from humanize import precisedelta
 from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from PIL import Image
 
-from clipsim.evaluation import CLAIMS, claim_verdicts, verdict_words
+from clipsim.evaluation import CLAIMS, verdict_words
 from clipsim.record import StaleError, atomic_path, read_results
 from clipsim.report.run import outline
 
@@ -60,7 +59,11 @@ def write_report(profile, executed):
     exporter.register_filter("markdown2html", markdown.render)
     exporter.register_filter("webp", webp)
     copies = [path for path in executed.glob("[0-9][0-9]_*.ipynb") if "." not in path.stem]
-    pages = [_page(path, profile) for path in sorted(copies)]
+    try:
+        claims = read_results(profile, "13_verdicts")["claims"]
+    except StaleError:  # not all notebooks have run yet
+        claims = []
+    pages = [_page(path, claims) for path in sorted(copies)]
     index = exporter.environment.get_template("contents.html.j2")
     written = {"index.html": index.render(pages=pages, profile=profile.name)}
     stems = {page["stem"] for page in pages}
@@ -93,31 +96,16 @@ def webp(png):
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def _page(path, profile):
+def _page(path, claims):
     """What the index says of an executed notebook: title, question, verdicts, time."""
     timing = nbformat.read(path, as_version=4).metadata.papermill
     started = datetime.fromisoformat(timing.start_time).astimezone()
     title, question = outline(path)
+    own = [row for row in claims if CLAIMS[row["claim"]].notebook == path.stem]
     return {
         "stem": path.stem,
         "title": title,
         "question": question,
-        "verdicts": _verdicts(path.stem, profile),
+        "verdicts": [(row["text"], verdict_words(row)) for row in own],
         "run": f"{precisedelta(round(timing.duration))}, run on {started:%Y-%m-%d %H:%M}",
     }
-
-
-def _verdicts(stem, profile):
-    """The claims that a notebook tests, and what its findings say of each."""
-    try:
-        findings = read_results(profile, stem).get("findings", [])
-    except StaleError:
-        return []
-    claims = {key: claim for key, claim in CLAIMS.items() if claim.notebook == stem}
-    rows = [
-        found | {"text": claims[found["claim"]].text, "section": claims[found["claim"]].section}
-        for found in findings
-        if found["claim"] in claims
-    ]
-    table = claim_verdicts(pd.DataFrame(rows)).to_dict("records") if rows else []
-    return [(row["text"], verdict_words(row)) for row in table]

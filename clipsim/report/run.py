@@ -116,40 +116,15 @@ def check_parameters(path):
         raise NotebookError(f"{path.name}: its cell tagged 'parameters' must set {names} alone")
 
 
-def checked_profile(name, overrides):
-    """The two values that every notebook takes, from a command line.
-
-    Parameters
-    ----------
-    name : str
-        Of a file under `profiles/`, or the path of a YAML file.
-    overrides : list of str
-        Each `key=value`; relative paths start at the current folder.
-
-    Returns
-    -------
-    (str, dict)
-        Name or whole path, and the overrides as `load_profile` takes them.
-
-    Raises
-    ------
-    ProfileError
-        If they do not make a valid profile; one line says why.
-    """
-    if Path(name).suffix in (".yaml", ".yml"):
-        name = os.path.abspath(Path(name).expanduser())
-    values = read_overrides(overrides, Path.cwd())
-    load_profile(name, **values)
-    return name, values
-
-
 def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=False, check=False):
     """Execute the chosen notebooks of a profile.
 
     Parameters
     ----------
-    profile, overrides : str, sequence of str
-        As `checked_profile`.
+    profile : str
+        Name of a file under `profiles/`, or the path of a YAML file.
+    overrides : sequence of str
+        Each `key=value`; relative paths start at the current folder.
     first : str, optional
         The number of the notebook to start at.
     only : sequence of str
@@ -177,7 +152,10 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
             print(f"{path.stem[:2]}  {title}" + (f"\n    {question}" if question else ""))
         return 0
     chosen = _chosen(paths, first, only)
-    name, values = checked_profile(profile, overrides)
+    name, values = profile, read_overrides(overrides, Path.cwd())
+    if Path(name).suffix in (".yaml", ".yml"):
+        name = os.path.abspath(Path(name).expanduser())
+    load_profile(name, **values)
     for path in chosen:
         check_parameters(path)
     stems = [path.stem for path in chosen]
