@@ -55,7 +55,9 @@ def test_committed_without_outputs(notebook):
 def test_says_what_it_is_about(notebook):
     first = notebook.cells[0]
     assert first.cell_type == "markdown"
-    assert first.source.startswith("# ")
+    title, question, _ = first.source.split("\n\n", 2)
+    assert title.startswith("# ")
+    assert question.startswith("**")
     for words in ("Reads", "Writes", "Takes about"):
         assert words in first.source
 

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from page_elements import broken_links, elements, loaded
 
-from clipsim.profile import NOTEBOOKS, REPOSITORY
+from clipsim.profile import NOTEBOOKS, REPOSITORY, relative
 from clipsim.report.run import WIDGET
 
 STEMS = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
@@ -59,7 +59,7 @@ def test_the_report_has_every_notebook_and_loads_nothing(smoke_run):
     profile, printed = smoke_run
     pages = sorted((profile.run_dir / "report").iterdir())
     assert [page.stem for page in pages] == [*STEMS, "index"]
-    assert f"report     {profile.run_dir / 'report' / 'index.html'}" in printed
+    assert f"report     {relative(profile.run_dir / 'report' / 'index.html')}" in printed
     assert sum(page.stat().st_size for page in pages) < 10e6
     assert "The controls move in JupyterLab." in pages[-2].read_text(encoding="utf-8")
     for page in pages:

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "sheets": [
             "FRAME", "comparison_figure", "image_sheet", "pair_sheet", "retrieval_sheet",
-            "worst_case_sheet", "wrapped",
+            "show_picture", "worst_case_sheet", "wrapped",
         ],
         "style": [
             "COLUMN_IN", "IDENTITY", "INK", "OTHER", "PAGE_IN", "SIMILAR", "marker_style",

@@ -18,7 +18,6 @@ from pydantic.dataclasses import dataclass
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 Positive = Annotated[float, Field(gt=0)]
-LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 FLOATS = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -246,8 +245,8 @@ def luma(images):
     torch.Tensor, shape (..., H, W)
         The grey image on which canonical SSIM and FSIM are defined.
     """
-    red, green, blue = LUMA_WEIGHTS
-    return red * images[..., 0, :, :] + green * images[..., 1, :, :] + blue * images[..., 2, :, :]
+    red, green, blue = images.unbind(-3)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def rounded(images):

@@ -61,7 +61,7 @@ def fsim(a, b, variant="canonical"):
     ValueError
         Naming the argument, what was expected and what was found.
     """
-    pair = image_pair(a, b, _min_side(definition("fsim", variant)))
+    pair = image_pair(a, b, math.ceil(definition("fsim", variant).min_wavelength))
     return fsim_matrix(pair, variant, pairs=[(0, 1)]).item()
 
 
@@ -94,12 +94,8 @@ def fsim_matrix(images, variant="canonical", *, pairs=None, dtype=None):
     chosen = definition("fsim", variant)
     maps = functools.partial(image_maps, chosen=chosen)
     combine = functools.partial(combined, chosen=chosen)
-    return score_matrix(images, maps, combine, _min_side(chosen), pairs, dtype)
-
-
-def _min_side(chosen):
-    """One period of the finest filter."""
-    return math.ceil(chosen.min_wavelength)
+    min_side = math.ceil(chosen.min_wavelength)  # one period of the finest filter
+    return score_matrix(images, maps, combine, min_side, pairs, dtype)
 
 
 def image_maps(images, chosen):

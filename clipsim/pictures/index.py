@@ -19,15 +19,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from clipsim.data import (
-    CaptionedImages,
-    DataError,
-    PictureFile,
-    Pictures,
-    file_pool,
-    load,
-    picture_folder,
-)
+from clipsim import data
+from clipsim.data import DataError
 from clipsim.evaluation import checkpoint_folder
 from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, encoded_texts, is_whole
 from clipsim.profile import CACHE, RUNS, Profile, relative
@@ -222,7 +215,7 @@ def _profile(folder):
 
 
 def _with_file(profile, model):
-    pool = file_pool(profile.pool_file)
+    pool = data.file_pool(profile.pool_file)
     folder = cache_folder("descriptions", model, profile.vector_space, pool)
     try:
         return Describer.load(folder, profile, model)
@@ -267,7 +260,9 @@ def encoded_folder(model, folder, store=None):
         If there is no such folder, or no picture in it.
     """
     folder = whole_path(folder)
-    return encode(model, picture_folder(folder), store or cache_folder("pictures", model, folder))
+    return encode(
+        model, data.picture_folder(folder), store or cache_folder("pictures", model, folder)
+    )
 
 
 def encoded_files(model, paths):
@@ -275,15 +270,15 @@ def encoded_files(model, paths):
 
     A file that is named twice is there once; `FileNotFoundError` if one is missing.
     """
-    files = {path: PictureFile(Path(path)) for path in map(whole_path, paths)}
+    files = {path: data.PictureFile(Path(path)) for path in map(whole_path, paths)}
     for path in files:
         os.stat(path)
-    images = CaptionedImages(
+    images = data.CaptionedImages(
         name="pictures",
         image_ids=tuple(files),
         captions=((),) * len(files),
         split=np.full(len(files), ""),
-        read_image=Pictures(files),
+        read_image=data.Pictures(files),
     )
     return encode(model, images, cache_folder("pictures", model, *sorted(files)))
 
@@ -310,7 +305,7 @@ def folder_or_example(folder, profile, describer):
         If fewer than two pictures of the folder can be read.
     """
     if folder is None:
-        images = load(profile)
+        images = data.load(profile)
         images = images.subset(images.indices("test")[:EXAMPLES])
         vectors = describer.image_vectors(images, images.image_ids)
         return images, Encoded(images.image_ids, vectors)
@@ -320,7 +315,7 @@ def folder_or_example(folder, profile, describer):
             f"{folder}: {len(encoded.names)} of its pictures can be read, "
             f"{len(encoded.broken)} are broken; to compare takes two"
         )
-    return picture_folder(whole_path(folder)), encoded
+    return data.picture_folder(whole_path(folder)), encoded
 
 
 def own_outputs(folder):

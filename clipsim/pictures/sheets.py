@@ -13,10 +13,9 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from clipsim.data import DataError
-from clipsim.figures import FRAME, OTHER, PAGE_IN, SIMILAR, wrapped
+from clipsim.figures import FRAME, OTHER, PAGE_IN, SIMILAR, show_picture, wrapped
 from clipsim.pictures.index import best_for_text, clusters, most_alike, picture_graph
 from clipsim.retrieval import community_labels, component_labels
 
@@ -203,13 +202,9 @@ def _sheet(title, strips, pixels):
         for axis in axes[len(shown) :]:
             axis.set_axis_off()
         for axis, (name, note, colour) in zip(axes, shown, strict=False):
-            whole = Image.fromarray(np.asarray(pixels(name)).transpose(1, 2, 0))
-            small = whole.resize((SHOWN, SHOWN), Image.Resampling.LANCZOS)
-            axis.imshow(small, interpolation="none")
-            axis.set(xticks=[], yticks=[])
-            axis.grid(False)
-            axis.set_anchor("N")
-            axis.spines[:].set(visible=True, color=colour, linewidth=0.5 if colour == FRAME else 3)
+            show_picture(axis, pixels(name), SHOWN)
+            if colour != FRAME:
+                axis.spines[:].set(color=colour, linewidth=3)
             # As many lines everywhere, so that all pictures get the same room.
             filled = note + "\n" * (n_lines - 1 - note.count("\n"))
             axis.set_xlabel(filled, x=0, ha="left", fontsize=6, parse_math=False)

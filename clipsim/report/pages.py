@@ -87,8 +87,7 @@ def write_report(profile, executed):
 
 def webp(png):
     """A picture as WebP, both in base64."""
-    with Image.open(io.BytesIO(base64.b64decode(png))) as opened:
-        image = opened.convert("RGB")
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     # A chart is small without loss, and its words stay sharp; a sheet of pictures is not.
     is_chart = image.getcolors(CHART_COLOURS) is not None
     file = io.BytesIO()

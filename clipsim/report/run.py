@@ -19,7 +19,7 @@ import nbformat
 from humanize import precisedelta
 
 from clipsim.errors import BAD_INPUT, BadInput, one_line, plain
-from clipsim.profile import NOTEBOOKS, REPOSITORY, load_profile, read_overrides
+from clipsim.profile import NOTEBOOKS, REPOSITORY, load_profile, read_overrides, relative
 
 SHELL_COMMAND = "CLIPSIM_COMMAND"  # set by run_all.sh: how the user called it
 PARAMETERS = {"profile", "overrides"}
@@ -90,14 +90,10 @@ def numbered(paths, number):
 
 
 def outline(path):
-    """Title and question of a notebook, from its first markdown cell."""
-    cells = nbformat.read(path, as_version=4).cells
-    text = next((cell.source for cell in cells if cell.cell_type == "markdown"), "")
-    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
-    title = next((part.lstrip("# ") for part in paragraphs if part.startswith("#")), "")
-    prose = [re.sub(r"[*_`]", "", part) for part in paragraphs if not part.startswith("#")]
-    question = next((part for part in prose if "?" in part), prose[0] if prose else "")
-    return title or Path(path).stem, question
+    """Title and question of a notebook: the first two paragraphs of its first cell."""
+    first = nbformat.read(path, as_version=4).cells[0].source
+    title, question = (" ".join(part.split()) for part in first.split("\n\n")[:2])
+    return title.lstrip("# "), re.sub(r"[*_`]", "", question)
 
 
 def check_parameters(path):
@@ -178,7 +174,7 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
             if failure.is_bad_input:
                 _say(f"{failure.stem}: {one_line(failure.message)}")
                 return 2
-            kept = [f"kept: {_from_here(failure.kept)}"] if failure.kept else []
+            kept = [f"kept: {relative(failure.kept)}"] if failure.kept else []
             _say(failure, *kept, _continuation(profile, overrides, only, check, rest))
             return 1
         except KeyboardInterrupt:
@@ -228,12 +224,6 @@ def _continuation(profile, overrides, only, check, rest):
     return f"continue with: {command} {shlex.join(words)}{alone}"
 
 
-def _from_here(path):
-    """`path` relative to the caller's folder where it lies within, else whole."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
-
-
 def _show_outcome(settings, folder, began):
     from clipsim.report.pages import write_report  # here: a list and bad input answer at once
 
@@ -241,12 +231,12 @@ def _show_outcome(settings, folder, began):
     if table.is_file():
         # The notebook that makes the table need not be among those that were run.
         earlier = ", from an earlier run" if table.stat().st_mtime < began else ""
-        print(f"\nTable 1 ({_from_here(table)}{earlier})\n")
+        print(f"\nTable 1 ({relative(table)}{earlier})\n")
         print(table.read_text(encoding="utf-8").strip())
-    print(f"\nfigures    {_from_here(settings.figures_dir)}")
-    print(f"results    {_from_here(settings.results_dir)}")
-    print(f"notebooks  {_from_here(folder)}")
-    print(f"report     {_from_here(write_report(settings, folder))}")
+    print(f"\nfigures    {relative(settings.figures_dir)}")
+    print(f"results    {relative(settings.results_dir)}")
+    print(f"notebooks  {relative(folder)}")
+    print(f"report     {relative(write_report(settings, folder))}")
 
 
 def execute(path, folder, values, bar=None):
@@ -311,8 +301,7 @@ def _kernel_manager(log):
             return KernelSpecManager(kernel_dirs=[], parent=self)
 
         async def _async_launch_kernel(self, kernel_cmd, **options):
-            command = [sys.executable, *kernel_cmd[1:]]
-            await super()._async_launch_kernel(command, **options, stderr=log)
+            await super()._async_launch_kernel(kernel_cmd, **options, stderr=log)
 
     return OwnKernelManager
 
@@ -321,10 +310,9 @@ def _clear_progress_bars(path):
     """Remove tqdm's bars, which say nothing once they stand still, from an executed notebook."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
-        if cell.cell_type == "code":
-            shown = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
-            pairs = zip(cell.outputs, shown, strict=True)
-            cell.outputs = [output for output, text in pairs if not PROGRESS_BAR.search(text)]
+        for output in cell.get("outputs", [])[:]:
+            if PROGRESS_BAR.search(output.get("data", {}).get("text/plain", "")):
+                cell.outputs.remove(output)
     if WIDGET not in str(notebook.cells):
         notebook.metadata.pop("widgets", None)
     nbformat.write(notebook, path)

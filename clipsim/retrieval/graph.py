@@ -36,31 +36,6 @@ def joined(blocks):
     return np.concatenate(pairs), np.concatenate(scores)
 
 
-def checked_edges(n_images, pairs, scores):
-    """Pairs as int64, shape (E, 2), and scores, shape (E,), that can be edges of a graph.
-
-    Raises
-    ------
-    ValueError
-        If shapes disagree, a position is not among 0 … n_images - 1, an image is paired with
-        itself, or a score is not a finite number.
-    """
-    pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
-    scores = np.asarray(scores)
-    if scores.shape != (len(pairs),):
-        raise ValueError(f"scores: expected one for each of {len(pairs)} pairs: {scores.shape}")
-    if len(pairs) and not (pairs.min() >= 0 and pairs.max() < n_images):
-        raise ValueError(
-            f"pairs: expected positions from 0 to {n_images - 1}, "
-            f"found {pairs.min()} to {pairs.max()}"
-        )
-    if (pairs[:, 0] == pairs[:, 1]).any():
-        raise ValueError("pairs: an image is paired with itself")
-    if not np.isfinite(scores).all():
-        raise ValueError(f"scores: {(~np.isfinite(scores)).sum()} are not finite numbers")
-    return pairs, scores
-
-
 def similarity_graph(names, pairs, scores, **attributes):
     """The graph of some images and the pairs that are related.
 
@@ -83,15 +58,29 @@ def similarity_graph(names, pairs, scores, **attributes):
     Raises
     ------
     ValueError
-        As `checked_edges`; also if an attribute has not one value per image.
+        If shapes disagree, a position is not among 0 … M-1, an image is paired with itself, a
+        score is not a finite number, or an attribute has not one value per image.
     """
-    pairs, scores = checked_edges(len(names), pairs, scores)
+    n_images = len(names)
+    pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    scores = np.asarray(scores)
+    if scores.shape != (len(pairs),):
+        raise ValueError(f"scores: expected one for each of {len(pairs)} pairs: {scores.shape}")
+    if len(pairs) and not (pairs.min() >= 0 and pairs.max() < n_images):
+        raise ValueError(
+            f"pairs: expected positions from 0 to {n_images - 1}, "
+            f"found {pairs.min()} to {pairs.max()}"
+        )
+    if (pairs[:, 0] == pairs[:, 1]).any():
+        raise ValueError("pairs: an image is paired with itself")
+    if not np.isfinite(scores).all():
+        raise ValueError(f"scores: {(~np.isfinite(scores)).sum()} are not finite numbers")
     graph = nx.Graph()
-    graph.add_nodes_from(range(len(names)))
+    graph.add_nodes_from(range(n_images))
     for key, values in {"name": names, **attributes}.items():
         values = np.asarray(values).tolist() if isinstance(values, np.ndarray) else list(values)
-        if len(values) != len(names):
-            raise ValueError(f"{key}: expected {len(names)} values, got {len(values)}")
+        if len(values) != n_images:
+            raise ValueError(f"{key}: expected {n_images} values, got {len(values)}")
         nx.set_node_attributes(graph, dict(enumerate(values)), key)
     edges = zip(*pairs.T.tolist(), scores.tolist(), strict=True)
     graph.add_weighted_edges_from(edges, weight="score")
