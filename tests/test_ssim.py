@@ -149,5 +149,3 @@ def test_a_definition_is_validated_where_it_is_made():
     for variant in ("wang", PACKAGE["fsim"]):
         with pytest.raises(ValueError, match="variant: expected 'canonical', 'package'"):
             ssim(IMAGE, IMAGE, variant)
-    with pytest.raises(ValueError, match="metric: expected 'ssim' or 'fsim'"):
-        ladder("psnr")

@@ -307,6 +307,5 @@ def _legend_below(axis):
     """Move a panel's legend below all panels, where it hides nothing."""
     legend = axis.get_legend()
     names = [text.get_text() for text in legend.get_texts()]
-    handles = legend.legend_handles
     axis.figure.legend(legend.legend_handles, names, loc="outside lower center", ncols=len(names))
     legend.remove()

@@ -156,8 +156,6 @@ def ladder(metric):
         ("canonical", ...), the last equals `PACKAGE[metric]`. A definition can be passed as
         `variant` to the functions of this metric.
     """
-    if metric not in STEPS:
-        raise ValueError(f"metric: expected 'ssim' or 'fsim', got {metric!r}")
     rungs = [("canonical", CANONICAL[metric])]
     for label, changes in STEPS[metric]:
         rungs.append((label, dataclasses.replace(rungs[-1][1], **changes)))
