@@ -88,7 +88,7 @@ def text(folder, name):
 
 def claim(supported, refuted):
     """What notebook 13 records of a claim that notebook 05 tests."""
-    counts = {"supported": supported, "not supported": refuted, "undecided": 0}
+    counts = {"supported": supported, "not supported": refuted, "undecided": 0, "experiments": 2}
     verdict = "undecided" if refuted else "supported"
     text = "The score tells pairs more accurately than SSIM and FSIM."
     return {"claim": "clip_beats_ssim_fsim", "text": text, "verdict": verdict} | counts
