@@ -12,7 +12,6 @@ from PIL import Image
 
 from clipsim.profile import Profile
 from clipsim.report.pages import write_report
-from clipsim.report.run import WIDGET
 
 FIRST, LAST = "03_caption_retrieval", "05_threshold_sweeps"
 FORMULA = r"""With $\hat u_i$ the vectors of a picture,
@@ -131,19 +130,6 @@ class TestPages:
         np.testing.assert_array_equal(chart, CHART)
         assert len(images[1]) < 0.7 * PICTURE.size
 
-    def test_an_interactive_part_says_where_it_moves(self, report):
-        widget = shown(text_plain="interactive(…)")
-        widget.data[WIDGET] = {"model_id": "box"}
-        page = text(report({FIRST: [code(widget)]}), FIRST)
-        assert "The controls here move in JupyterLab." in page
-        assert "interactive(" not in page
-
-    def test_code_is_folded_and_what_it_printed_is_not(self, report):
-        printed = nbformat.v4.new_output("stream", name="stdout", text="12 < 13\n")
-        page = text(report({FIRST: [code(printed, source="count()")]}), FIRST)
-        assert page.count("<details>") == 1
-        assert page.index("</details>") < page.index("12 &lt; 13")
-
 
 class TestIndex:
     def test_says_what_was_asked_and_found_and_when(self, report):
@@ -153,10 +139,6 @@ class TestIndex:
         assert "more accurately than SSIM and FSIM." in index
         assert '<b class="supported">supported</b>' in index
         assert "1 minute and 1 second, run on 2026-0" in index
-
-    def test_experiments_that_disagree_are_counted(self, report):
-        folder = report({LAST: []}, [claim(1, 1)])
-        assert "undecided (1 supported, 1 not supported)" in text(folder, "index")
 
     def test_claims_of_another_profile_are_not_told(self, report):
         index = text(report({LAST: []}, [claim(1, 0)], profile_hash="x"), "index")

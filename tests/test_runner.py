@@ -1,7 +1,6 @@
 """`run_notebooks` on throwaway notebooks: order, failures, statuses; the errors it tells apart."""
 
 import os
-import re
 
 import nbformat
 import pytest

@@ -53,10 +53,6 @@ class TestShow:
         assert files[0].keys() == {"figure_1.png", "figure_1.pdf", "figure_1.csv"}
         assert files[0] == files[1]
 
-    def test_names_the_data(self, run):
-        words = [text.get_text() for text in self.shown(run, "line").texts]
-        assert words == ["OpenMoji scenes (profile x)"]
-
     @pytest.mark.parametrize(("title", "alt"), [("It rises", "It rises"), ("", "A line.")])
     def test_says_in_words_what_is_shown(self, run, monkeypatch, title, alt):
         displayed = []
@@ -94,14 +90,3 @@ class TestTables:
         assert text.count("<tr>") < 70
         assert "..." in text
         assert ">n</th>" in table_html(pd.DataFrame({"n": []}))
-
-    @pytest.mark.parametrize("axis", [0, 1])
-    def test_names_may_repeat(self, axis):
-        twice = pd.concat([self.TABLE, self.TABLE], axis=axis)
-        assert table_html(twice).count("12,345") == 2
-
-    def test_headings_for_those_who_cannot_see_them(self):
-        wide = pd.DataFrame({("share", "joint"): [0.25], ("share", "text"): [0.5]}, index=["a"])
-        written = table_html(wide)
-        for heading in ('colspan="2"', 'scope="col"', 'scope="row"'):
-            assert heading in written

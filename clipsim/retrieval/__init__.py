@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "CaptionIndex", "Describer", "Retrieval", "description_scores", "scores_of_models",
         ],
         "graph": [
-            "cluster_quality", "community_labels", "component_labels", "joined",
+            "community_labels", "component_labels", "joined",
             "similarity_graph", "write_edges", "write_graphml",
         ],
         "score": [

@@ -9,7 +9,6 @@ import re
 
 import networkx as nx
 import numpy as np
-from sklearn import metrics
 
 from clipsim.record import atomic_path
 
@@ -119,29 +118,6 @@ def community_labels(graph, seed):
     positive.add_weighted_edges_from(edges, weight="score")
     found = nx.community.louvain_communities(positive, weight="score", seed=seed)
     return _labels(graph, found)
-
-
-def cluster_quality(labels, truth):
-    """How well clusters agree with known classes.
-
-    Parameters
-    ----------
-    labels, truth : array of int or str, shape (M,)
-
-    Returns
-    -------
-    dict
-        `adjusted_rand` and `adjusted_mutual_information`, 1 for the same partition and 0 on
-        average for clusters at random. `normalised_mutual_information` is *not* corrected for
-        chance: many small clusters alone make it high, whatever is in them.
-    """
-    return {
-        "adjusted_rand": float(metrics.adjusted_rand_score(truth, labels)),
-        "adjusted_mutual_information": float(metrics.adjusted_mutual_info_score(truth, labels)),
-        "normalised_mutual_information": float(
-            metrics.normalized_mutual_info_score(truth, labels)
-        ),
-    }
 
 
 def write_graphml(graph, path):
