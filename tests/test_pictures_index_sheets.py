@@ -13,8 +13,7 @@ from reference import eq_4
 from clipsim.data import DataError, load
 from clipsim.pictures import index
 from clipsim.pictures.index import own_describer
-from clipsim.pictures.sheets import COLUMNS, cluster_sheet, explorer, neighbour_sheet, search_sheet
-from clipsim.retrieval import similarity_graph
+from clipsim.pictures.sheets import COLUMNS, explorer, neighbour_sheet, search_sheet
 
 SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
 
@@ -136,20 +135,6 @@ def test_sheets_show_what_their_tables_say(folder):
     each = [Image.fromarray(images.pixels(name).transpose(1, 2, 0)) for name in GOOD]
     apart = [np.abs(shown - np.asarray(one.resize(shown.shape[:2]))).mean() for one in each]
     assert GOOD[np.argmin(apart)] == table.picture[0]
-
-
-def test_a_sheet_of_clusters_has_those_of_two_or_more(folder):
-    _, images, wide = folder
-    graph = similarity_graph(GOOD, [(0, 1), (1, 2), (3, 4)], np.ones(3))
-    figure, table, caption = cluster_sheet(images, wide, graph, 0)
-    assert table.pictures.tolist() == [3, 2]
-    assert table.names[1] == f"{GOOD[3]} | {GOOD[4]}"
-    assert sum(len(axis.images) for axis in figure.axes) == 5
-    for words in ("alike: 3;", "components: 7;", "two or more: 2;", "alone: 5."):
-        assert words in caption
-    figure, table, _ = cluster_sheet(images, wide, similarity_graph(GOOD, [], []), 0)
-    assert table.empty
-    assert not figure.axes
 
 
 def test_names_and_descriptions_are_shown_as_they_are(folder):

@@ -18,11 +18,6 @@ def closed():
     plt.close("all")
 
 
-def test_metrics_differ_in_more_than_colour():
-    looks = {(str(look["linestyle"]), look["marker"]) for look in IDENTITY.values()}
-    assert len(looks) == len(IDENTITY)
-
-
 class TestShow:
     @pytest.fixture
     def run(self, tmp_path):
@@ -79,11 +74,6 @@ class TestTables:
         cells = ["a &lt; b", "CLIP score", "0.123", "1e-09", "0.12", "–", "[0.123, 0.200]"]
         for cell in [*cells, "[1.000, 2.000]", "12,345", "train: 5,000"]:
             assert f">{cell}<" in written
-
-    def test_row_numbers_are_left_out_and_names_are_not(self):
-        assert ">1</th>" not in table_html(self.TABLE)
-        assert ">N</th>" in table_html(self.TABLE.rename_axis("N"))
-        assert ">clip</th>" in table_html(pd.DataFrame({"x": [1]}, index=["clip"]))
 
     def test_many_rows_end_in_dots_and_none_is_no_error(self):
         text = table_html(pd.DataFrame({"n": range(500)}))
