@@ -61,7 +61,7 @@ def test_the_report_has_every_notebook_and_loads_nothing(smoke_run):
     assert [page.stem for page in pages] == [*STEMS, "index"]
     assert f"report     {relative(profile.run_dir / 'report' / 'index.html')}" in printed
     assert sum(page.stat().st_size for page in pages) < 10e6
-    assert "The controls move in JupyterLab." in pages[-2].read_text(encoding="utf-8")
+    assert "The controls here move in JupyterLab." in pages[-2].read_text(encoding="utf-8")
     for page in pages:
         assert loaded(page) == [], page.name
         assert broken_links(page) == [], page.name
