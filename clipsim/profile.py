@@ -28,6 +28,7 @@ PROFILES = REPOSITORY / "profiles"
 NOTEBOOKS = REPOSITORY / "notebooks"
 RUNS = REPOSITORY / "runs"
 CACHE = RUNS / "cache"
+WORK = "work"  # in the folder of a run: what the notebooks hand on
 
 
 def relative(path):
@@ -155,7 +156,7 @@ class Profile:
     @property
     def work_dir(self):
         """Folder of what the notebooks hand on (checkpoint, retrieval, pair scores)."""
-        return self.run_dir / "work" / self.hash[:8]
+        return self.run_dir / WORK / self.hash[:8]
 
     @property
     def results_dir(self):

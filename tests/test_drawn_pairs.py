@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clipsim import load_profile
-from clipsim.data import CaptionedImages, concept_table, load
+from clipsim.data import CaptionedImages, caption_pairs_of, concept_table, load
 from clipsim.data.scenes.scenes import JITTER
 from clipsim.studies.beyond_the_training_data import drawn_pairs
 from clipsim.studies.beyond_the_training_data.drawn_pairs import GAITS
@@ -133,7 +133,7 @@ def test_photographs_of_the_split_asked_for(split):
         "photographs", images.image_ids, images.captions, images.split, None
     )
     profile = load_profile("flickr8k", n_pairs=10)
-    pairs = drawn_pairs.photograph_pairs(photographs, profile, 10, split)
+    pairs = caption_pairs_of(photographs, profile, 10, split)
     of_split = {images.image_ids[i] for i in images.indices(split)}
     assert {*pairs.id_a, *pairs.id_b} <= of_split
     assert Counter(pairs.similar.tolist()) == {1: 5, 0: 5}

@@ -1,9 +1,7 @@
 """What is alike is no negative: equal captions, and scenes of the same content."""
 
 import math
-from collections import Counter
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ import torch
 from coloured import coloured_pictures
 from torch.nn.functional import normalize
 
+from clipsim.data.scenes.scenes import PlacedObject, Scene
 from clipsim.model import contrastive_loss
 from clipsim.model.examples import Identities
 
@@ -48,18 +47,21 @@ def test_a_false_negative_gets_no_gradient():
     assert texts.grad.abs().max() == 0
 
 
+def scene_of(name, *concepts):
+    placed = (PlacedObject(concept, "", i, 0, 10, False) for i, concept in enumerate(concepts))
+    return Scene(name, "beach", 0, tuple(placed))
+
+
 def test_identities_of_scenes_and_captions():
     pictures = coloured_pictures()
     first, second, *_ = pictures.image_ids
-    scenes = {
-        name: SimpleNamespace(
-            content=Counter(["dog", "cat"] if name in (first, second) else [name])
-        )
-        for name in pictures.image_ids
-    }
+    shown = dict.fromkeys(pictures.image_ids, "ball") | {first: "dog cat", second: "cat dog"}
+    scenes = {name: scene_of(name, *things.split()) for name, things in shown.items()}
+    scenes[pictures.image_ids[4]] = scene_of("", "ball", "ball")
     identities = Identities(replace(pictures, scenes=scenes))
     content, text = identities(np.array([[0, 0], [1, 0], [4, 0], [4, 1]])).T
-    assert content[0] == content[1]  # of the same things
+    assert content[0] == content[1]  # of the same things, in whatever order
+    assert len(set(identities.content.tolist())) == 3  # two balls are not one ball
     assert content[2] == content[3] != content[0]  # the same image with another caption
     assert text[0] == text[2] != text[1]  # both are "a red picture"
     assert text[3] not in (text[0], text[1])

@@ -240,8 +240,9 @@ def test_neighbours_vote_and_rankings_are_by_graded_pairs(scenes, monkeypatch):
         *(np.full(len(a), w) for w in ("", "cross", "vsts")),
     )
     scores = {"clip_score": graded, "image_cosine": -graded}
-    monkeypatch.setattr(study, "load_pairs", lambda *_: judged)
-    monkeypatch.setattr(study, "description_scores", lambda *_: scores)
+    tested = "clipsim.studies.similarity_graph.tested_claims."
+    monkeypatch.setattr(tested + "load_pairs", lambda *_: judged)
+    monkeypatch.setattr(tested + "description_scores", lambda *_: scores)
     studied = SimpleNamespace(profile=PROFILE, images=images, retrieval=None)
     rows, findings = study.search_and_classes(studied, graphs)
     ranking = findings[1]

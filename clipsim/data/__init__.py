@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "captioned_images": ["CaptionedImages", "DataError", "LabelledPairs"],
-        "pairs": ["AGREE", "DISAGREE", "TOP", "caption_pairs"],
+        "pairs": ["AGREE", "DISAGREE", "TOP", "caption_pairs", "caption_pairs_of"],
         "photographs.fetch": ["fetch"],
         "photographs.folders": ["picture_folder"],
         "photographs.judgments": ["caption_ratings"],

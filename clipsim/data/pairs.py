@@ -4,6 +4,8 @@ For data sets that nobody judged. The label is made of captions, so it favours a
 made of captions: it shows that the pipeline works, not that the score agrees with people.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -71,6 +73,30 @@ def caption_pairs(images, profile):
         source=np.full(len(similar), ""),
         details=details,
     )
+
+
+def caption_pairs_of(images, profile, n_pairs, split):
+    """`caption_pairs` of the images of one split, whichever.
+
+    Parameters
+    ----------
+    images : CaptionedImages
+    profile : Profile
+    n_pairs : int
+    split : {"train", "test"}
+
+    Returns
+    -------
+    LabelledPairs
+        Split "cross".
+    """
+    kept = {"val": "val", split: "test"}
+    relabelled = np.array([kept.get(name, "") for name in images.split.tolist()])
+    found = caption_pairs(
+        replace(images, split=relabelled), replace(profile, pairs="captions", n_pairs=n_pairs)
+    )
+    found = found.where(found.split == "test")
+    return replace(found, split=np.full(len(found), "cross"), details={})
 
 
 def _drawn_pairs(vectors, rows, n_each, rng):

@@ -10,14 +10,13 @@ The worst cases are a metric's most confident errors. As metrics have scales of 
 is as confident as the share of test pairs whose score lies between the pair's and its threshold.
 """
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from clipsim.data import LabelledPairs, caption_pairs, caption_pool
+from clipsim.data import LabelledPairs, caption_pairs_of, caption_pool
 from clipsim.evaluation.thresholds import held_out_thresholds
 from clipsim.metrics import METRICS, pixel_scores
 from clipsim.retrieval import Describer, Retrieval, description_scores
@@ -26,7 +25,6 @@ from clipsim.retrieval import Describer, Retrieval, description_scores
 PIXELS = ("ssim_package", "fsim_package")
 COMPARED = ("clip_score", *PIXELS)
 N_TRAINING = 60  # pairs of training images from which Figure 1 is chosen
-TRAINING_PAIRS = {"kind": "training images", "split": "test", "source": ""}
 FALSE_ALARM, MISS = "false alarm", "miss"
 ERRORS = (FALSE_ALARM, MISS)
 
@@ -138,10 +136,10 @@ def tested_candidates(profile, pairs, retrieval, scores):
 
 
 def training_candidates(profile, model, images, tested):
-    """Alike pairs of training images: the paper's Figure 1 is of images that the model knows.
+    """Alike pairs of training photographs: the paper's Figure 1 is of images that the model knows.
 
-    Scenes of the same content; photographs whose captions agree most. Their own captions are in
-    the pool.
+    Those whose captions agree most; their own captions are in the pool. Of scenes the tested pairs
+    serve: no two training scenes share a layout, so that SSIM and FSIM call none of them alike.
 
     Parameters
     ----------
@@ -155,9 +153,11 @@ def training_candidates(profile, model, images, tested):
     -------
     Candidates
     """
-    pairs = _alike_in_training(profile, images)
-    if len(pairs) == 0:  # so few scenes that no content comes twice
-        return Candidates(pairs, None, *({key: np.zeros(0) for key in tested.scores},) * 2)
+    if images.scenes:
+        return tested
+    pairs = caption_pairs_of(images, profile, 2 * N_TRAINING, "train")
+    pairs = pairs.where(pairs.similar == 1)
+    pairs = replace(pairs, kind=np.full(len(pairs), "training images"))
     describer = Describer.of(profile, model, caption_pool(profile, images))
     retrieval = describer.retrieval(images, pairs.image_ids)
     scores = description_scores(profile, retrieval, pairs)
@@ -166,29 +166,6 @@ def training_candidates(profile, model, images, tested):
         key: np.full(len(pairs), np.nanmedian(values)) for key, values in tested.thresholds.items()
     }
     return Candidates(pairs, retrieval, scores, thresholds)
-
-
-def _alike_in_training(profile, images):
-    """Up to `N_TRAINING` pairs of training images of equal content, or whose captions agree."""
-    if images.scenes:
-        alike = defaultdict(list)
-        for i in images.indices("train"):
-            content = images.scenes[images.image_ids[i]].content
-            alike[tuple(sorted(content.items()))].append(images.image_ids[i])
-        groups = [ids[:2] for ids in alike.values() if len(ids) > 1]
-        order = np.random.default_rng(profile.seed).permutation(len(groups))[:N_TRAINING]
-        ids = np.array([groups[i] for i in order], dtype=str).reshape(-1, 2)
-    else:
-        kept = {"train": "test", "val": "val"}
-        split = np.array([kept.get(name, "") for name in images.split.tolist()])
-        settings = replace(profile, pairs="captions", n_pairs=2 * N_TRAINING)
-        found = caption_pairs(replace(images, split=split), settings)
-        found = found.where((found.split == "test") & (found.similar == 1))
-        ids = np.stack([found.id_a, found.id_b], axis=1)
-    n = len(ids)
-    same = {"similar": np.ones(n, np.int8), "graded": np.ones(n, np.float32)}
-    names = {name: np.full(n, text) for name, text in TRAINING_PAIRS.items()}
-    return LabelledPairs(ids[:, 0], ids[:, 1], **same, **names)
 
 
 def margins_in_the_paper():

@@ -73,8 +73,8 @@ class Identities:
         texts = [caption for group in images.captions for caption in group]
         self.text = np.unique(texts, return_inverse=True)[1]
         scenes = [images.scenes.get(image_id) for image_id in images.image_ids]
-        shown = [sorted(s.content.elements()) if s else i for i, s in enumerate(scenes)]
-        self.content = np.unique([repr(content) for content in shown], return_inverse=True)[1]
+        shown = [scene.content_label if scene else str(i) for i, scene in enumerate(scenes)]
+        self.content = np.unique(shown, return_inverse=True)[1]
 
     def __call__(self, examples):
         """Identities of content and of text: int64 tensor, shape (B, 2)."""

@@ -23,7 +23,7 @@ from clipsim import data
 from clipsim.data import DataError
 from clipsim.evaluation import checkpoint_folder
 from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, encoded_texts, is_whole
-from clipsim.profile import CACHE, RUNS, Profile, relative
+from clipsim.profile import CACHE, RUNS, WORK, Profile, relative
 from clipsim.record import StaleError, read_record
 from clipsim.retrieval import (
     CaptionIndex,
@@ -97,7 +97,7 @@ def newest_checkpoint(name):
     Damaged ones, those of interrupted trainings and of other versions are passed over.
     """
     found = []
-    for path in RUNS.glob("*/work/*/checkpoint/checkpoint.json"):
+    for path in RUNS.glob(f"*/{WORK}/*/checkpoint/checkpoint.json"):
         with suppress(CheckpointError, KeyError, TypeError):
             record = checkpoint_record(path.parent)
             if is_whole(record) and _profile(path.parent).name == name:

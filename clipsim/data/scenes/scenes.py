@@ -112,6 +112,11 @@ class Scene:
         return Counter(placed.concept for placed in self.objects)
 
     @property
+    def content_label(self):
+        """The concepts in a fixed order, as text: equal where the content is."""
+        return " + ".join(sorted(self.content.elements()))
+
+    @property
     def people(self):
         """Names of the person concepts (running, walking, …), sorted."""
         table = concept_table()

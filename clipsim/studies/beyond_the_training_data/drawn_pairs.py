@@ -18,7 +18,6 @@ from clipsim.data import (
     KINDS,
     CaptionedImages,
     LabelledPairs,
-    caption_pairs,
     concept_table,
     draw_scene,
     scene_captions,
@@ -258,32 +257,6 @@ def layout_distance(a, b):
     places = [[(o.x, o.y, o.size) for o in scene.objects] for scene in (a, b)]
     apart = cdist(*places, "cityblock")
     return int(apart[linear_sum_assignment(apart)].sum())
-
-
-def photograph_pairs(images, profile, n_pairs, split):
-    """Caption-agreement pairs (`clipsim.data.caption_pairs`) of the images of one split.
-
-    The label is made of people's captions, which favours a score made of captions.
-
-    Parameters
-    ----------
-    images : CaptionedImages
-    profile : Profile
-    n_pairs : int
-    split : {"train", "test"}
-
-    Returns
-    -------
-    LabelledPairs
-        Split "cross".
-    """
-    kept = {"val": "val", split: "test"}
-    relabelled = np.array([kept.get(name, "") for name in images.split.tolist()])
-    found = caption_pairs(
-        replace(images, split=relabelled), replace(profile, pairs="captions", n_pairs=n_pairs)
-    )
-    found = found.where(found.split == "test")
-    return replace(found, split=np.full(len(found), "cross"), details={})
 
 
 def _labelled(couples, n_similar, kinds=None):

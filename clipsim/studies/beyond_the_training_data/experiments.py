@@ -21,6 +21,7 @@ from clipsim.data import (
     CaptionedImages,
     DataError,
     LabelledPairs,
+    caption_pairs_of,
     caption_pool,
     concept_table,
     load,
@@ -515,7 +516,7 @@ def gain_over_pixels(scored):
             pairs = drawn_pairs.scene_pairs_of(images, split, n_each, scored.profile.seed)
         else:
             label = "captions agree (labels made of captions)"
-            pairs = drawn_pairs.photograph_pairs(images, scored.profile, 2 * n_each, split)
+            pairs = caption_pairs_of(images, scored.profile, 2 * n_each, split)
         if pairs is not None:
             alike[f"{split} images, {label}"] = scored.of_others(images, pairs)
     diverse = {"test pairs, as labelled": scored}

@@ -1,7 +1,4 @@
-"""What graph and clusters the threshold builds (notebook 11).
-
-`StudiedImages` holds the images of which it is known what is alike. `metric_graphs` makes the
-graphs of every threshold, which `sweep`, `best_thresholds` and `quality_rows` measure.
+"""Images known to be alike, the graphs of every threshold, and how good their clusters are.
 
 A pair of images is an edge of the graph if its score reaches τ. Clusters are what hangs together,
 the connected components, or communities. As τ falls, components only ever join: single linkage of
@@ -19,28 +16,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.patches import Rectangle
-from scipy.cluster.hierarchy import cophenet, dendrogram, fcluster, linkage
+from scipy.cluster.hierarchy import cophenet, fcluster, linkage
 from scipy.spatial.distance import squareform
-from scipy.stats import mode
-from sklearn.metrics import ndcg_score
-from sklearn.neighbors import NearestNeighbors
 
 from clipsim.data import AGREE, TOP, caption_pairs, load, load_pairs
-from clipsim.evaluation import (
-    METRICS,
-    description_scores,
-    finding,
-    interval,
-    load_retrieval,
-    thresholds_by_key,
-)
-from clipsim.figures import FRAME, IDENTITY, OTHER, PAGE_IN, SIMILAR
-from clipsim.metrics import METRIC_LABELS, ssim_matrix
+from clipsim.evaluation import METRICS, interval, load_retrieval, thresholds_by_key
+from clipsim.metrics import ssim_matrix
 from clipsim.profile import Profile
 from clipsim.record import read_results
 from clipsim.retrieval import community_labels, component_labels, score_matrix, similarity_graph
@@ -53,12 +36,6 @@ METHODS = ("components", "communities")
 N_SCENES, N_PHOTOGRAPHS = 200, 500
 N_STEPS = 61  # thresholds of a sweep; communities cost more: every third
 MOST_NEIGHBOURS = 25  # per image; beyond it communities cost more than they tell
-DASHES = {"-": "", "--": (4, 1.5), "-.": (4, 1.5, 1, 1.5), ":": (1, 1)}  # as seaborn has them
-MARKERS = {f"τ: {PAIRS}": "o", f"τ: {PAPER}": "X", f"τ: {CLUSTERS}": "^"}
-LEAF, STAGGERED = 2.8, 3  # side of a picture in leaves' distances; rows of pictures
-NEAREST, RANKED = 5, 10  # neighbours that vote on a label; places that a ranking counts
-FEWEST_RANKINGS = 10  # images that have several graded pairs
-THINNED = 3  # every third pixel: a picture is half an inch wide
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +121,7 @@ def known_images(images, pairs, profile):
 def _known_scenes(images, pairs):
     """All pairs of scenes are known: alike where every concept occurs equally often."""
     image_ids = _image_ids(pairs)
-    contents = [sorted(images.scenes[image_id].content.elements()) for image_id in image_ids]
-    content = np.array([" + ".join(concepts) for concepts in contents])
+    content = np.array([images.scenes[image_id].content_label for image_id in image_ids])
     every = every_pair(len(image_ids))
     alike = content[every[:, 0]] == content[every[:, 1]]
     return KnownImages(image_ids, every, alike, np.ones(len(alike)), {"content": content})
@@ -451,270 +427,3 @@ def _resampled(known, labels, profile):
         weights = known.weights * drawn[known.pairs].prod(axis=1)
         samples.append(pair_agreement(in_cluster, known.alike, weights))
     return np.stack(samples)
-
-
-def group_findings(known, labels):
-    """What the largest cluster says of "the threshold prevents groups of distant images".
-
-    Parameters
-    ----------
-    known : KnownImages
-    labels : array of int, shape (M,)
-        The cluster of each image, at Table 1's threshold.
-
-    Returns
-    -------
-    list of dict
-        The share of the images in the largest cluster, and of the known pairs within it the share
-        that is not alike: below one half the threshold prevents. Exact, nothing is resampled.
-    """
-    largest = labels == np.bincount(labels).argmax()
-    inside, n_images, unlike = largest[known.pairs].all(axis=1), len(known), np.nan
-    if inside.any():
-        unlike = np.average(~known.alike[inside], weights=known.weights[inside])
-    shares = {
-        "test images in the largest component": (largest.mean(), n_images * (n_images - 1) // 2),
-        "known pairs within that component that are not alike": (unlike, inside.sum()),
-    }
-    exact = {"n_seeds": 1, "interval": "exact, nothing resampled", "region": (-np.inf, 0.5)}
-    return [
-        finding(
-            "threshold_prevents",
-            f"at Table 1's threshold, the share of {words}",
-            share,
-            [share, share],
-            n_pairs=n_pairs,
-            **exact,
-        )
-        for words, (share, n_pairs) in shares.items()
-    ]
-
-
-def search_and_classes(studied, graphs):
-    """Do neighbours by the score share their label, and are they ranked as people rank them?
-
-    Parameters
-    ----------
-    studied : StudiedImages
-    graphs : dict of str to MetricGraphs
-        By metric key, of the same test images.
-
-    Returns
-    -------
-    rows : list of dict
-        By `task` and metric: the mean `value` over `n_images`, that of a `baseline` (the commonest
-        label; a random order), and how far it is `above`, with `above_ci95` (images resampled).
-    findings : list of dict
-        Of scenes, Eq. 4 minus the baseline; of rankings, Eq. 4 minus the image cosine.
-    """
-    rows, findings = [], []
-    for task, values, baseline, against, n_pairs in (
-        *_labels_of_nearest(studied, graphs),
-        *_rankings(studied),
-    ):
-        for metric, of_metric in values.items():
-            above, ci95 = _mean(of_metric - baseline, studied.profile)
-            means = {"value": float(of_metric.mean()), "baseline": float(baseline.mean())}
-            above = {"above": above, "above_ci95": ci95, "n_images": len(baseline)}
-            rows.append({"task": task, "metric": metric} | means | above)
-        other = values.get(against, baseline)
-        words = f"{task}: Eq. 4 minus {METRIC_LABELS.get(against, against)}"
-        found = finding(
-            "search_and_classes", words, *_mean(values["clip_score"] - other, studied.profile),
-            n_pairs=n_pairs, n_seeds=1, interval="images resampled, model held fixed",
-        )  # fmt: skip
-        findings.append(found)
-    return rows, findings
-
-
-def _labels_of_nearest(studied, graphs):
-    """Whether the nearest images of a scene tell what it is about: its first thing."""
-    known = next(iter(graphs.values())).known
-    if known.classes:
-        scenes = [studied.images.scenes[image_id] for image_id in known.image_ids]
-        lead = [scene.objects[0].concept for scene in scenes]
-        _, labels, counts = np.unique(lead, return_inverse=True, return_counts=True)
-        right = {}
-        for key, of_metric in graphs.items():
-            distances = of_metric.matrix.max() - of_metric.matrix
-            neighbours = NearestNeighbors(n_neighbors=NEAREST, metric="precomputed").fit(distances)
-            nearest = neighbours.kneighbors(return_distance=False)  # each without itself
-            right[key] = (mode(labels[nearest], axis=1).mode == labels).astype(float)
-        usual = (labels == counts.argmax()).astype(float)
-        task = f"accuracy of the lead concept by vote of the {NEAREST} nearest"
-        yield task, right, usual, "the commonest label's share", len(known.pairs)
-
-
-def _rankings(studied):
-    """nDCG of ranking the images that one was paired with, by source; enough images must rank."""
-    pairs = load_pairs(studied.profile, studied.images)
-    for source in dict.fromkeys([next(iter(pairs.by_source)), "vsts"]):
-        part = pairs.where((pairs.source == source) & (pairs.split != "val"))
-        scores = description_scores(studied.profile, studied.retrieval, part)
-        table = pd.DataFrame(scores | {"graded": part.graded, "random": np.zeros(len(part))})
-        both = pd.concat([table.assign(image=ids) for ids in (part.id_a, part.id_b)])
-        of_image = [own for _, own in both.groupby("image") if own.graded.nunique() > 1]
-        if len(of_image) >= FEWEST_RANKINGS:
-            values = {
-                key: np.array([ndcg_score([o.graded], [o[key]], k=RANKED) for o in of_image])
-                for key in (*scores, "random")
-            }
-            baseline, n_pairs = values.pop("random"), pd.concat(of_image).index.nunique()
-            task = f"nDCG@{RANKED} of {source or 'test'} pairs"
-            yield task, values, baseline, "image_cosine", n_pairs
-
-
-def _mean(values, profile):
-    """The mean over images and its 95 % interval, images resampled."""
-    rng = np.random.default_rng(profile.seed)
-    drawn = rng.integers(len(values), size=(profile.n_bootstrap, len(values)))
-    return float(values.mean()), interval(values[drawn].mean(axis=1))
-
-
-def quality_chart(sweeps, rows, known):
-    """κ of the clusters against the neighbours per image, which metrics of any scale share.
-
-    Parameters
-    ----------
-    sweeps : dict of str to pandas.DataFrame
-        By metric key, `sweep` of test images.
-    rows : list of dict
-        From `quality_rows`.
-    known : KnownImages
-        The images, for the caption.
-
-    Returns
-    -------
-    figure, numbers, caption
-    """
-    lines = pd.concat([table.assign(metric=METRIC_LABELS[key]) for key, table in sweeps.items()])
-    marked = pd.DataFrame(rows)
-    marked = marked.assign(metric=marked.metric.map(METRIC_LABELS), origin="τ: " + marked.origin)
-    for method in METHODS:
-        marked[method] = marked.kappa.where(marked.method == method)
-    colours = {METRIC_LABELS[key]: IDENTITY[key]["color"] for key in sweeps}
-    dashes = {METRIC_LABELS[key]: DASHES[IDENTITY[key]["linestyle"]] for key in sweeps}
-    marks = {"markers": MARKERS, "s": 45, "edgecolor": "#222222", "zorder": 3}
-    figure, axes = plt.subplots(1, len(METHODS), figsize=(PAGE_IN, 3))
-    shown = {}
-    for axis, method in zip(axes, METHODS, strict=True):
-        common = {"x": "neighbours", "y": method, "hue": "metric", "palette": colours, "ax": axis}
-        drawn = lines.dropna(subset=method)
-        sns.lineplot(drawn, style="metric", dashes=dashes, errorbar=None, **common)
-        sns.scatterplot(marked, style="origin", **marks, **common)
-        axis.set(xscale="log", title=f"κ of {method} with what is known")
-        axis.set(xlabel="neighbours per image", ylabel="")
-        axis.xaxis.set_major_formatter("{x:g}")
-        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
-            shown.setdefault(name, handle)  # the lines come first
-        axis.get_legend().remove()
-    names = [*colours, *MARKERS]
-    names = [*names[::3], *names[1::3], *names[2::3]]  # metrics in one row, thresholds below
-    handles = [shown[name] for name in names]
-    figure.legend(handles, names, loc="outside lower center", ncols=3)
-    words = []
-    for row in rows:
-        if (row["metric"], row["method"]) == ("clip_score", "components"):
-            low, high = row["kappa_ci95"]
-            words.append(
-                f"τ = {row['threshold']:.2f} ({row['origin']}): κ {row['kappa']:z.2f} "
-                f"[{low:z.2f}, {high:z.2f}], {row['share_in_largest']:.0%} of the images in one"
-            )
-    caption = (
-        f"{len(known)} test images; {known.alike.sum():,} of {len(known.alike):,} known pairs are "
-        f"alike. Components of the CLIP score at {'; '.join(words)}. 95 %: images resampled, "
-        "clusters held fixed."
-    )
-    numbers = pd.concat([lines.assign(origin="sweep"), marked])
-    return figure, numbers[["metric", "origin", "threshold", "neighbours", *METHODS]], caption
-
-
-def pictured(known, seed, n_groups=6, n_each=4, n_others=12):
-    """Positions of images for a picture: some of each of several groups, and any others.
-
-    No score has a say.
-
-    Parameters
-    ----------
-    known : KnownImages
-    seed : int
-        Draws groups among those that are large enough, their members, and the others.
-    n_groups, n_each, n_others : int
-        Where groups are too small, there are more of them, for as many images.
-
-    Returns
-    -------
-    array of int64, shape (at most n_groups * n_each + n_others,)
-    """
-    rng = np.random.default_rng(seed)
-    groups = known.groups
-    members = [np.flatnonzero(groups == label) for label in range(groups.max() + 1)]
-    drawn = rng.permutation(len(members)).tolist()
-    drawn.sort(key=lambda label: -min(len(members[label]), n_each))  # stable: ties stay random
-    chosen = [rng.permutation(members[label])[:n_each] for label in drawn]
-    chosen = np.concatenate(chosen)[: n_groups * n_each]
-    others = np.setdiff1d(np.arange(len(known)), chosen)
-    return np.sort(np.concatenate([chosen, rng.permutation(others)[:n_others]]))
-
-
-def dendrogram_sheet(images, graphs, thresholds):
-    """The joins of a falling threshold, with the pictures as leaves.
-
-    Parameters
-    ----------
-    images : CaptionedImages
-    graphs : MetricGraphs
-        Of these images alone, some tens.
-    thresholds : dict of str to float
-        Lines to draw, by what they are.
-
-    Returns
-    -------
-    figure, numbers, caption
-        In the numbers a row per join: the score and the images that it brings together.
-    """
-    joins, ids, groups = graphs.joins, graphs.known.image_ids, graphs.known.groups
-    highest = graphs.scores.max()
-    scores = highest - joins[:, 2]
-    members = [[i] for i in range(len(ids))]
-    for left, right in joins[:, :2].astype(int):
-        members.append(members[left] + members[right])
-    legs = 0.06 * joins[-1, 2] + 1e-3  # so that the first join, too, has some
-    drawn = dendrogram(
-        joins + np.array([0, 0, legs, 0]), no_plot=True,
-        link_color_func=lambda k: SIMILAR if len(set(groups[members[k]])) == 1 else OTHER,
-    )  # fmt: skip
-    figure, (above, below) = plt.subplots(
-        2, 1, figsize=(PAGE_IN, 5.4), height_ratios=[3.4, 1.6], sharex=True
-    )
-    lines = zip(drawn["icoord"], drawn["dcoord"], drawn["color_list"], strict=True)
-    for across, heights, colour in lines:
-        above.plot((np.array(across) - 5) / 10, highest + legs - np.array(heights), color=colour)
-    for (name, threshold), style in zip(thresholds.items(), ("-", ":", "--"), strict=False):
-        above.axhline(threshold, color="#222222", linestyle=style, linewidth=0.8, label=name)
-    above.plot([], [], color=SIMILAR, label="one known group")
-    above.plot([], [], color=OTHER, label="several")
-    above.set_ylim(highest + legs, min([scores[-1], *thresholds.values()]) - legs)  # falls
-    above.set_ylabel("score at which clusters join")
-    above.grid(axis="x", visible=False)
-    above.tick_params(bottom=False, labelbottom=False)
-    figure.legend(loc="outside upper center", ncols=5, handlelength=1.6, columnspacing=1.4)
-    frame = {"fill": False, "edgecolor": FRAME, "linewidth": 0.5, "zorder": 4}
-    for place, leaf in enumerate(drawn["leaves"]):
-        y = -LEAF * (0.6 + 1.06 * (place % STAGGERED))
-        below.plot([place, place], [0, y], color="#bbbbbb", linewidth=0.6, zorder=0)
-        pixels = images.pixels(ids[leaf])[:, ::THINNED, ::THINNED].transpose(1, 2, 0)
-        corner = place - LEAF / 2, y - LEAF / 2
-        extent = (corner[0], corner[0] + LEAF, corner[1], corner[1] + LEAF)
-        below.imshow(pixels, extent=extent, zorder=3, aspect="auto")
-        below.add_patch(Rectangle(corner, LEAF, LEAF, **frame))
-    below.set(xlim=(-LEAF / 2, len(ids) - 1 + LEAF / 2), ylim=(-1.1 * STAGGERED * LEAF, 0))
-    below.set(aspect="equal", anchor="N")
-    below.set_axis_off()
-    joined = [" | ".join(ids[i] for i in of_join) for of_join in members[len(ids) :]]
-    group = "the same content" if graphs.known.classes else "photographs that judged pairs link"
-    caption = (
-        f"{len(ids)} test images; single linkage of their CLIP scores, of these images alone. "
-        f"The pictures stand under their leaves, in rows in turn. Green: {group}."
-    )
-    return figure, pd.DataFrame({"score": scores, "images": joined}), caption
