@@ -9,6 +9,8 @@ import torch
 from coloured import coloured_pictures
 from torch.nn.functional import normalize
 
+from clipsim import load_profile
+from clipsim.data import load
 from clipsim.data.scenes.scenes import PlacedObject, Scene
 from clipsim.model import contrastive_loss
 from clipsim.model.examples import Identities
@@ -50,6 +52,19 @@ def test_a_false_negative_gets_no_gradient():
 def scene_of(name, *concepts):
     placed = (PlacedObject(concept, "", i, 0, 10, False) for i, concept in enumerate(concepts))
     return Scene(name, "beach", 0, tuple(placed))
+
+
+def test_a_quarter_of_the_demo_s_batches_shows_what_another_image_of_the_batch_shows():
+    """As counted elsewhere: 64 of 256, on average."""
+    profile = load_profile("demo")
+    images = load(profile)
+    content = Identities(images.subset(images.indices("train"))).content
+    rng, shared = np.random.default_rng(0), []
+    for _ in range(50):
+        batch = rng.choice(content, profile.batch_size, replace=False)
+        _, group, counts = np.unique(batch, return_inverse=True, return_counts=True)
+        shared.append((counts[group] > 1).sum())
+    assert np.mean(shared) == pytest.approx(64, abs=6)
 
 
 def test_identities_of_scenes_and_captions():

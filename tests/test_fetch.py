@@ -93,6 +93,7 @@ def test_flickr8k(hub):
     write_flickr8k(hub)
     said = fetch("flickr8k", "data/flickr8k")
     assert said[0] == "data/flickr8k: Flickr8k, 30 pictures"
+    assert "visual_sts.v2.0.all.tsv" in said[-2]  # whence the pairs seen side by side
     assert "Hodosh, Young and Hockenmaier" in said[-1]
     assert "research and education only" in said[-1]
     assert [p.name for p in Path("data").iterdir()] == ["flickr8k"]

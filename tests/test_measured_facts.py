@@ -74,6 +74,27 @@ def test_how_good_a_person_is(judge, statistic, value):
 
 
 @pytest.mark.parametrize(
+    ("statistic", "value"), [("auc", 0.942), ("balanced_accuracy", 0.867), ("spearman", 0.632)]
+)
+def test_the_joint_space_with_a_hundred_descriptions(statistic, value):
+    (row,) = (
+        row
+        for row in results("08_number_of_descriptions")["by_n"]
+        if (row["space"], row["n"]) == ("joint", 100)
+    )
+    assert inside(value, row[f"{statistic}_ci95"])
+
+
+def test_the_untrained_backbone():
+    (row,) = (
+        row
+        for row in results("09_encoders_and_language")["text_and_image"]
+        if (row["encoder"], row["source"]) == ("minilm", "vsts") and "backbone" in row["group"]
+    )
+    assert inside(0.653, row["spearman_ci95"])
+
+
+@pytest.mark.parametrize(
     ("source", "group", "value"),
     [
         ("expert", "Eq. 4", 0.936),
