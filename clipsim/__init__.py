@@ -16,6 +16,9 @@ _HOMES = {
     "score_pairs": "clipsim.retrieval.score",
     "score_matrix": "clipsim.retrieval.score",
     "score_edges": "clipsim.retrieval.score",
+    "compare": "clipsim.pictures",
+    "describe": "clipsim.pictures",
+    "PictureIndex": "clipsim.pictures",
 }
 
 __all__ = ["Profile", "ProfileError", "load_profile", *_HOMES]

@@ -10,13 +10,14 @@ import sys
 import typer
 from typer.main import get_command
 
-from clipsim.commands import encode, fetch, graph, run, score, search, train
+from clipsim.commands import encode, fetch, graph, run, score, search, shipped, train
 from clipsim.errors import is_bad_input, one_line
 from clipsim.record import keep_freed_memory
 
 app = typer.Typer(help="Image similarity by descriptions.", add_completion=False)
 for command in (run, train, encode, score, search, graph, fetch):
     app.command()(command)
+app.command("model")(shipped)
 
 
 def main(argv=None):

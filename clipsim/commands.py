@@ -11,10 +11,9 @@ goes on where it was when it is run again.
 
 import json
 import math
-import os
 import shlex
 import sys
-from itertools import chain, combinations
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,13 +26,15 @@ from clipsim.errors import BadInput
 from clipsim.profile import load_profile, read_overrides, relative
 
 SHOWN = 5  # descriptions of a picture, pairs of them, pictures of a community
+CARDS = (".png", ".pdf")
+SETTINGS = ("n_descriptions", "normalisation", "vector_space")
+UNKNOWN_PICTURE = "  (none of the descriptions fits: the model does not know what it shows)"
+UNKNOWN_TEXT = "no picture fits the text; these come closest"
 VERDICTS = {None: "", True: "alike", False: "different"}
 
-Checkpoint = Annotated[
-    Path | None, Option(help="folder of a model (default: newest of photographs, else the demo's)")
-]
+Checkpoint = Annotated[Path | None, Option(help="folder of a model (default: the one that ships)")]
 Pool = Annotated[
-    Path | None, Option(help="descriptions, in a file or store (default: the training captions)")
+    Path | None, Option(help="descriptions, in a file or store (default: the model's own)")
 ]
 Descriptions = Annotated[
     int | None, Option("-n", min=1, help="descriptions per picture (default: the profile's)")
@@ -141,7 +142,7 @@ def encode(
     """Encode a folder of pictures, or the lines of a text file, once."""
     accelerator = model.study_accelerator()
     content = data.picture_folder(source) if source.is_dir() else data.file_pool(source)
-    folder = pictures.chosen_checkpoint(checkpoint, announce=accelerator.is_main_process)
+    folder = pictures.chosen_checkpoint(checkpoint)
     stored = retrieval.encode(model.DualEncoder.load(folder), content, out, accelerator)
     if accelerator.is_main_process:
         n_before = len(stored.names) - stored.n_new
@@ -162,34 +163,33 @@ def score(
     checkpoint: Checkpoint = None,
     pool: Pool = None,
     n: Descriptions = None,
+    out: Annotated[Path | None, Option(help="picture of the answer for two: .png, .pdf")] = None,
     as_json: Json = False,
 ):
     """How alike pictures are (Eq. 4), and which descriptions say so."""
     if len(files) < 2:
         raise BadInput("score needs two pictures or more")
+    if out is not None and (len(files) > 2 or out.suffix.lower() not in CARDS):
+        ends = " or ".join(CARDS)
+        raise BadInput(f"--out {out}: of two pictures, with a name that ends in {ends}")
     describer, record = _described_by(checkpoint, pool, n)
-    record |= _threshold(threshold, describer)
-    encoded = pictures.encoded_files(describer.model, files)
-    names = [file for file in files if pictures.whole_path(file) not in encoded.broken]
+    knowledge = _known(threshold, describer)
+    names, found, broken = pictures.described_pictures(describer, files)
     if len(names) < 2:
-        raise data.BadImageError("; ".join(encoded.broken.values()))
-    found = describer.described(encoded.names, encoded.vectors)
-    found = found.at(found.rows([pictures.whole_path(name) for name in names]))
-    scores = retrieval.score_matrix(found.description_vectors, describer.profile.normalisation)
-    record["pictures"] = [
-        {"name": name, "descriptions": pictures.descriptions(found.at([i]))}
-        for i, name in enumerate(names)
-    ]
-    pairs = [
-        {"a": names[i], "b": names[j], "score": float(scores[i, j])}
-        | pictures.deciding_pairs(found.at([i]), found.at([j]), SHOWN if len(names) == 2 else 1)
-        for i, j in combinations(range(len(names)), 2)
-    ]
-    record["pairs"] = _judged(sorted(pairs, key=lambda pair: -pair["score"])[:k], record)
-    record["broken"] = encoded.broken
+        raise data.BadImageError("; ".join(broken.values()))
+    n_reasons = SHOWN if len(names) == 2 else 1
+    pairs = pictures.scored_pairs(names, found, describer.profile, knowledge, n_reasons)
+    record |= _threshold_record(knowledge) | {
+        "pictures": pictures.pictures_record(names, found, knowledge),
+        "pairs": pairs[:k],
+        "broken": broken,
+    }
+    if out is not None:
+        pictures.write_card(files, record, out)
+        record["out"] = str(out)
     table = None if len(names) == 2 else _score_table(record["pairs"], "a", "b")
     _answer(record, table, as_json)
-    return 2 if encoded.broken else 0
+    return 2 if broken else 0
 
 
 def search(
@@ -210,26 +210,19 @@ def search(
     if text and threshold is not None:
         raise BadInput("--threshold judges pictures found with --like, not those of a text")
     describer, record = _described_by(checkpoint, pool, n)
-    query = pictures.encoded_files(describer.model, [like] if like else [])
-    if query.broken:
-        raise data.BadImageError(*query.broken.values())
-    encoded = pictures.encoded_folder(describer.model, folder, store)
-    found = describer.described(encoded.names, encoded.vectors)
+    index = pictures.PictureIndex(folder, describer, store)
+    index.known |= _known(threshold, describer)
     if text:
-        rows = pictures.best_for_text(describer, found, text, k)
+        rows = index.search(text, k)
         record |= {"text": text, "found": rows}
+        if rows and rows[0]["fits"] is False:
+            print(UNKNOWN_TEXT, file=sys.stderr)
         table = [["similarity", "picture", "its first description"]]
         table += [[f"{row['similarity']:.2f}", row["name"], row["description"]] for row in rows]
     else:
-        record |= {"like": like, **_threshold(threshold, describer)}
-        asked = describer.described(query.names, query.vectors)
-        rows = pictures.most_alike(found, asked, describer.profile.normalisation, k + 1)
-        # The picture asked about may lie in the folder; it is not its own neighbour.
-        itself = os.path.relpath(pictures.whole_path(like), pictures.whole_path(folder))
-        rows = [row for row in rows if row["name"] != itself]
-        record["found"] = _judged(rows[:k], record)
+        record |= {"like": like, **_threshold_record(index.known), "found": index.like(like, k)}
         table = _score_table(record["found"], "name")
-    record |= {"n_pictures": len(encoded.names), "broken": encoded.broken}
+    record |= {"n_pictures": len(index.names), "broken": index.broken}
     _answer(record, table, as_json)
     return 0
 
@@ -245,27 +238,28 @@ def graph(
     as_json: Json = False,
 ):
     """Which pictures of a folder are alike, and their clusters."""
-    writers = {".graphml": retrieval.write_graphml, ".csv": retrieval.write_edges}
+    writers = {".graphml": retrieval.write_graphml, ".csv": retrieval.write_edges, ".html": None}
     if out is not None and out.suffix.lower() not in writers:
         raise BadInput(f"--out {out}: its name must end in {' or '.join(writers)}")
     describer, record = _described_by(checkpoint, pool, n)
-    record |= _threshold(threshold, describer)
-    if record["threshold"] is None:
-        raise BadInput(_threshold_words(record))
-    encoded = pictures.encoded_folder(describer.model, folder, store)
-    found = describer.described(encoded.names, encoded.vectors)
-    profile = describer.profile
-    alike = pictures.picture_graph(found, profile.normalisation, record["threshold"])
-    communities = retrieval.community_labels(alike, profile.seed)
-    record |= {
-        "n_pictures": len(encoded.names),
+    knowledge = _known(threshold, describer)
+    if knowledge["threshold"] is None:
+        raise BadInput(_threshold_words(knowledge))
+    index = pictures.PictureIndex(folder, describer, store)
+    found, alike = index.retrieval, index.graph(knowledge["threshold"])
+    communities = retrieval.community_labels(alike, describer.profile.seed)
+    record |= _threshold_record(knowledge) | {
+        "n_pictures": len(index.names),
         "n_edges": alike.number_of_edges(),
         "components": pictures.clusters(found, retrieval.component_labels(alike)),
         "communities": pictures.clusters(found, communities),
-        "broken": encoded.broken,
+        "broken": index.broken,
     }
     if out is not None:
-        writers[out.suffix.lower()](alike, out)
+        if out.suffix.lower() == ".html":
+            pictures.write_graph_page(index, knowledge["threshold"], out)
+        else:
+            writers[out.suffix.lower()](alike, out)
         record["out"] = str(out)
     table = [["pictures", "typical description", f"the first {SHOWN} of the community"]]
     for group in record["communities"]:
@@ -276,12 +270,49 @@ def graph(
     return 0
 
 
+def shipped(
+    make: Annotated[
+        Path | None, Option(help="Flickr8k's folder: train the model and write it anew")
+    ] = None,
+    as_json: Json = False,
+):
+    """What the model that ships is: its data, recipe, accuracy and terms."""
+    if make is None:
+        record = model.checkpoint_record(pictures.SHIPPED)
+    else:
+        from clipsim.pictures.shipped import make_shipped
+
+        record = make_shipped(make)
+    if as_json:
+        print(json.dumps(record, indent=1, allow_nan=False))
+        return 0
+    profile, best = record["profile"], record["history"][record["epoch"]]
+    table = [[], ["terms", record["terms"]], ["weights", record["sha256"][:12]]]
+    table += [[key, str(profile[key])] for key in (*SETTINGS, "class_mix", "seed")]
+    table.append(["validation recall", f"{best['mean_recall']:.3f} (mean of six)"])
+    for row in record["measured"]["table1"]:
+        if row["threshold_from"] != "paper":
+            low, high = row["auc_ci95"]
+            area = f"AUC {row['auc']:.3f} [{low:.3f}, {high:.3f}], ρ {row['spearman']:.3f}"
+            table.append(
+                [f"{row['source']}, {row['metric']}", f"{area}, {row['n_pairs']:,} pairs"]
+            )
+    limits = record["measured"]["limits"]
+    counts = limits.pop("counts")
+    table += [
+        [f"nothing fits: {name.replace('_', ' ')}", f"{share:.0%} of {counts[name]:,}"]
+        for name, share in limits.items()
+    ]
+    _print_table(table)
+    print(_threshold_words(record["known"]))
+    return 0
+
+
 def _described_by(checkpoint, pool, n):
     """The `Describer` that the options choose, and the start of a record: what it is."""
     folder = pictures.chosen_checkpoint(checkpoint)
     describer = pictures.own_describer(folder, pool, n)
     profile = describer.profile
-    settings = ("n_descriptions", "normalisation", "vector_space")
     made_by = {
         "checkpoint": str(relative(folder)),
         "profile": profile.name,
@@ -289,22 +320,19 @@ def _described_by(checkpoint, pool, n):
         "pool": profile.pool_file or profile.pool,
         "pool_size": len(describer.index.captions),
     }
-    return describer, {"model": made_by | {key: getattr(profile, key) for key in settings}}
+    return describer, {"model": made_by | {key: getattr(profile, key) for key in SETTINGS}}
 
 
-def _threshold(named, describer):
-    if named is None:
-        value, origin = pictures.held_out_threshold(describer)
-    elif math.isfinite(named):
-        value, origin = named, "--threshold"
-    else:
+def _known(named, describer):
+    """`clipsim.pictures.known`, with the threshold that the user names in place of its own."""
+    if named is not None and not math.isfinite(named):
         raise BadInput(f"--threshold {named}: expected a number")
-    return {"threshold": value, "threshold_from": origin}
+    own = pictures.known(describer)
+    return own if named is None else own | {"threshold": named, "threshold_from": "--threshold"}
 
 
-def _judged(rows, record):
-    limit = record["threshold"]
-    return [row | {"alike": None if limit is None else row["score"] >= limit} for row in rows]
+def _threshold_record(knowledge):
+    return {key: knowledge[key] for key in ("threshold", "threshold_from")}
 
 
 def _score_table(rows, *names):
@@ -333,7 +361,7 @@ def _answer(record, table, as_json):
     else:
         _print_pair(record)
     print()
-    for key, words in (("n_pictures", "pictures"), ("n_edges", "pairs alike"), ("out", "graph")):
+    for key, words in (("n_pictures", "pictures"), ("n_edges", "pairs alike"), ("out", "written")):
         if key in record:
             print(f"{words}: {_printable(record[key])}")
     if "threshold" in record:
@@ -352,8 +380,12 @@ def _threshold_words(record):
 def _print_pair(record):
     (pair,) = record["pairs"]
     print(f"score {pair['score']:.2f}: {VERDICTS[pair['alike']]}".removesuffix(": "))
+    if (share := pair["share_alike"]) is not None:
+        print(f"of caption-judged pairs with such a score {share:.0%} were similar")
+    print(f"image cosine {pair['image_cosine']:.2f}")
     for picture in record["pictures"]:
-        print(f"\n{_printable(picture['name'])}")
+        doubt = UNKNOWN_PICTURE if picture["fits"] is False else ""
+        print(f"\n{_printable(picture['name'])}{doubt}")
         shown = picture["descriptions"][:SHOWN]
         _print_table([[], *([f"{row['similarity']:7.2f}", row["text"]] for row in shown)])
     for which, words in (("most", "raise the score most"), ("least", "lower it most")):

@@ -43,6 +43,7 @@ ENCODERS = {
     "tiny": ("tiny", "tiny"),
 }
 PLACES = ("data_root", "pool_file", "output_root")
+WIDENED = ("projections", "efficientnet_lite0")  # what can be trained with `class_mix`
 CONDUCT = ("workers", "save_every", "keep", "study")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # "owner/name"
 
@@ -98,6 +99,7 @@ class Profile:
     captions_per_epoch: Literal["one", "all"] = "one"
     temperature: Positive = 0.07
     false_negatives: Literal["masked", "kept"] = "masked"  # of a batch: equal content or captions
+    class_mix: Fraction = 0.0  # α of pseudo-examples of the classifier's classes; 0: without
     mixed_precision: Literal["no", "bf16"] = "no"
     batch_norm: Literal["frozen", "train"] = "frozen"  # with trainable: all
     workers: Amount = 0  # processes that read pictures ahead, with trainable: all
@@ -105,7 +107,7 @@ class Profile:
     keep: Count = 2  # training states kept
     study: Literal["recipes"] | None = None  # what notebook 02's appendix runs
     # retrieval and Eq. 4
-    pool: Literal["train", "all_train_captions", "file"] = "train"
+    pool: Literal["train", "all_train_captions", "composed", "file"] = "train"
     pool_file: str | None = None
     n_descriptions: Count = 10
     vector_space: Literal["joint", "text"] = "joint"
@@ -123,6 +125,8 @@ class Profile:
             raise ValueError("pairs: scenes needs dataset: openmoji")
         if self.dataset == "openmoji" and self.pairs != "scenes":
             raise ValueError(f"pairs: {self.pairs} needs dataset: photographs")
+        if self.class_mix and (self.trainable, self.image_encoder) != WIDENED:
+            raise ValueError(f"class_mix needs trainable: {WIDENED[0]} and {WIDENED[1]}")
         if self.pool_file is not None and self.pool != "file":
             raise ValueError("pool_file needs pool: file")
 

@@ -99,7 +99,7 @@ class Run:
             "profile": self.profile.name,
             "profile_hash": self.profile.hash,
             "seed": self.profile.seed,
-            "git_commit": _git_commit(),
+            "git_commit": git_commit(),
             "versions": {"python": platform.python_version()}
             | {package: version(package) for package in VERSIONED},
             "device": device_name(),
@@ -187,7 +187,7 @@ def load_arrays(path, fingerprint, made_by):
         return {name: stored[name] for name in stored.files if name != "fingerprint"}
 
 
-def _git_commit():
+def git_commit():
     """The commit of the code, "+changes" if the working tree departs from it, "" without git."""
     command = ["git", "-C", str(REPOSITORY)]
     try:

@@ -1,7 +1,9 @@
 """What a notebook asks of a folder of pictures: descriptions, graph, clusters, sheets, sliders."""
 
+from copy import copy
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,9 +12,9 @@ from own_pictures import BROKEN, GOOD, described_checkpoint, mixed_pictures
 from PIL import Image
 from reference import eq_4
 
-from clipsim.data import DataError, load
+from clipsim.data import BadImageError, DataError, read_picture
 from clipsim.pictures import index
-from clipsim.pictures.index import own_describer
+from clipsim.pictures.index import PictureIndex, compare, describe, own_describer
 from clipsim.pictures.sheets import COLUMNS, explorer, neighbour_sheet, search_sheet
 
 SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
@@ -20,19 +22,21 @@ SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
 
 @pytest.fixture(scope="module", params=SETTINGS, ids=["joint, mean", "text, paper"])
 def folder(request, tmp_path_factory):
-    """Describer, pictures and their 30 descriptions."""
+    """The index of a folder, with 30 descriptions of each picture."""
     with pytest.MonkeyPatch.context() as patch:
         for module in ("pictures.index", "model.features"):
             patch.setattr(f"clipsim.{module}.CACHE", tmp_path_factory.mktemp("cache"))
         checkpoint = described_checkpoint(tmp_path_factory.mktemp("model"), **request.param)
         describer = own_describer(checkpoint)
         path = mixed_pictures(tmp_path_factory.mktemp("pictures") / "mine")
-        images, encoded = index.folder_or_example(path, describer.profile, describer)
-        assert (encoded.names, tuple(encoded.broken)) == (GOOD, BROKEN)
+        mine = PictureIndex(path, describer)
+        assert (tuple(mine.names), tuple(mine.broken)) == (GOOD, BROKEN)
         # An untrained model sees hardly a difference between pictures; these differ.
-        vectors = np.random.default_rng(0).normal(size=encoded.vectors.shape)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        yield describer, images, describer.described(encoded.names, vectors, 30)
+        vectors = np.random.default_rng(0).normal(size=mine.retrieval.image_vectors.shape)
+        vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        mine.retrieval = describer.described(GOOD, vectors, 30)
+        mine.known |= {"threshold": 0.5, "chance": [[0.0, 0.1], [1.0, 0.0]]}
+        yield mine
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +59,7 @@ def between(scores):
 
 
 def test_the_graph_has_the_pairs_that_eq_4_says(folder, monkeypatch):
-    describer, _, wide = folder
+    describer, wide = folder.describer, folder.retrieval
     few = wide.first(4)
     scores = scores_by_hand(describer, few)
     threshold = between(scores)
@@ -70,7 +74,7 @@ def test_the_graph_has_the_pairs_that_eq_4_says(folder, monkeypatch):
 
 
 def test_the_most_alike_are_those_of_eq_4(folder):
-    describer, _, wide = folder
+    describer, wide = folder.describer, folder.retrieval
     scores = scores_by_hand(describer, wide)
     found = index.most_alike(wide, wide.at([3]), describer.profile.normalisation, 99)
     order = np.argsort(-scores[3], kind="stable")
@@ -79,7 +83,7 @@ def test_the_most_alike_are_those_of_eq_4(folder):
 
 
 def test_clusters_come_largest_first_with_a_description_of_their_own(folder):
-    _, _, wide = folder
+    wide = folder.retrieval
     few = wide.first(3)
     groups = index.clusters(few, np.array([7, 1, 1, 7, 1, 0, 1, 7, 0, 9]))
     members = [[1, 2, 4, 6], [0, 3, 7], [5, 8], [9]]
@@ -91,33 +95,10 @@ def test_clusters_come_largest_first_with_a_description_of_their_own(folder):
         assert group["typical"] == few.pool[best]
 
 
-def test_without_a_folder_the_test_images_stand_in(smoke, tmp_path, monkeypatch):
-    monkeypatch.setattr("clipsim.model.features.CACHE", tmp_path / "cache")
-    monkeypatch.setattr(index, "EXAMPLES", 6)
-    describer = own_describer(described_checkpoint(tmp_path / "model"))
-    images, encoded = index.folder_or_example(None, smoke, describer)
-    everything = load(smoke)
-    first = [everything.image_ids[i] for i in everything.indices("test")[:6]]
-    assert images.image_ids == encoded.names == tuple(first)
-    expected = describer.model.encode_images(everything.pixel_batch(first))
-    np.testing.assert_allclose(encoded.vectors, expected, atol=1e-6)
-
-
-def test_one_picture_is_too_few_to_compare(folder, tmp_path, monkeypatch):
-    describer, _, _ = folder
-    monkeypatch.setattr("clipsim.pictures.index.CACHE", tmp_path / "cache")
-    mixed_pictures(tmp_path / "one")
-    for name in GOOD[1:]:
-        (tmp_path / "one" / name).unlink()
-    with pytest.raises(DataError, match="1 of its pictures can be read, 3 are broken"):
-        index.folder_or_example(tmp_path / "one", describer.profile, describer)
-
-
 def test_sheets_show_what_their_tables_say(folder):
-    describer, images, wide = folder
+    describer, images, wide = folder.describer, folder.images, folder.retrieval
     scores = scores_by_hand(describer, wide)
-    norm = describer.profile.normalisation
-    figure, table, caption = neighbour_sheet(images, wide, norm, 0.5, n_rows=2)
+    figure, table, caption = neighbour_sheet(folder, n_rows=2)
     assert len(figure.axes) == 2 * COLUMNS
     assert table.picture.unique().tolist() == [GOOD[0], GOOD[5]]
     for row in table.itertuples():
@@ -128,9 +109,10 @@ def test_sheets_show_what_their_tables_say(folder):
     notes = [axis.get_xlabel().split("\n")[0] for axis in figure.axes]
     assert [f"D = {score:.2f}" for score in table.score] == [t for t in notes if t[:2] == "D "]
     assert f"{(table.score >= 0.5).mean():.0%} of the neighbours" in caption
-    figure, table, caption = search_sheet(images, describer, wide, ["a boat"])
+    figure, table, caption = search_sheet(folder, ["a boat"])
     assert len(figure.axes) == len(table) == COLUMNS
-    assert f": {table.similarity[0]:.2f} to {table.similarity[0]:.2f}" in caption
+    assert table.fits.tolist() == (table.similarity >= 0.9).tolist()
+    assert ("none" in caption) == bool(table.fits[0])
     shown = np.asarray(figure.axes[0].images[0].get_array(), dtype=float)
     each = [Image.fromarray(images.pixels(name).transpose(1, 2, 0)) for name in GOOD]
     apart = [np.abs(shown - np.asarray(one.resize(shown.shape[:2]))).mean() for one in each]
@@ -138,15 +120,15 @@ def test_sheets_show_what_their_tables_say(folder):
 
 
 def test_names_and_descriptions_are_shown_as_they_are(folder):
-    describer, images, wide = folder
-    odd = replace(images, name="$x_$y")
-    figure, *_ = search_sheet(odd, describer, wide, ["cost_$5_vs_$6.jpg"])
+    odd = copy(folder)
+    odd.images = replace(folder.images, name="$x_$y")
+    figure, *_ = search_sheet(odd, ["cost_$5_vs_$6.jpg"])
     figure.savefig(BytesIO())  # as formulas these would be errors
     assert figure.get_suptitle().startswith("$x_$y")
 
 
 def test_a_slider_that_moves_draws_anew(folder):
-    describer, images, wide = folder
+    describer, images, wide = folder.describer, folder.images, folder.retrieval
     profile = describer.profile
     scores = scores_by_hand(describer, wide.first(profile.n_descriptions))
     middle = between(scores)
@@ -166,9 +148,48 @@ def test_a_slider_that_moves_draws_anew(folder):
 
 
 def test_sliders_say_when_too_many_pairs_are_alike(folder, monkeypatch):
-    describer, images, wide = folder
+    describer, images, wide = folder.describer, folder.images, folder.retrieval
     monkeypatch.setattr(index, "MOST_EDGES", 3)
     box = explorer(images, wide, describer.profile, 5.0)
     box.children[0].children[1].value = -1.0
     assert "raise it" in box.children[1].value
     assert box.children[2].value == b""
+
+
+def test_an_index_scores_pairs_by_name_as_eq_4(folder):
+    scores = scores_by_hand(folder.describer, folder.retrieval)
+    named = [(GOOD[4], GOOD[1]), (GOOD[0], GOOD[9]), (GOOD[1], GOOD[4])]
+    expected = [scores[4, 1], scores[0, 9], scores[1, 4]]
+    np.testing.assert_allclose(folder.scores(named), expected, atol=1e-5)
+    with pytest.raises(DataError, match=r"elsewhere\.png: no such picture"):
+        folder.scores([(GOOD[0], "elsewhere.png")])
+    threshold = between(scores)
+    found = {frozenset((a, b)): score for a, b, score in folder.pairs(threshold)}
+    upper = {(i, j): scores[i, j] for i in range(10) for j in range(i + 1, 10)}
+    expected = {frozenset((GOOD[i], GOOD[j])): s for (i, j), s in upper.items() if s >= threshold}
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_paths_pictures_and_arrays_are_described_alike(folder):
+    path = Path(folder.folder, GOOD[0])
+    picture = read_picture(path)
+    array = np.asarray(picture.convert("RGB"))
+    forms = [str(path), path, picture, array, (array / 255).astype(np.float32)]
+    first, *others = [describe(form, 3, folder.describer) for form in forms]
+    assert len(first) == 3
+    assert all(other == first for other in others)
+    found = compare(path, array, folder.describer)
+    names, (own,) = (
+        [row["name"] for row in found["pictures"]],
+        [index.described_pictures(folder.describer, [path])[1]],
+    )
+    assert names == [str(path), "picture 2"]
+    sets = own.description_vectors[0], own.description_vectors[0]
+    assert found["score"] == pytest.approx(
+        eq_4(*sets, folder.describer.profile.normalisation), abs=1e-5
+    )
+    assert found["image_cosine"] == pytest.approx(1, abs=1e-5)
+    with pytest.raises(DataError, match=r"shape \(7, 7\).*expected \(H, W, 3\)"):
+        describe(np.zeros((7, 7)), 3, folder.describer)
+    with pytest.raises(BadImageError):
+        describe(Path(folder.folder, BROKEN[0]), 3, folder.describer)

@@ -1,7 +1,6 @@
 """Which model describes a user's pictures, with which descriptions and which threshold."""
 
 import json
-import os
 import shutil
 
 import numpy as np
@@ -14,69 +13,31 @@ from clipsim.data import DataError, load
 from clipsim.data.pool import caption_pool
 from clipsim.evaluation import steps
 from clipsim.model.clip import CheckpointError, DualEncoder
-from clipsim.pictures.index import chosen_checkpoint, held_out_threshold, own_describer
+from clipsim.pictures.index import SHIPPED, chosen_checkpoint, known, own_describer
 from clipsim.record import StaleError
 from clipsim.retrieval.caption_index import CAPTIONS
 
 
-@pytest.fixture
-def leave(tmp_path, monkeypatch):
-    """Write the record of a checkpoint of some age as a training would; returns its folder."""
-    monkeypatch.setattr("clipsim.pictures.index.RUNS", tmp_path / "runs")
-
-    def checkpoint(name, run, age_s, n_epochs=3, **settings):
-        folder = tmp_path / "runs" / run / "work" / "0123abcd" / "checkpoint"
-        folder.mkdir(parents=True)
-        profile = {**load_profile("smoke").settings, "name": name, **settings}
+def test_the_one_named_is_taken_else_the_one_that_ships(tmp_path, capsys):
+    def leave(name, n_epochs=3, **settings):
+        folder = tmp_path / name
+        folder.mkdir()
+        profile = {**load_profile("smoke").settings, "name": "smoke", **settings}
         record = {"sha256": "0", "profile": profile, "history": [{}] * n_epochs}
-        path = folder / "checkpoint.json"
-        path.write_text(json.dumps(record))
-        os.utime(path, (2e9 - age_s, 2e9 - age_s))
+        (folder / "checkpoint.json").write_text(json.dumps(record))
         return folder
 
-    return checkpoint
-
-
-def test_the_newest_whole_one_of_photographs_comes_first(leave, capsys):
-    leave("demo", "demo", age_s=0)
-    leave("flickr8k", "flickr8k-33333333", age_s=20)
-    leave("flickr8k", "flickr8k", age_s=0, n_epochs=2)  # not the last
-    for run, content in (("flickr8k-00000000", "{"), ("flickr8k-11111111", "{}")):
-        (leave("flickr8k", run, age_s=1) / "checkpoint.json").write_text(content)
-    newest = leave("flickr8k", "flickr8k-22222222", age_s=2)
-    assert chosen_checkpoint() == newest
-    assert capsys.readouterr().err == ""
-
-
-def test_the_demos_has_one_line_of_warning(leave, capsys):
-    folder = leave("demo", "demo", age_s=0)
-    leave("smoke", "smoke", age_s=0)
-    leave("demography", "demography", age_s=0)
-    assert chosen_checkpoint() == folder
-    (said,) = capsys.readouterr().err.splitlines()
-    assert "has only seen drawings" in said
-    assert chosen_checkpoint(announce=False) == folder
-    assert capsys.readouterr().err == ""
-
-
-def test_without_any_one_line_says_how_to_get_one(leave):
-    with pytest.raises(CheckpointError, match=r"^.*run_all.sh --only 02,03.*$"):
-        chosen_checkpoint()
-
-
-def test_the_one_named_is_taken_whatever_there_is(leave, tmp_path, capsys):
-    leave("flickr8k", "flickr8k", age_s=0)
-    named = leave("smoke", "smoke", age_s=99)
+    assert chosen_checkpoint() == SHIPPED
+    named = leave("named")
     assert chosen_checkpoint(named) == named
     assert capsys.readouterr().err == ""
-    interrupted = leave("smoke", "smoke-00000000", age_s=0, n_epochs=2)
+    interrupted = leave("interrupted", n_epochs=2)
     assert chosen_checkpoint(interrupted) == interrupted
     assert "interrupted" in capsys.readouterr().err
     with pytest.raises(CheckpointError, match="no checkpoint there"):
         chosen_checkpoint(tmp_path / "elsewhere")
-    other = leave("smoke", "smoke-11111111", age_s=0, unheard_of=1)
     with pytest.raises(CheckpointError, match=r"^.*unheard_of.*train anew$"):
-        chosen_checkpoint(other)
+        chosen_checkpoint(leave("other", unheard_of=1))
 
 
 @pytest.fixture(scope="module", params=["joint", "text"])
@@ -147,6 +108,11 @@ def test_the_lines_of_a_file_are_encoded_once(copy, tmp_path, request):
         own_describer(copy, file, n_descriptions=6)
 
 
+def said(describer):
+    found = known(describer)
+    return found["threshold"], found["threshold_from"]
+
+
 def test_threshold_of_this_very_model_pool_and_n(trained, copy, tmp_path):
     profile, images, _, _ = trained
     row = {"metric": "clip_score", "threshold_from": "validation"}
@@ -158,19 +124,19 @@ def test_threshold_of_this_very_model_pool_and_n(trained, copy, tmp_path):
     ]
     found = {"profile_hash": profile.hash, "data": {"fingerprint": images.fingerprint}}
     found["results"] = {"table1": rows}
-    assert held_out_threshold(own_describer(copy))[0] is None
+    assert said(own_describer(copy))[0] is None
     path = profile.results_dir / "05_threshold_sweeps.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(found))
     try:
-        threshold, origin = held_out_threshold(own_describer(copy))
+        threshold, origin = said(own_describer(copy))
         assert (threshold, "expert" in origin) == (0.25, True)
-        threshold, origin = held_out_threshold(own_describer(copy, n_descriptions=2))
+        threshold, origin = said(own_describer(copy, n_descriptions=2))
         assert (threshold, "run notebook 05_threshold_sweeps" in origin) == (None, True)
         file = tmp_path / "pool.txt"
         file.write_text("one\ntwo\nthree\nfour\nfive")
-        assert "own descriptions only" in held_out_threshold(own_describer(copy, file))[1]
+        assert "own descriptions only" in said(own_describer(copy, file))[1]
         path.write_text(json.dumps(found | {"data": {"fingerprint": "another"}}))
-        assert "other data" in held_out_threshold(own_describer(copy))[1]
+        assert "other data" in said(own_describer(copy))[1]
     finally:
         shutil.rmtree(path.parent)

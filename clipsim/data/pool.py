@@ -3,8 +3,12 @@
 from clipsim.data.captioned_images import DataError
 from clipsim.data.photographs.caption_files import cleaned, file_text
 
+# As many composed descriptions as have the highest ρ on the half of the pairs rated side by side that
+# is not reported.
+N_COMPOSED, COMPOSED_SEED = 15_000, 0
 
-def caption_pool(profile, images):
+
+def caption_pool(profile, images=None):
     """Descriptions to retrieve from: unique, in a fixed order.
 
     Captions of validation and test images are never among them (a pool file is its author's
@@ -14,8 +18,10 @@ def caption_pool(profile, images):
     ----------
     profile : Profile
         `pool`: "train", the captions of the training images; "all_train_captions", those of
-        training images that are not on disk too; "file", the lines of `pool_file`.
-    images : CaptionedImages
+        training images that are not on disk too; "composed", `N_COMPOSED` composed descriptions;
+        "file", the lines of `pool_file`.
+    images : CaptionedImages, optional
+        Whose captions they are, where they are those of training images.
 
     Returns
     -------
@@ -26,7 +32,11 @@ def caption_pool(profile, images):
     DataError
         If there are fewer than N descriptions, or the pool file cannot be read.
     """
-    if profile.pool == "file":
+    if profile.pool == "composed":
+        from clipsim.data.composed.descriptions import composed_descriptions  # timm takes seconds
+
+        pool, where = composed_descriptions(N_COMPOSED, COMPOSED_SEED), ""
+    elif profile.pool == "file":
         if profile.pool_file is None:
             raise DataError("pool: file needs a file of descriptions: pass -p pool_file=FILE")
         pool, where = file_pool(profile.pool_file), ""

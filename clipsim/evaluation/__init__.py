@@ -37,6 +37,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "reference_rows", "seed_evaluations", "seed_spread", "table_1_rows",
             "thresholds_by_key",
         ],
-        "thresholds": ["held_out_decisions", "held_out_thresholds", "sweep"],
+        "thresholds": ["calibration", "held_out_decisions", "held_out_thresholds", "sweep"],
     },
 )  # fmt: skip

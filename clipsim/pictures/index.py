@@ -1,8 +1,8 @@
-"""Pictures that no profile knows: which model describes them, compared, searched, grouped.
+"""Anybody's pictures: described, compared, searched, grouped by the model that ships, or another.
 
-Which trained model is used: one named, the newest of photographs, else the demo's. The
-descriptions belong to the model: notebook 03 leaves them encoded beside the checkpoint. Those of
-another pool, a text file with one description per line, are encoded once.
+The model that ships is the folder `pretrained`: a checkpoint like notebook 02's, whose record also
+holds what a user needs and its data gave: when pictures are alike, how sure that is, and when no
+description fits (`clipsim.pictures.shipped`). Descriptions are encoded once for each model.
 
 A score depends on the two pictures, the model and its descriptions alone, never on the other
 pictures. What is encoded is kept in the cache folder, never among the user's files.
@@ -12,110 +12,235 @@ import hashlib
 import json
 import os
 import sys
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from pydantic import ValidationError
 
 from clipsim import data
 from clipsim.data import DataError
-from clipsim.evaluation import checkpoint_folder
-from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, encoded_texts, is_whole
-from clipsim.profile import CACHE, RUNS, WORK, Profile, relative
+from clipsim.model import (
+    CheckpointError,
+    DualEncoder,
+    checkpoint_record,
+    encoded_texts,
+    is_whole,
+    picture_vectors,
+)
+from clipsim.profile import CACHE, REPOSITORY, Profile, relative
 from clipsim.record import StaleError, read_record
 from clipsim.retrieval import (
     CaptionIndex,
     Describer,
-    Encoded,
     encode,
     joined,
     largest_products,
     load_store,
     products_at_least,
+    score_pairs,
     similarity_graph,
 )
 
-PHOTOGRAPHS, DRAWINGS = "flickr8k", "demo"
+SHIPPED = REPOSITORY / "clipsim" / "pretrained"
 THRESHOLDS = "05_threshold_sweeps"
-HOW_TO_TRAIN = (
-    "./run_all.sh --profile flickr8k -p data_root=FOLDER --only 02,03 "
-    "(-p pairs=captions without judgments)"
-)
-EXAMPLES = 120  # images
 MOST_EDGES = 2_000_000  # of a graph with its clusters in 2 GiB of memory
+SHARD = 32  # pictures in the network at once
+CHANCE = 0.1  # of the folders without a fitting picture one is said to fit
+SHOWN = 5  # pairs of descriptions that explain a score
 
 
-def chosen_checkpoint(folder=None, announce=True):
-    """The folder of the model to use.
+def compare(a, b, describer=None):
+    """How alike two pictures are (Eq. 4), and which descriptions say so.
 
     Parameters
     ----------
-    folder : str or Path, optional
-        The one that the user names; by default the newest whole checkpoint of the flickr8k
-        profile below `runs/`, else of the demo.
-    announce : bool
-        Print on stderr where the choice needs a warning: the demo's model has only seen drawings,
-        or a training that the user names was interrupted.
+    a, b : str, Path, PIL.Image.Image, or array
+        Paths, pictures, or arrays (H, W, 3) of uint8, or of float in [0, 1].
+    describer : Describer, optional
+        Of `own_describer`; by default the model that ships.
 
     Returns
     -------
-    Path
+    dict
+        "score" (Eq. 4, from -1 to 1), "alike" (at or above "threshold"), "share_alike" (of
+        caption-judged pairs with such a score, how many were similar), "image_cosine"; "most" and
+        "least", the pairs of descriptions that raised and lowered the score (`deciding_pairs`);
+        "pictures", what `described_pictures` says of each. None where the model does not know.
 
     Raises
     ------
-    CheckpointError
-        If there is none, or the one named cannot be read.
+    FileNotFoundError, clipsim.data.BadImageError
+        If a picture is missing, or cannot be read.
     """
-    warning = None
-    if folder is not None:
-        found = Path(folder).expanduser()
-        _profile(found)
-        if not is_whole(checkpoint_record(found)):
-            warning = f"the training of {relative(found)} was interrupted: its best epoch is used"
-    elif (found := newest_checkpoint(PHOTOGRAPHS)) is None:
-        found = newest_checkpoint(DRAWINGS)
-        if found is None:
-            raise CheckpointError(
-                "no trained model under runs/: train the demo's with ./run_all.sh --only 02,03 "
-                f"(drawings; minutes), one for photographs with {HOW_TO_TRAIN}, or pass "
-                "--checkpoint FOLDER"
-            )
-        warning = (
-            f"the model of {relative(found)} has only seen drawings; one for photographs: "
-            f"{HOW_TO_TRAIN}"
+    describer = describer or shipped_describer()
+    names, found, broken = described_pictures(describer, [a, b])
+    if broken:
+        raise data.BadImageError("; ".join(broken.values()))
+    knowledge = known(describer)
+    (pair,) = scored_pairs(names, found, describer.profile, knowledge, SHOWN)
+    pair |= {"threshold": knowledge["threshold"]}
+    return pair | {"pictures": pictures_record(names, found, knowledge)}
+
+
+def describe(picture, n=5, describer=None):
+    """The descriptions that fit a picture best (Eq. 3).
+
+    Parameters
+    ----------
+    picture, describer
+        As in `compare`.
+    n : int
+        How many.
+
+    Returns
+    -------
+    list of dict
+        "text" and "similarity" (the cosine in the joint space), the best first, and "fits":
+        whether the similarity is one that a fitting description has; None where the model does
+        not know.
+    """
+    describer = describer or shipped_describer()
+    _, found, broken = described_pictures(describer, [picture], n)
+    if broken:
+        raise data.BadImageError(*broken.values())
+    least = known(describer)["least_similarity"]
+    return [row | {"fits": reaches(row["similarity"], least)} for row in descriptions(found)]
+
+
+class PictureIndex:
+    """The pictures of a folder and of the folders in it, described once and kept in the cache.
+
+    Parameters
+    ----------
+    folder : str, Path or CaptionedImages
+    describer : Describer, optional
+        Of `own_describer`; by default the model that ships.
+    store : str or Path, optional
+        A folder that the command `encode` filled, in place of the cache.
+
+    Attributes
+    ----------
+    images : CaptionedImages
+        The pictures themselves.
+    names : list of str
+        Paths relative to the folder of the pictures that can be read.
+    broken : dict of str to str
+        The others, with what is wrong with each.
+    retrieval : Retrieval
+        Their descriptions.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder, or no picture in it.
+    """
+
+    def __init__(self, folder, describer=None, store=None):
+        is_folder = isinstance(folder, str | os.PathLike)
+        self.folder = whole_path(folder) if is_folder else folder.name
+        self.images = data.picture_folder(self.folder) if is_folder else folder
+        self.describer = describer or shipped_describer()
+        self.known = known(self.describer)
+        model = self.describer.model
+        store = store or cache_folder("pictures", model, self.folder)
+        encoded = encode(model, self.images, store)
+        self.names, self.broken = list(encoded.names), encoded.broken
+        self.retrieval = self.describer.described(encoded.names, encoded.vectors)
+
+    def search(self, text, k=10):
+        """The pictures that a text describes best (Eq. 3): `best_for_text`, each with "fits"."""
+        least = least_text_similarity(self.known, len(self.names))
+        rows = best_for_text(self.describer, self.retrieval, text, k)
+        return [row | {"fits": reaches(row["similarity"], least)} for row in rows]
+
+    def like(self, picture, k=10):
+        """The pictures most alike another one (Eq. 4): `most_alike`, each with "alike".
+
+        The picture itself is left out where it lies in the folder.
+        """
+        _, asked, broken = described_pictures(self.describer, [picture])
+        if broken:
+            raise data.BadImageError(*broken.values())
+        rows = most_alike(self.retrieval, asked, self.describer.profile.normalisation, k + 1)
+        if isinstance(picture, str | Path):
+            itself = os.path.relpath(whole_path(picture), self.folder)
+            rows = [row for row in rows if row["name"] != itself]
+        return [row | judged(row["score"], self.known) for row in rows[:k]]
+
+    def pairs(self, threshold=None):
+        """The pairs with a score at or above a threshold, by default the model's own.
+
+        Returns
+        -------
+        list of (str, str, float)
+            Two names and their score (Eq. 4), in the order of the names.
+        """
+        graph = self.graph(self.known["threshold"] if threshold is None else threshold)
+        edges = graph.edges(data="score")
+        return [(self.names[a], self.names[b], float(score)) for a, b, score in edges]
+
+    def scores(self, pairs):
+        """Eq. 4 of pairs of pictures.
+
+        Parameters
+        ----------
+        pairs : sequence of (str, str)
+            File names relative to the folder.
+
+        Returns
+        -------
+        array of float32, shape (P,)
+
+        Raises
+        ------
+        DataError
+            If a name is none of the folder's.
+        """
+        position = {name: i for i, name in enumerate(self.names)}
+        unknown = [name for pair in pairs for name in pair if name not in position]
+        if unknown:
+            raise DataError(f"{unknown[0]}: no such picture in {self.folder}; see .names")
+        rows = np.array([[position[a], position[b]] for a, b in pairs]).reshape(-1, 2)
+        used, rows = np.unique(rows, return_inverse=True)
+        vectors = self.retrieval.at(used).description_vectors
+        return score_pairs(vectors, rows.reshape(-1, 2), self.describer.profile.normalisation)
+
+    def graph(self, threshold):
+        """`picture_graph` of the pictures."""
+        return picture_graph(self.retrieval, self.describer.profile.normalisation, threshold)
+
+
+@lru_cache(maxsize=1)
+def shipped_describer():
+    """The model that ships, with its composed descriptions."""
+    return own_describer()
+
+
+def chosen_checkpoint(folder=None):
+    """The folder of the model to use: the one that the user names, else the one that ships.
+
+    Raises `CheckpointError` if it cannot be read; says on stderr if its training was interrupted.
+    """
+    found = SHIPPED if folder is None else Path(folder).expanduser()
+    _profile(found)
+    if not is_whole(checkpoint_record(found)):
+        print(
+            f"warning: the training of {relative(found)} was interrupted: its best epoch is used",
+            file=sys.stderr,
         )
-    if warning and announce:
-        print(f"warning: {warning}", file=sys.stderr)
     return found
 
 
-def newest_checkpoint(name):
-    """The newest whole checkpoint of a profile of this name, with or without overrides, or None.
-
-    Damaged ones, those of interrupted trainings and of other versions are passed over.
-    """
-    found = []
-    for path in RUNS.glob(f"*/{WORK}/*/checkpoint/checkpoint.json"):
-        with suppress(CheckpointError, KeyError, TypeError):
-            record = checkpoint_record(path.parent)
-            if is_whole(record) and _profile(path.parent).name == name:
-                found.append((path.stat().st_mtime_ns, path.parent))
-    return max(found)[1] if found else None
-
-
-def describer_of(profile):
-    """The describer of the model that notebook 02 trained for this very profile."""
-    return own_describer(chosen_checkpoint(checkpoint_folder(profile)))
-
-
-def own_describer(checkpoint, pool_file=None, n_descriptions=None):
+def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
     """The model of a checkpoint with its encoded descriptions.
 
     Parameters
     ----------
-    checkpoint : str or Path
+    checkpoint : str or Path, optional
         Folder; see `chosen_checkpoint`.
     pool_file : str or Path, optional
         Descriptions to choose from, one per line, or a folder that the command `encode` filled
@@ -137,6 +262,7 @@ def own_describer(checkpoint, pool_file=None, n_descriptions=None):
     DataError
         If the file cannot be read, or there are fewer than N descriptions.
     """
+    checkpoint = chosen_checkpoint(checkpoint)
     model = DualEncoder.load(checkpoint)
     profile = model.profile
     if n_descriptions is not None:
@@ -145,6 +271,8 @@ def own_describer(checkpoint, pool_file=None, n_descriptions=None):
         profile = replace(profile, pool="file", pool_file=str(pool_file))
         with_pool = _with_store if Path(pool_file).is_dir() else _with_file
         describer = with_pool(profile, model)
+    elif profile.pool == "composed":
+        describer = _encoded_once(profile, model, data.caption_pool(profile))
     else:
         try:
             describer = Describer.load(Path(checkpoint), profile, model)
@@ -162,10 +290,8 @@ def own_describer(checkpoint, pool_file=None, n_descriptions=None):
     return describer
 
 
-def held_out_threshold(describer):
-    """The threshold that notebook 05 chose for this very model, pool and N.
-
-    Where people of several sources judged the pairs, it is the experts'.
+def known(describer):
+    """What the data of a model tell of its scores; None, each, where they do not.
 
     Parameters
     ----------
@@ -173,10 +299,26 @@ def held_out_threshold(describer):
 
     Returns
     -------
-    threshold : float or None
-        From which score on two pictures are called alike; None where there is none that fits.
-    origin : str
-        Where it is from, or why there is none.
+    dict
+        "threshold", from which score on two pictures are called alike, and "threshold_from", where
+        it is from, or why there is none; "calibration", pairs of a score and the share of
+        caption-judged pairs with such a score that were similar; "least_similarity" of a picture
+        and the best of its descriptions if that fits; "chance", pairs of a similarity and the
+        share of pictures that a text which fits none of them reaches it with.
+    """
+    model, profile = describer.model, describer.profile
+    nothing = dict.fromkeys(("calibration", "least_similarity", "chance"))
+    if profile.settings == model.profile.settings and "known" in model.record:
+        return nothing | model.record["known"]
+    threshold, origin = _held_out_threshold(describer)
+    return nothing | {"threshold": threshold, "threshold_from": origin}
+
+
+def _held_out_threshold(describer):
+    """The threshold that notebook 05 chose for this very model, pool and N, and where it is from.
+
+    Where people of several sources judged the pairs, it is the experts'. None and why not, where
+    there is none.
     """
     if describer.profile.pool == "file":
         return None, "a threshold is known for the model's own descriptions only"
@@ -215,7 +357,10 @@ def _profile(folder):
 
 
 def _with_file(profile, model):
-    pool = data.file_pool(profile.pool_file)
+    return _encoded_once(profile, model, data.file_pool(profile.pool_file))
+
+
+def _encoded_once(profile, model, pool):
     folder = cache_folder("descriptions", model, profile.vector_space, pool)
     try:
         return Describer.load(folder, profile, model)
@@ -238,89 +383,127 @@ def _with_store(profile, model):
     return Describer(profile, model, index, index.vectors)
 
 
-def encoded_folder(model, folder, store=None):
-    """The pictures of a folder and of the folders in it, as joint-space vectors.
+def described_pictures(describer, pictures, n=None):
+    """Some pictures, read and described one by one, whatever they are called.
 
     Parameters
     ----------
-    model : DualEncoder
-    folder : str or Path
-    store : str or Path, optional
-        A folder that the command `encode` filled; by default one below the cache folder.
-
-    Returns
-    -------
-    clipsim.retrieval.store.Encoded
-        Names relative to the folder; the broken pictures with what is wrong with each. Only
-        pictures that are new or have changed since the last call are encoded.
-
-    Raises
-    ------
-    DataError
-        If there is no such folder, or no picture in it.
-    """
-    folder = whole_path(folder)
-    return encode(
-        model, data.picture_folder(folder), store or cache_folder("pictures", model, folder)
-    )
-
-
-def encoded_files(model, paths):
-    """Picture files as joint-space vectors, named by their whole paths; see `encoded_folder`.
-
-    A file that is named twice is there once; `FileNotFoundError` if one is missing.
-    """
-    files = {path: data.PictureFile(Path(path)) for path in map(whole_path, paths)}
-    for path in files:
-        os.stat(path)
-    images = data.CaptionedImages(
-        name="pictures",
-        image_ids=tuple(files),
-        captions=((),) * len(files),
-        split=np.full(len(files), ""),
-        read_image=data.Pictures(files),
-    )
-    return encode(model, images, cache_folder("pictures", model, *sorted(files)))
-
-
-def folder_or_example(folder, profile, describer):
-    """A folder of pictures, or an example of one: the first test images of a profile.
-
-    Parameters
-    ----------
-    folder : str, Path or None
-    profile : Profile
-        Its data are read only for the example.
     describer : Describer
+    pictures : sequence of (str, Path, PIL.Image.Image, or array)
+    n : int, optional
+        Descriptions of each, not the profile's N.
 
     Returns
     -------
-    images : CaptionedImages
-        To show them.
-    encoded : clipsim.retrieval.store.Encoded
-
-    Raises
-    ------
-    DataError
-        If fewer than two pictures of the folder can be read.
+    names : list of str
+        Of those that can be read: paths as they were given; "picture 2" of what has none.
+    found : Retrieval
+    broken : dict of str to str
     """
-    if folder is None:
-        images = data.load(profile)
-        images = images.subset(images.indices("test")[:EXAMPLES])
-        vectors = describer.image_vectors(images, images.image_ids)
-        return images, Encoded(images.image_ids, vectors)
-    encoded = encoded_folder(describer.model, folder)
-    if len(encoded.names) < 2:
+    names = [
+        str(p) if isinstance(p, str | Path) else f"picture {i}" for i, p in enumerate(pictures, 1)
+    ]
+    sources = [_source(picture) for picture in pictures]
+    shards = [sources[i : i + SHARD] for i in range(0, len(sources), SHARD)]
+    results = [one for shard in picture_vectors(describer.model, shards) for one in shard]
+    broken = {n: r for n, r in zip(names, results, strict=True) if isinstance(r, str)}
+    read = [i for i, result in enumerate(results) if not isinstance(result, str)]
+    dim = describer.model.profile.embedding_dim
+    vectors = np.array([results[i] for i in read], dtype=np.float32).reshape(-1, dim)
+    names = [names[i] for i in read]
+    return names, describer.described(names, vectors, n), broken
+
+
+@dataclass(frozen=True)
+class _InMemory:
+    """A picture that is in no file."""
+
+    image: Image.Image
+
+    def read(self):
+        return self.image
+
+
+def _source(picture):
+    if isinstance(picture, str | Path):
+        path = whole_path(picture)
+        os.stat(path)  # a missing file is no damaged picture
+        return data.PictureFile(Path(path))
+    if isinstance(picture, Image.Image):
+        return _InMemory(picture)
+    pixels = np.asarray(picture)
+    if pixels.dtype.kind == "f":
+        pixels = (255 * pixels.clip(0, 1)).round()
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype.kind not in "fu":
         raise DataError(
-            f"{folder}: {len(encoded.names)} of its pictures can be read, "
-            f"{len(encoded.broken)} are broken; to compare takes two"
+            f"a picture of shape {np.shape(picture)} and {np.asarray(picture).dtype}: expected "
+            "(H, W, 3) of uint8, or of float in [0, 1]"
         )
-    return data.picture_folder(whole_path(folder)), encoded
+    return _InMemory(Image.fromarray(pixels.astype(np.uint8)))
 
 
-def own_outputs(folder):
-    """Overrides of a profile that keep what is found in a user's folder out of its results."""
-    return {} if folder is None else {"output_root": str(RUNS / "own")}
+def scored_pairs(names, found, profile, knowledge, n_reasons):
+    """Eq. 4 of all pairs of pictures, the most alike first.
+
+    Parameters
+    ----------
+    names : sequence of str
+    found : Retrieval
+        Of these pictures.
+    profile : Profile
+        `normalisation`.
+    knowledge : dict
+        See `known`.
+    n_reasons : int
+        How many of `deciding_pairs` of each pair.
+
+    Returns
+    -------
+    list of dict
+    """
+    order = np.array(list(combinations(range(len(names)), 2)))
+    scores = score_pairs(found.description_vectors, order, profile.normalisation)
+    cosines = (found.image_vectors[order[:, 0]] * found.image_vectors[order[:, 1]]).sum(axis=1)
+    return [
+        {"a": names[i], "b": names[j], "score": float(scores[row])}
+        | judged(float(scores[row]), knowledge)
+        | {"image_cosine": float(cosines[row])}
+        | deciding_pairs(found.at([i]), found.at([j]), n_reasons)
+        for row in np.argsort(-scores, kind="stable")
+        for i, j in [order[row]]
+    ]
+
+
+def judged(score, knowledge):
+    """What a score says: "alike", and "share_alike" of judged pairs with such a score."""
+    curve = knowledge["calibration"]
+    share = None if curve is None else float(np.interp(score, *np.transpose(curve)))
+    return {"alike": reaches(score, knowledge["threshold"]), "share_alike": share}
+
+
+def least_text_similarity(knowledge, n_pictures):
+    """What one of n pictures reaches with a text that fits none, in one folder of ten; or None."""
+    if knowledge["chance"] is None:
+        return None
+    similarity, share = np.transpose(knowledge["chance"])  # the share falls
+    return float(np.interp(-CHANCE / max(1, n_pictures), -share, similarity))
+
+
+def reaches(value, least):
+    """Whether a value is at or above the least that counts; None where there is none."""
+    return None if least is None else bool(value >= least)
+
+
+def pictures_record(names, found, knowledge):
+    """Each picture's "name", "descriptions", and whether the best of them "fits"."""
+    return [
+        {
+            "name": name,
+            "fits": reaches(found.sims[i, 0], knowledge["least_similarity"]),
+            "descriptions": descriptions(found.at([i])),
+        }
+        for i, name in enumerate(names)
+    ]
 
 
 def whole_path(path):

@@ -13,11 +13,12 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 
 from clipsim.data import DataError
 from clipsim.figures import FRAME, OTHER, PAGE_IN, SIMILAR, show_picture, wrapped
-from clipsim.pictures.index import best_for_text, clusters, most_alike, picture_graph
-from clipsim.retrieval import community_labels, component_labels
+from clipsim.pictures.index import clusters, most_alike, picture_graph
+from clipsim.retrieval import community_labels, component_labels, score_matrix
 
 COLUMNS = 6
 SHOWN = 152  # pixels a side, of about an inch: more would be larger files, and no better to see
@@ -25,18 +26,13 @@ CACHED = 1000  # pictures in memory while sliders move
 DPI = 110  # of the clusters above which the sliders stand
 
 
-def neighbour_sheet(images, retrieval, normalisation, threshold, n_rows=5):
+def neighbour_sheet(index, n_rows=5):
     """Some pictures, each with those most alike it.
 
     Parameters
     ----------
-    images : CaptionedImages
-        Whose pixels are shown.
-    retrieval : Retrieval
-        Their descriptions.
-    normalisation : {"mean", "paper"}
-    threshold : float
-        Neighbours at or above it are framed in green.
+    index : PictureIndex
+        Neighbours at or above its threshold are framed in green.
     n_rows : int
         How many pictures are asked about, spread evenly over all.
 
@@ -49,6 +45,8 @@ def neighbour_sheet(images, retrieval, normalisation, threshold, n_rows=5):
         picture, rank, neighbour, score, and the two descriptions closest to each other.
     caption : str
     """
+    images, retrieval, threshold = index.images, index.retrieval, index.known["threshold"]
+    normalisation = index.describer.profile.normalisation
     strips, rows = [], []
     step = max(1, len(retrieval.image_ids) // n_rows)
     for position in range(0, len(retrieval.image_ids), step)[:n_rows]:
@@ -70,34 +68,83 @@ def neighbour_sheet(images, retrieval, normalisation, threshold, n_rows=5):
     return _sheet(title, strips, images.pixels), table, caption
 
 
-def search_sheet(images, describer, retrieval, texts):
+def search_sheet(index, texts):
     """The pictures that fit each of some texts best (Eq. 3).
 
     Parameters
     ----------
-    images, retrieval
-        As in `neighbour_sheet`.
-    describer : Describer
+    index : PictureIndex
     texts : sequence of str
 
     Returns
     -------
     figure : matplotlib Figure
+        Green frames: the picture fits the text.
     table : pandas.DataFrame
-        text, rank, picture, similarity.
+        text, rank, picture, similarity, fits (`PictureIndex.search`).
     caption : str
     """
     strips, rows = [], []
     for text in texts:
-        found = best_for_text(describer, retrieval, text, COLUMNS)
-        shown = [(row["name"], f"sim = {row['similarity']:.2f}", FRAME) for row in found]
-        strips.append((f"“{text}”", shown))
-        rows += [(text, rank, row["name"], row["similarity"]) for rank, row in enumerate(found, 1)]
-    table = pd.DataFrame(rows, columns=["text", "rank", "picture", "similarity"])
-    first = table[table["rank"] == 1].similarity
-    caption = f"Similarity of the first picture: {first.min():.2f} to {first.max():.2f}."
-    title = f"{images.name}: the pictures that fit a text best"
-    return _sheet(title, strips, images.pixels), table, caption
+        found = index.search(text, COLUMNS)
+        colours = [SIMILAR if row["fits"] else FRAME for row in found]
+        notes = [f"sim = {row['similarity']:.2f}" for row in found]
+        strips.append(
+            (f"“{text}”", list(zip([row["name"] for row in found], notes, colours, strict=True)))
+        )
+        rows += [
+            (text, rank, row["name"], row["similarity"], row["fits"])
+            for rank, row in enumerate(found, 1)
+        ]
+    table = pd.DataFrame(rows, columns=["text", "rank", "picture", "similarity", "fits"])
+    unfit = table[(table["rank"] == 1) & (table.fits == False)].text  # noqa: E712
+    caption = f"Texts that no picture fits: {', '.join(unfit) or 'none'}."
+    title = f"{index.images.name}: the pictures that fit a text best (green: they fit)"
+    return _sheet(title, strips, index.images.pixels), table, caption
+
+
+def answer_sheet(index, names, n=3):
+    """Some pictures, the descriptions that fit each best, and the scores of their pairs.
+
+    Parameters
+    ----------
+    index : PictureIndex
+    names : sequence of str
+        Of pictures of the index.
+    n : int
+        Descriptions that are shown.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    table : pandas.DataFrame
+        a, b, score.
+    caption : str
+    """
+    found = index.retrieval.at(index.retrieval.rows(names))
+    scores = score_matrix(found.description_vectors, index.describer.profile.normalisation)
+    figure = plt.figure(figsize=(PAGE_IN, 4.6), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1.25, 1])
+    for axis, name in zip(top.subplots(1, len(names)), names, strict=True):
+        show_picture(axis, index.images.pixels(name), SHOWN)
+        lines = [wrapped(text, 24, 3) for text in found.descriptions(name)[:n]]
+        axis.set_xlabel("\n".join(lines), x=0, ha="left", fontsize=6)
+    labels = [name.split(".")[0] for name in names]
+    table = pd.DataFrame(scores, index=labels, columns=labels)
+    own = np.eye(len(names), dtype=bool)
+    axis = bottom.subplots()
+    sns.heatmap(table, mask=own, annot=True, fmt=".2f", cmap="Blues", ax=axis, cbar=False)
+    axis.set_ylabel("")
+    threshold = index.known["threshold"]
+    figure.suptitle(
+        "What the model sees in each picture, and how alike they are (Eq. 4)", x=0.01, ha="left"
+    )
+    pairs = table.where(np.triu(~own)).stack().rename_axis(["a", "b"]).reset_index(name="score")
+    caption = (
+        f"Of {len(pairs)} pairs {(pairs.score >= threshold).sum()} are alike at the threshold of "
+        f"{threshold:.2f}."
+    )
+    return figure, pairs, caption
 
 
 def cluster_sheet(images, retrieval, graph, seed, n_rows=5, pixels=None):
