@@ -34,8 +34,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "table_1": [
             "METRICS", "REFERENCES", "accuracy_by_kind", "decision_statistics", "evaluations",
-            "reference_rows", "seed_evaluations", "seed_spread", "table_1_rows",
-            "thresholds_by_key",
+            "reference_rows", "seed_spread", "table_1_rows", "thresholds_by_key",
         ],
         "thresholds": ["held_out_decisions", "held_out_thresholds", "sweep"],
     },

@@ -181,20 +181,22 @@ def interval_points(axis, rows, value, by):
     Parameters
     ----------
     axis : matplotlib Axes
-        Gets the values along x, the groups down y.
+        Gets the values along x, the groups down y; where these have several metrics, side by side
+        with a legend.
     rows : sequence of dict
-        `value`, `value`_ci95 and, where several models gave it, `value`_of_seeds; `metric` is a
-        key of `IDENTITY`. Rows without one are drawn in black.
+        `value`, `value`_ci95 (None where there is none) and, where several models gave it,
+        `value`_of_seeds; `metric` is a key of `IDENTITY`. Rows without one are drawn in black.
     value, by : str
         Names in the rows: of the value, and of its group.
     """
     looks, points, seeds = {}, [], []
+    beside = len({row[by] for row in rows}) < len(rows)  # metrics of one group
     for row in rows:
         key = row.get("metric")
         label = METRIC_LABELS.get(key, "")
         looks[label] = IDENTITY.get(key, NO_METRIC)
         named = {by: row[by], "metric": label}
-        points += [named | {value: end} for end in (row[value], *row[f"{value}_ci95"])]
+        points += [named | {value: end} for end in (row[value], *(row[f"{value}_ci95"] or ()))]
         seeds += [named | {value: of_seed} for of_seed in row.get(f"{value}_of_seeds", ())]
     palette = {label: look["color"] for label, look in looks.items()}
     placed = {"x": value, "y": by, "hue": "metric", "hue_order": list(looks), "palette": palette}
@@ -203,15 +205,15 @@ def interval_points(axis, rows, value, by):
         pd.DataFrame(points), ax=axis, **placed,
         estimator=lambda three: three.iloc[0], errorbar=("pi", 100), err_kws={"linewidth": 1},
         markers=[look["marker"] for look in looks.values()], markersize=4.5, linestyle="none",
-        dodge=0.8 - 0.8 / len(looks), legend=len(looks) > 1,
+        dodge=beside and 0.8 - 0.8 / len(looks), legend=beside and len(looks) > 1,
     )  # fmt: skip
     if seeds:
         sns.stripplot(
             pd.DataFrame(seeds), ax=axis, **placed, marker="|", size=6, linewidth=1, alpha=0.5,
-            dodge=True, jitter=False, legend=False,
+            dodge=beside, jitter=False, legend=False,
         )  # fmt: skip
     axis.set_ylabel("")
-    if len(looks) > 1:
+    if axis.get_legend():
         sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
 
 

@@ -11,16 +11,8 @@ from functools import partial
 import numpy as np
 import torch
 
+from clipsim import evaluation
 from clipsim.data import caption_pool, load, load_pairs
-from clipsim.evaluation import (
-    ResampledPairs,
-    description_scores,
-    finding,
-    measured,
-    models_of_seeds,
-    retrieval_of,
-    train_or_load,
-)
 from clipsim.model import IMAGE_BACKBONES, TEXT_BACKBONES, image_backbone, text_backbone
 from clipsim.retrieval import score_pairs
 
@@ -40,7 +32,7 @@ WORDS = {"auc": "AUC", "spearman": "Spearman's ρ"}
 def data_and_models(profile):
     """The images and pairs of a profile, and its models of all seeds, the profile's own first."""
     images = load(profile)
-    return images, load_pairs(profile, images), list(models_of_seeds(profile, images))
+    return images, load_pairs(profile, images), list(evaluation.models_of_seeds(profile, images))
 
 
 def random_image_encoder(name, draw=0):
@@ -143,9 +135,9 @@ def encoder_scores(profile, images, pairs, encoders):
             epochs=min(EPOCHS, profile.epochs),
         )
         folder = profile.work_dir / "encoders" / altered.hash[:8]
-        model = train_or_load(altered, images, folder)
-        retrieval = retrieval_of(altered, model, images, caption_pool(altered, images))
-        scores.append(description_scores(altered, retrieval, pairs))
+        model = evaluation.train_or_load(altered, images, folder)
+        retrieval = evaluation.retrieval_of(altered, model, images, caption_pool(altered, images))
+        scores.append(evaluation.description_scores(altered, retrieval, pairs))
     return {name: np.stack([of_seed[name] for of_seed in scores]) for name in scores[0]}
 
 
@@ -170,7 +162,8 @@ def score_rows(profile, pairs, scores):
     rows = []
     for source, of_source in pairs.by_source.items():
         inside = of_source & (pairs.split != "val")
-        sample, statistics = ResampledPairs.of(pairs.where(inside), profile), statistics_of(source)
+        sample = evaluation.ResampledPairs.of(pairs.where(inside), profile)
+        statistics = statistics_of(source)
         n_pairs = len(sample.pairs) if statistics[0] == "spearman" else sample.n_labelled
         first = {}
         for name, values in scores.items():
@@ -179,7 +172,7 @@ def score_rows(profile, pairs, scores):
             found |= {f"{s}_first_minus_this": first[s] - found[s] for s in statistics}
             named = {"source": source, "group": name, "statistic": statistics[0]}
             counts = {"n_pairs": n_pairs, "n_seeds": len(values), "resampled": sample.unit}
-            rows.append(named | measured(found) | counts)
+            rows.append(named | evaluation.measured(found) | counts)
     return rows
 
 
@@ -191,7 +184,7 @@ def statistics_of(source):
 def lead_finding(claim, row, words):
     """The finding of how much better the first score is than that of a row of `score_rows`."""
     name = f"{row['statistic']}_first_minus_this"
-    return finding(
+    return evaluation.finding(
         claim,
         f"{WORDS[row['statistic']]} of {words}{JUDGES[row['source']]}",
         row[name],
@@ -262,8 +255,8 @@ def space_scores(profile, models, images, pairs):
     joint, pool = replace(profile, vector_space="joint"), caption_pool(profile, images)
     scores = []
     for model in models:
-        retrieval = retrieval_of(joint, model, images, pool)
-        found = description_scores(profile, retrieval, pairs)
+        retrieval = evaluation.retrieval_of(joint, model, images, pool)
+        found = evaluation.description_scores(profile, retrieval, pairs)
         index_pairs = pairs.positions(retrieval.image_ids)
         own = model.encode_texts(retrieval.pool.tolist(), space="text")[retrieval.ids]
         of_text = score_pairs(own, index_pairs, profile.normalisation)
