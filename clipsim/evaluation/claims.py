@@ -166,14 +166,14 @@ def gathered_findings(profile, fingerprint):
                 f"the results of {stem} are from other data: run notebook {stem} again"
             )
         recorded += record["results"]["findings"]
-    rows = []
-    for claim in CLAIMS.values():
-        of_claim = {"text": claim.words, "section": claim.section, "notebook": claim.notebook}
-        none = {"claim": claim.key, "experiment": "none with these data", "verdict": UNDECIDED}
-        for found in [one for one in recorded if one["claim"] == claim.key] or [none]:
-            ends = np.array(found.get("ci95", np.nan), dtype=float)  # JSON has null for NaN
-            rows.append({"estimate": np.nan} | of_claim | found | {"ci95": ends.tolist()})
-    return pd.DataFrame(rows)
+    claims = [
+        {"claim": claim.key, "text": claim.words}
+        | {"section": claim.section, "notebook": claim.notebook}
+        for claim in CLAIMS.values()
+    ]
+    found = pd.DataFrame(claims).merge(pd.DataFrame(recorded), how="left", on="claim")
+    found["ci95"] = [np.array(ends, dtype=float).tolist() for ends in found.ci95]  # null is NaN
+    return found.fillna({"experiment": "none with these data", "verdict": UNDECIDED})
 
 
 def claim_verdicts(findings):

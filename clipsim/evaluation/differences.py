@@ -75,11 +75,8 @@ def metric_differences(evaluated, criterion):
             p_value, exact = bootstrap_p(drawn), None
             is_bound = bool((drawn > 0).all() or (drawn < 0).all())
             p_of = f"bootstrap, {criterion}"
-        names = {
-            "metric": clip.metric.name,
-            "baseline": other.metric.name,
-            "baseline_variant": other.metric.variant,
-        }
+        names = {"metric": clip.metric.name, "baseline": other.metric.name}
+        names |= {"baseline_variant": other.metric.variant}
         tests = {"mcnemar_p": exact, "p": p_value, "p_is_bound": is_bound, "p_of": p_of}
         rows.append(names | measured(less) | tests | clip.counts)
     adjusted = multipletests([row["p"] for row in rows], method="holm")[1]

@@ -66,9 +66,8 @@ class Evaluation:
 
     @property
     def counts(self):
-        """`n_pairs`, what was `resampled`, and `source` where there are several."""
-        source = {"source": self.source} if self.source else {}
-        return {"n_pairs": self.sample.n_labelled, "resampled": self.sample.unit} | source
+        """Of the sample; and `source` where there are several."""
+        return self.sample.counts | ({"source": self.source} if self.source else {})
 
 
 def decision_statistics(sample, scores, thresholds):
@@ -193,16 +192,11 @@ def table_1_rows(evaluated):
             origins["paper"] = (thresholds, at_held_out | at_paper)
         for origin, (thresholds, statistics) in origins.items():
             counted = thresholds[one.labelled]
-            row = {
-                "metric": one.metric.name,
-                "variant": one.metric.variant,
-                "threshold": float(np.median(counted)),
-                "threshold_range": [float(counted.min()), float(counted.max())],
-                "threshold_from": origin,
-            }
-            n_similar = int((one.pairs.similar == 1).sum())
-            counts = one.counts | {"n_similar": n_similar, "n_seeds": len(seeds)}
-            rows.append(row | statistics | counts)
+            row = {"metric": one.metric.name, "variant": one.metric.variant}
+            row["threshold"] = float(np.median(counted))
+            row["threshold_range"] = [float(counted.min()), float(counted.max())]
+            row["threshold_from"] = origin
+            rows.append(row | statistics | one.counts | {"n_seeds": len(seeds)})
     return rows
 
 
@@ -279,17 +273,11 @@ def seed_spread(evaluated):
         values = {n: [float(s.statistics[n][0]) for s in seeds] for n in one.statistics}
         values["threshold"] = [float(np.nanmedian(s.thresholds)) for s in seeds]
         for statistic, of_statistic in values.items():
-            row = {
-                "metric": one.metric.key,
-                "statistic": statistic,
-                "seeds": list(one.seeds),
-                "values": of_statistic,
-                "mean": float(np.mean(of_statistic)),
-                "sd": _sd(of_statistic),
-                "bootstrap_sd": _sd(one.statistics.get(statistic, ())[1:]),
-                "resampled": one.sample.unit,
-            }
-            rows.append(row | ({"source": one.source} if one.source else {}))
+            row = {"metric": one.metric.key, "statistic": statistic, "seeds": list(one.seeds)}
+            row |= {"values": of_statistic, "mean": float(np.mean(of_statistic))}
+            drawn = one.statistics.get(statistic, ())[1:]
+            row |= {"sd": _sd(of_statistic), "bootstrap_sd": _sd(drawn)}
+            rows.append(row | one.counts)
     return rows
 
 

@@ -293,15 +293,11 @@ def claim_title(figure, findings):
 
 def _histogram(axis, groups, edges, legend):
     """Draw the share of each group's values in each bin, and return the shares."""
-    numbers = pd.concat(
-        [
-            pd.DataFrame({"pairs": name, "low": edges[:-1], "high": edges[1:]}).assign(
-                share=np.histogram(values, edges)[0] / len(values)
-            )
-            for name, values in groups.items()
-        ],
-        ignore_index=True,
-    )
+    bins, parts = {"low": edges[:-1], "high": edges[1:]}, []
+    for name, values in groups.items():
+        share = np.histogram(values, edges)[0] / len(values)
+        parts.append(pd.DataFrame({"pairs": name} | bins | {"share": share}))
+    numbers = pd.concat(parts, ignore_index=True)
     sns.histplot(
         numbers, x="low", weights="share", hue="pairs", bins=edges.tolist(), element="step",
         palette=PAIR_COLOURS, legend=legend, ax=axis,

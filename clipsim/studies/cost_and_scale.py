@@ -75,8 +75,6 @@ def timed_rounds(contestants, n_rounds, clock=time.perf_counter):
     dict of str to array of float64, shape (n_rounds,)
         In the order of `contestants`.
     """
-    if n_rounds < 1:
-        raise ValueError(f"n_rounds: expected at least 1, got {n_rounds}")
     names = list(contestants)
     seconds = {name: np.empty(n_rounds) for name in names}
     for number in range(n_rounds + 1):

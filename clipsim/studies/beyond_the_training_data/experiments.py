@@ -145,19 +145,12 @@ def auc_rows(groups, metrics=COMPARED):
     list of dict
         `group`, `metric`, `auc` as `measured` gives it, `n_pairs`, `n_similar`, `resampled`.
     """
-    return [
-        {
-            "group": name,
-            "metric": metric,
-            **evaluation.measured({"auc": group.auc(metric)}),
-            "n_pairs": group.sample.n_labelled,
-            "n_similar": int((group.pairs.similar == 1).sum()),
-            "resampled": group.sample.unit,
-        }
-        for metric in metrics
-        for name, group in groups.items()
-        if metric in group.scores
-    ]
+    rows = []
+    for metric, (name, group) in product(metrics, groups.items()):
+        if metric in group.scores:
+            named = {"group": name, "metric": metric} | group.sample.counts
+            rows.append(named | evaluation.measured({"auc": group.auc(metric)}))
+    return rows
 
 
 def evaluated(pairs):
@@ -174,12 +167,10 @@ def novelty(images, pairs):
         "unseen concept" where either scene has one, else "unseen artwork" where either has
         held-out artwork of a known concept, else "familiar".
     """
-    labels = []
-    for ids in zip(pairs.id_a.tolist(), pairs.id_b.tolist(), strict=True):
-        scenes = [images.scenes[image_id] for image_id in ids]
-        artwork = ARTWORK if any(scene.has_unseen_variant for scene in scenes) else FAMILIAR
-        labels.append(CONCEPT if any(scene.has_unseen_concept for scene in scenes) else artwork)
-    return np.array(labels)
+    both = [[images.scenes[i] for i in ids.tolist()] for ids in (pairs.id_a, pairs.id_b)]
+    concept = np.any([[s.has_unseen_concept for s in side] for side in both], axis=0)
+    artwork = np.any([[s.has_unseen_variant for s in side] for side in both], axis=0)
+    return np.select([concept, artwork], [CONCEPT, ARTWORK], FAMILIAR)
 
 
 def unseen_things(scored):
@@ -422,15 +413,9 @@ def several_objects(scored):
     if not scored.images.scenes:
         why = "how many things a photograph shows is not known"
         return [], [evaluation.not_testable("several_objects", why)]
-    shown = [
-        len(scored.images.scenes[image_id].objects) for image_id in scored.pairs.id_a.tolist()
-    ]
-    several = np.array(shown) > 1
-    groups = {
-        "one thing": scored.where(~several),
-        "two or three things": scored.where(several, stream=1),
-    }
-    one, more = groups.values()
+    scenes = [scored.images.scenes[image_id] for image_id in scored.pairs.id_a.tolist()]
+    several = np.array([len(scene.objects) > 1 for scene in scenes])
+    one, more = scored.where(~several), scored.where(several, stream=1)
     found = evaluation.finding_of(
         "several_objects",
         "AUC of the CLIP score on scenes of two or three things minus that on scenes of one "
@@ -439,7 +424,7 @@ def several_objects(scored):
         [more.sample, one.sample],
         region=AS_GOOD,
     )
-    return auc_rows(groups), [found]
+    return auc_rows({"one thing": one, "two or three things": more}), [found]
 
 
 def fine_grained(scored):

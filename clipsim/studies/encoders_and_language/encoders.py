@@ -120,20 +120,12 @@ def encoder_scores(profile, images, pairs, encoders):
     dict of str to array of float32, shape (S, P)
         `clip_score` and `image_cosine`, a row for each training seed.
     """
-    image, text = encoders
+    alike = dict(zip(("image_encoder", "text_encoder"), encoders, strict=True))
+    alike |= {"trainable": "projections", "pool": "train", "pool_file": None}
+    alike |= {"batch_size": min(BATCH, profile.batch_size), "epochs": min(EPOCHS, profile.epochs)}
     scores = []
     for seed in range(profile.seed, profile.seed + min(N_SEEDS, profile.n_seeds)):
-        altered = replace(
-            profile,
-            image_encoder=image,
-            text_encoder=text,
-            seed=seed,
-            pool="train",
-            pool_file=None,
-            trainable="projections",
-            batch_size=min(BATCH, profile.batch_size),
-            epochs=min(EPOCHS, profile.epochs),
-        )
+        altered = replace(profile, seed=seed, **alike)
         folder = profile.work_dir / "encoders" / altered.hash[:8]
         model = evaluation.train_or_load(altered, images, folder)
         retrieval = evaluation.retrieval_of(altered, model, images, caption_pool(altered, images))
