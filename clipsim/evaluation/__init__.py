@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "claim_of", "claim_verdicts", "finding", "gathered_findings", "not_testable",
             "verdict", "verdict_words",
         ],
-        "differences": ["clip_findings", "metric_differences"],
+        "differences": ["JUDGES", "clip_findings", "metric_differences"],
         "figures_1_to_4": [
             "COMPARISONS", "ERRORS", "FALSE_ALARM", "Candidates", "case_records", "described",
             "errors_by_confidence", "margins_in_the_paper", "tested_candidates",

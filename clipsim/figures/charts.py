@@ -86,11 +86,11 @@ def alignment(models, images):
         gaps[name] = float(own.mean() - (cosines.sum() - cosines.trace()) / n_others)
         groups = {"matching": own, "other": cosines[~np.eye(len(cosines), dtype=bool)]}
         edges = np.linspace(min(cosines.min(), -0.2), cosines.max(), 51)
-        table = _histogram(axis, groups, edges, legend=axis is axes[0])
+        table = _histogram(axis, groups, edges, legend=axis is axes[-1])
         axis.set(xlabel="cosine of image and caption", ylabel="share of pairs")
         axis.set_title(f"{name.capitalize()} training: {gaps[name]:.2f} apart")
         tables.append(table.assign(training=name, gap=gaps[name]))
-    _legend_below(axes[0])
+    sns.move_legend(axes[-1], "upper left", bbox_to_anchor=(1, 1), title="")
     gap = " to ".join(f"{value:+.3f}" for value in gaps.values())
     caption = (
         f"{len(validation):,} validation images and a caption of each. Mean cosine of matching "
@@ -161,11 +161,11 @@ def score_distributions(scores, similar):
         areas[metric.label] = roc_auc_score(similar[similar >= 0], labelled)
         groups = {"similar": values[similar == 1], "other": values[similar == 0]}
         edges = np.linspace(labelled.min(), labelled.max(), 31)
-        table = _histogram(axis, groups, edges, legend=axis is axes.flat[0])
+        table = _histogram(axis, groups, edges, legend=axis is axes.flat[len(shown) - 1])
         axis.set(title=metric.label, xlabel="score")
         axis.set_ylabel("share of pairs" if axis in axes[:, 0] else "")
         tables.append(table.assign(metric=metric.key))
-    _legend_below(axes.flat[0])
+    sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
     best = max(areas, key=areas.get)
     figure.suptitle(
         f"{best[0].upper()}{best[1:]} sets similar pairs apart from others best", x=0.01, ha="left"
@@ -279,15 +279,11 @@ def finding_sentence(found):
 
 def claim_title(figure, findings):
     """Give a figure the claims that it tests, with what the findings say of each, as its title."""
-    verdicts = {}
-    for found in findings:
-        verdicts.setdefault(found["claim"], {})[found["verdict"]] = None
-    words = {claim: CLAIMS[claim].text[:-1] for claim in verdicts}
-    said = [
-        f"{words[claim][0].upper()}{words[claim][1:]}: {', '.join(of)}"
-        for claim, of in verdicts.items()
-    ]
-    lines = [line for words in said for line in wrap(words, TITLE_WIDTH)]
+    verdicts = pd.DataFrame(findings).groupby("claim", sort=False).verdict.unique()
+    lines = []
+    for claim, of_claim in verdicts.items():
+        words = CLAIMS[claim].text[:-1]
+        lines += wrap(f"{words[0].upper()}{words[1:]}: {', '.join(of_claim)}", TITLE_WIDTH)
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=9, weight="bold")
 
 
@@ -303,11 +299,3 @@ def _histogram(axis, groups, edges, legend):
         palette=PAIR_COLOURS, legend=legend, ax=axis,
     )  # fmt: skip
     return numbers
-
-
-def _legend_below(axis):
-    """Move a panel's legend below all panels, where it hides nothing."""
-    legend = axis.get_legend()
-    names = [text.get_text() for text in legend.get_texts()]
-    axis.figure.legend(legend.legend_handles, names, loc="outside lower center", ncols=len(names))
-    legend.remove()

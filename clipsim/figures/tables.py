@@ -3,13 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation import (
-    DECISION,
-    METRICS,
-    REFERENCES,
-    claim_verdicts,
-    verdict_words,
-)
+from clipsim.evaluation import DECISION, METRICS, REFERENCES, claim_verdicts, verdict_words
 from clipsim.figures.style import save_table
 from clipsim.record import atomic_path
 

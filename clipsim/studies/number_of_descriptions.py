@@ -15,7 +15,7 @@ import pandas as pd
 import seaborn as sns
 from scipy.stats import spearmanr
 
-from clipsim.data import DataError, LabelledPairs, caption_pairs, caption_pool
+from clipsim.data import LabelledPairs, caption_pairs, caption_pool
 from clipsim.evaluation import (
     DECISION,
     METRICS,
@@ -166,8 +166,6 @@ class Study:
 
 def description_counts(pool_size, n_descriptions):
     """The values of N to compare: those of `COUNTS` that the pool allows, and the profile's."""
-    if pool_size < 2:
-        raise DataError("N cannot vary: the pool has one description; use a larger pool")
     return tuple(sorted({n for n in COUNTS if n <= pool_size} | {n_descriptions}))
 
 
@@ -200,11 +198,6 @@ def study_of(profile, images, pairs):
     Returns
     -------
     Study
-
-    Raises
-    ------
-    DataError
-        If the pool has a single description.
     """
     pool = caption_pool(profile, images)
     counts = description_counts(len(pool), profile.n_descriptions)

@@ -226,14 +226,19 @@ def pick(rng, options):
     return options[rng.integers(len(options))]
 
 
+def weighted(rng, options, weights):
+    """One of the options, drawn by their weights."""
+    weights = np.array([*weights])
+    return options[rng.choice(len(options), p=weights / weights.sum())]
+
+
 def _background_seed(rng):
     return int(rng.integers(2**31))
 
 
 def _content(rng, setting, role=""):
     """Concepts of 1–3 objects; the first one is, or has artwork, held out as `role` says."""
-    weights = np.array(list(PATTERNS.values()))
-    pattern = list(PATTERNS)[rng.choice(len(PATTERNS), p=weights / weights.sum())]
+    pattern = weighted(rng, list(PATTERNS), PATTERNS.values())
     fitting = [c for c in concept_table().values() if c.fits(setting)]
     seen = [c for c in fitting if not c.unseen]
     leads = {"": seen, "variant": [c for c in seen if c.unseen_variants]}
@@ -247,11 +252,9 @@ def _content(rng, setting, role=""):
 def _by_place(rng, concepts):
     """A concept, its place drawn first: the few that fly or swim would be rare otherwise."""
     places = sorted({concept.place for concept in concepts})
-    weights = np.array([PLACE_WEIGHTS[place] for place in places])
-    place = places[rng.choice(len(places), p=weights / weights.sum())]
+    place = weighted(rng, places, [PLACE_WEIGHTS[place] for place in places])
     concepts = [concept for concept in concepts if concept.place == place]
-    weights = np.array([PERSON_WEIGHT if c.group == "person" else 1 for c in concepts])
-    return concepts[rng.choice(len(concepts), p=weights / weights.sum())]
+    return weighted(rng, concepts, [PERSON_WEIGHT if c.group == "person" else 1 for c in concepts])
 
 
 def _exchanged(rng, content, setting):

@@ -18,12 +18,6 @@ from clipsim.retrieval import score_pairs
 
 # What a comparison costs: a minute for two random backbones and twelve trainings on two cores.
 N_TRAIN, N_VAL_PAIRS, N_SEEDS, BATCH, EPOCHS = 500, 100, 3, 64, 20
-JUDGES = {
-    "expert": ", pairs caption-judged by experts",
-    "crowd": ", pairs caption-judged by a crowd",
-    "vsts": ", pairs rated side by side",
-    "": "",
-}
 # What a source is reported by; the first one decides. Ratings from 0 to 5 are ranked, not cut.
 STATISTICS = {"vsts": ("spearman", "auc")}
 WORDS = {"auc": "AUC", "spearman": "Spearman's ρ"}
@@ -173,12 +167,17 @@ def statistics_of(source):
     return STATISTICS.get(source, ("auc",))
 
 
+def judged_by(source):
+    """Who judged the pairs, as the end of a sentence, where several did."""
+    return f", {evaluation.JUDGES[source]}" if source else ""
+
+
 def lead_finding(claim, row, words):
     """The finding of how much better the first score is than that of a row of `score_rows`."""
     name = f"{row['statistic']}_first_minus_this"
     return evaluation.finding(
         claim,
-        f"{WORDS[row['statistic']]} of {words}{JUDGES[row['source']]}",
+        f"{WORDS[row['statistic']]} of {words}{judged_by(row['source'])}",
         row[name],
         row[f"{name}_ci95"],
         n_pairs=row["n_pairs"],

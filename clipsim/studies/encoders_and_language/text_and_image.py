@@ -260,7 +260,7 @@ def threshold_transfer(profile, pairs, scores):
                 worst = min(gains, key=lambda gain: gain[0])
                 words = (
                     f"balanced accuracy of Eq. 4 at the threshold of a model {kind} minus that at "
-                    f"its own, the worst of {len(gains)} directions{encoders.JUDGES[source]}"
+                    f"its own, the worst of {len(gains)} directions{encoders.judged_by(source)}"
                 )
                 region = (-evaluation.SMALLEST_EFFECT, np.inf)
                 found = evaluation.finding_of("across_models", words, worst, sample, region=region)

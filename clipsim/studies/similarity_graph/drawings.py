@@ -41,23 +41,17 @@ def quality_chart(sweeps, rows, known):
     colours = {METRIC_LABELS[key]: IDENTITY[key]["color"] for key in sweeps}
     dashes = {METRIC_LABELS[key]: DASHES[IDENTITY[key]["linestyle"]] for key in sweeps}
     marks = {"markers": MARKERS, "s": 45, "edgecolor": "#222222", "zorder": 3}
-    figure, axes = plt.subplots(1, len(METHODS), figsize=(PAGE_IN, 3))
-    shown = {}
+    figure, axes = plt.subplots(1, len(METHODS), figsize=(PAGE_IN, 2.6))
     for axis, method in zip(axes, METHODS, strict=True):
         common = {"x": "neighbours", "y": method, "hue": "metric", "palette": colours, "ax": axis}
         drawn = lines.dropna(subset=method)
-        sns.lineplot(drawn, style="metric", dashes=dashes, errorbar=None, **common)
-        sns.scatterplot(marked, style="origin", **marks, **common)
+        look = {"dashes": dashes, "errorbar": None, "legend": False}
+        sns.lineplot(drawn, style="metric", **look, **common)
+        sns.scatterplot(marked, style="origin", legend=axis is axes[-1], **marks, **common)
         axis.set(xscale="log", title=f"κ of {method} with what is known")
         axis.set(xlabel="neighbours per image", ylabel="")
         axis.xaxis.set_major_formatter("{x:g}")
-        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
-            shown.setdefault(name, handle)  # the lines come first
-        axis.get_legend().remove()
-    names = [*colours, *MARKERS]
-    names = [*names[::3], *names[1::3], *names[2::3]]  # metrics in one row, thresholds below
-    handles = [shown[name] for name in names]
-    figure.legend(handles, names, loc="outside lower center", ncols=3)
+    sns.move_legend(axes[-1], "center left", bbox_to_anchor=(1, 0.5))
     words = []
     for row in rows:
         if (row["metric"], row["method"]) == ("clip_score", "components"):
