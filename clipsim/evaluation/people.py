@@ -134,7 +134,7 @@ def _labels(mean):
 def _resampled(statistics, groups, profile):
     """Each statistic of all rows, with its interval: the images are resampled with their rows."""
     rng = np.random.default_rng(profile.seed)
-    rows_of = list(pd.Series(groups).groupby(groups).indices.values())
+    rows_of = list(pd.Series(groups).groupby(np.asarray(groups)).indices.values())
     whole = statistics(np.arange(len(groups)), rng)
     samples = []
     for _ in range(profile.n_bootstrap):
