@@ -397,27 +397,23 @@ def saving_rows(profile, stages, by_pool, by_images):
         that does not reach the recall saves nothing and is left out.
     """
     n_pool, n_pairs = by_pool[-1]["pool"], len(stages[SEARCH])
-    anew, filed = (stages[stage] + stages[SEARCH] for stage in (ANEW, FILED))
-    what = "vectors from a file instead of captions encoded again"
-    work = f"retrieval from {n_pool:,} descriptions for two images"
-    row = {"n_pairs": n_pairs, "rounds": n_pairs} | saving(anew, filed, profile)
-    timed = [(what, work, row)]
-    work = f"searching {n_pool:,} descriptions for one image"
     own = [row for row in by_pool if row["pool"] == n_pool]
+    anew, filed = (stages[stage] + stages[SEARCH] for stage in (ANEW, FILED))
+    row = {"n_pairs": n_pairs, "rounds": n_pairs} | saving(anew, filed, profile)
+    row["what"] = "vectors from a file instead of captions encoded again"
+    rows = [row | {"work": f"retrieval from {n_pool:,} descriptions for two images"}]
+    searched = {"work": f"searching {n_pool:,} descriptions for one image"}
     for row in own:
         if row["queries"] == 1 and row.get("recall", 0) >= RECALL:
             how = f"{row['factory']} ({row['effort']}, recall {row['recall']:.3f})"
-            timed.append((f"{how} instead of exact search", work, row))
+            rows.append(row | searched | {"what": f"{how} instead of exact search"})
     row = next(row for row in own if row["search"] == EXACT and row["queries"] > 1)
-    timed.append((f"{row['queries']:,} images at once instead of one", work, row))
+    rows.append(row | searched | {"what": f"{row['queries']:,} images at once instead of one"})
     row = next(row for row in reversed(by_images) if row["work"] == ALL_PAIRS)
-    what, work = "one product of matrices instead of all cosines", f"Eq. 4 of {row['images']:,}"
-    timed.append((what, f"{work} images", row))
-    names = ("n_pairs", "rounds", "ratio", "ratio_ci95", "saved", "saved_ci95")
-    return [
-        {"what": what, "work": work} | {name: row.get(name) for name in names}
-        for what, work, row in timed
-    ]
+    what = "one product of matrices instead of all cosines"
+    rows.append(row | {"what": what, "work": f"Eq. 4 of {row['images']:,} images"})
+    names = ("what", "work", "n_pairs", "rounds", "ratio", "ratio_ci95", "saved", "saved_ci95")
+    return [{name: row.get(name) for name in names} for row in rows]
 
 
 def cost_findings(profile, stages, savings):
@@ -474,7 +470,7 @@ def cost_chart(stages, by_pool, by_images, findings):
     figure, numbers, caption
     """
     kinds = dict.fromkeys((ANEW, FILED, SEARCH), "retrieval")
-    kinds |= dict.fromkeys(("SSIM", "FSIM"), "other metrics")
+    kinds |= {"SSIM": "other metrics", "FSIM": "other metrics"}
     rounds = pd.DataFrame(stages).melt(var_name="stage", value_name="seconds")
     rounds["part"] = rounds.stage.map(kinds).fillna("the rest")
     searches, works = pd.DataFrame(by_pool), pd.DataFrame(by_images)
