@@ -48,8 +48,7 @@ def quality_chart(sweeps, rows, known):
         look = {"dashes": dashes, "errorbar": None, "legend": False}
         sns.lineplot(drawn, style="metric", **look, **common)
         sns.scatterplot(marked, style="origin", legend=axis is axes[-1], **marks, **common)
-        axis.set(xscale="log", title=f"κ of {method} with what is known")
-        axis.set(xlabel="neighbours per image", ylabel="")
+        axis.set(xscale="log", title=f"κ of {method}", xlabel="neighbours per image", ylabel="")
         axis.xaxis.set_major_formatter("{x:g}")
     sns.move_legend(axes[-1], "center left", bbox_to_anchor=(1, 0.5))
     words = []
@@ -61,9 +60,9 @@ def quality_chart(sweeps, rows, known):
                 f"[{low:z.2f}, {high:z.2f}], {row['share_in_largest']:.0%} of the images in one"
             )
     caption = (
-        f"{len(known)} test images; {known.alike.sum():,} of {len(known.alike):,} known pairs are "
-        f"alike. Components of the CLIP score at {'; '.join(words)}. 95 %: images resampled, "
-        "clusters held fixed."
+        f"κ of clusters with what is known of {len(known)} test images; {known.alike.sum():,} of "
+        f"{len(known.alike):,} known pairs are alike. Components of the CLIP score at "
+        f"{'; '.join(words)}. 95 %: images resampled, clusters held fixed."
     )
     numbers = pd.concat([lines.assign(origin="sweep"), marked])
     return figure, numbers[["metric", "origin", "threshold", "neighbours", *METHODS]], caption
