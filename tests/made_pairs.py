@@ -36,8 +36,11 @@ def joined(*parts):
     )
 
 
-def study(quality, n=300, split="test", source=("",), **options):
-    """Pairs, scores, profile, evaluations: a score is its quality times the truth, and noise."""
+def study(quality, n=300, split="test", source=("",), seeds=None, **options):
+    """Pairs, scores, profile, evaluations: a score is its quality times the truth, and noise.
+
+    `seeds` gives the scores of other seeds, of pairs and scores.
+    """
     parts = []
     for s, name in enumerate(source):
         if split == "test":
@@ -52,7 +55,8 @@ def study(quality, n=300, split="test", source=("",), **options):
         for metric in METRICS
     }
     profile = load_profile("smoke", n_bootstrap=300, **options)
-    return pairs, scores, profile, evaluations(pairs, scores, profile)
+    of_seeds = seeds and seeds(pairs, scores)
+    return pairs, scores, profile, evaluations(pairs, scores, profile, of_seeds)
 
 
 def of_three_seeds(pairs, scores, quality, scales=(1.0, 1.0)):

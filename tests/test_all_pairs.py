@@ -85,14 +85,6 @@ def test_wrong_input_says_which_argument_and_what_was_expected(images):
         (images[:, :, :9], {}, "images: expected height and width of at least 11"),
         (images.astype(int), {}, "images: expected dtype"),
         (images * 1.0, {}, r"images\[0:1\]: expected values in \[0, 1\]"),
-        (
-            images,
-            {"pairs": [[0, M]]},
-            f"pairs: expected indices from 0 to {M - 1}, found 0 to {M}",
-        ),
-        (images, {"pairs": [[-1, 0]]}, "pairs: expected indices from 0"),
-        (images, {"pairs": [0, 1]}, r"pairs: expected integers of shape \(P, 2\)"),
-        (images, {"pairs": [[0.0, 1.0]]}, "pairs: expected integers"),
         (images, {"dtype": "float16"}, "dtype: expected 'float32' or 'float64'"),
     ]
     for stack, options, message in wrong:

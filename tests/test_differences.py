@@ -1,5 +1,6 @@
 """Paired differences: tests against their definitions, findings against planted answers."""
 
+from functools import partial
 from itertools import product
 from math import comb
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from clipsim.evaluation.differences import (
     metric_differences,
 )
 from clipsim.evaluation.resampling import interval
-from clipsim.evaluation.table_1 import METRICS, evaluations, seed_evaluations
+from clipsim.evaluation.table_1 import METRICS, evaluations
 
 
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 5), (3, 9), (10, 10), (1, 0), (0, 0)])
@@ -102,13 +103,13 @@ def test_no_mcnemar_where_images_are_in_several_pairs_and_one_family_of_all_sour
 @pytest.mark.parametrize("split", ["test", "cross"])
 def test_the_findings_follow_the_planted_answer(clip, ssim, expected, split):
     quality = {"clip_score": clip, "ssim": ssim, "ssim_package": ssim, "fsim": ssim}
-    pairs, scores, profile, evaluated = study(quality, split=split)
-    seeds = seed_evaluations(pairs, of_three_seeds(pairs, scores, clip), profile, evaluated)
+    seeds = partial(of_three_seeds, quality=clip)
+    *_, profile, evaluated = study(quality, split=split, seeds=seeds)
     differences = metric_differences(evaluated, "accuracy")
-    findings = clip_findings(evaluated, differences, seeds, profile)
+    findings = clip_findings(evaluated, differences, profile)
     assert {found["verdict"] for found in findings} == {"by design"}
     judged = SimpleNamespace(pairs="human", threshold_criterion="accuracy")
-    findings = clip_findings(evaluated, differences, seeds, judged)
+    findings = clip_findings(evaluated, differences, judged)
     assert len(findings) == 4  # SSIM and FSIM, two variants each; not the image cosine
     assert findings[0]["verdict"] == expected
     assert findings[0]["region"] == [0.05, None]

@@ -10,7 +10,7 @@ from clipsim.evaluation.figures_1_to_4 import (
     FALSE_ALARM,
     MISS,
     Candidates,
-    case_record,
+    case_records,
     comparison_class,
     described,
     errors_by_confidence,
@@ -60,14 +60,19 @@ def test_the_most_typical_pair_is_the_one_in_the_middle_of_all_three():
 SIMILAR = np.array([0, 0, 0, 1, 1, 1, 0, -1], dtype=np.int8)
 SCORES = np.array([0.9, 0.6, 0.2, 0.1, 0.4, 0.8, 0.95, 0.99])
 TESTED = np.array([True] * 6 + [False, False])
+THRESHOLDS = np.where(TESTED, 0.5, np.nan)
+PAIRS = labelled_pairs(8, "test", similar=SIMILAR)
 
 
-def errors(metric="ssim", **changes):
-    """The errors of the made scores; and their positions and margins."""
-    thresholds = np.where(TESTED, 0.5, np.nan)
-    given = {"similar": SIMILAR, "scores": SCORES, "thresholds": thresholds, "tested": TESTED}
-    found = errors_by_confidence(metric, **given | changes)
-    return found, {e: [(c.position, round(c.margin, 12)) for c in found[e]] for e in found}
+def errors(scores=SCORES, thresholds=THRESHOLDS):
+    """The errors of the made scores; and the numbers of their pairs, with margins, by kind."""
+    of_metrics = [{"ssim": values, "clip_score": values} for values in (scores, thresholds)]
+    found = errors_by_confidence(Candidates(PAIRS, None, *of_metrics), "ssim")
+    number = {image_id: i for i, image_id in enumerate(PAIRS.id_a.tolist())}
+    margins = {FALSE_ALARM: [], MISS: []}
+    for case in found.itertuples():
+        margins[case.error].append((number[case.id_a], round(case.margin, 12)))
+    return found, margins
 
 
 def test_errors_and_margins_worked_by_hand():
@@ -75,11 +80,11 @@ def test_errors_and_margins_worked_by_hand():
     # Tested scores in order: .1 .2 .4 | .6 .8 .9; of .9 two of six lie between, of .6 none.
     third, sixth = round(1 / 3, 12), round(1 / 6, 12)
     assert margins == {FALSE_ALARM: [(0, third), (1, 0)], MISS: [(3, 0.5), (4, sixth)]}
-    first = found[FALSE_ALARM][0]
+    first = found.iloc[0]
     assert (first.metric, first.score, first.threshold) == ("ssim", 0.9, 0.5)
-    thresholds = np.where(TESTED, 0.5, np.nan)
-    stretched = errors(scores=np.exp(9 * SCORES), thresholds=np.exp(9 * thresholds))
+    stretched = errors(np.exp(9 * SCORES), np.exp(9 * THRESHOLDS))
     assert stretched[1] == margins  # no matter the metric's scale
+    thresholds = THRESHOLDS.copy()
     thresholds[0], thresholds[4] = 0.95, 0.3
     _, own = errors(thresholds=thresholds)  # each pair has its own
     assert [position for cases in own.values() for position, _ in cases] == [1, 3]
@@ -103,18 +108,18 @@ def test_matched_descriptions_are_the_extreme_cosines_each_description_once(high
 
 def test_descriptions_under_the_pictures_and_the_record_of_a_case():
     """Eight pairs of sixteen images, each with four of six descriptions."""
-    pairs = labelled_pairs(8, "test", similar=SIMILAR)
     rng = np.random.default_rng(2)
-    ids = np.array(pairs.image_ids)
+    ids = np.array(PAIRS.image_ids)
     chosen = np.array([rng.choice(6, 4, replace=False) for _ in ids])
     pool = np.array([f"description {i}" for i in range(6)])
     retrieval = Retrieval(
         ids, rng.normal(size=(16, 3)), chosen, rng.random((16, 4)), pool, rng.normal(size=(6, 3))
     )
-    case = errors()[0][FALSE_ALARM][0]
-    texts = described(case, pairs, retrieval)
-    for side, image_id in zip(texts, (pairs.id_a[0], pairs.id_b[0]), strict=True):
+    found, _ = errors()
+    texts = described(found.iloc[0], retrieval)
+    for side, image_id in zip(texts, (PAIRS.id_a[0], PAIRS.id_b[0]), strict=True):
         assert [text for _, text in side] == retrieval.descriptions(image_id)[:3]
-    record = case_record(case, pairs, texts)
-    assert record["pair"] == [pairs.id_a[0], pairs.id_b[0]]
+    record = case_records(found, retrieval)[0]
+    assert record["pair"] == [PAIRS.id_a[0], PAIRS.id_b[0]]
+    assert record["descriptions"] == [[text for _, text in side] for side in texts]
     assert (record["similar"], record["error"], record["score"]) == (False, "false alarm", 0.9)

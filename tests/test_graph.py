@@ -109,18 +109,6 @@ def test_csv_comes_back_best_first(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    ("pairs", "scores", "message"),
-    [
-        ([[0, 3]], [0.5], "positions from 0 to 2, found 0 to 3"),
-        ([[-1, 1]], [0.5], "found -1 to 1"),
-        ([[1, 1]], [0.5], "paired with itself"),
-        ([[0, 1]], [np.nan], "1 are not finite"),
-        ([[0, 1]], [0.5, 0.6], "one for each of 1 pairs"),
-    ],
-)
-def test_unusable_edges_are_named(pairs, scores, message):
-    with pytest.raises(ValueError, match=message):
-        similarity_graph(["a", "b", "c"], pairs, scores)
-    with pytest.raises(ValueError, match="content: expected 2 values, got 1"):
+def test_attributes_have_one_value_per_image():
+    with pytest.raises(ValueError, match="length"):
         similarity_graph(["a", "b"], [], [], content=["x"])

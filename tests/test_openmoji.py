@@ -52,7 +52,7 @@ def test_every_object_shows_and_stays_inside_the_crop():
 
 
 def test_artwork_that_is_missing_is_named():
-    with pytest.raises(DataError, match=r"no artwork for code point '1F4FFF'"):
+    with pytest.raises(FileNotFoundError, match=r"1F4FFF\.svg"):
         glyph("1F4FFF", 90)
 
 

@@ -136,7 +136,8 @@ def test_pairs_in_between_count_for_the_correlation_alone():
     pairs = labelled_pairs(30, "test", similar=labels)
     mixed = replace(pairs, graded=np.round(scores + labels, 1))
     sample = ResampledPairs.of(mixed, PROFILE)
-    labelled = sample.where(labels >= 0)
+    weights = sample.weights[:, labels >= 0]
+    labelled = replace(sample, pairs=mixed.where(labels >= 0), weights=weights)
     assert sample.n_labelled == len(labelled.pairs) == (labels >= 0).sum()
     kept = scores[labels >= 0]
     np.testing.assert_array_equal(sample.auc(scores), labelled.auc(kept))

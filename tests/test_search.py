@@ -1,15 +1,9 @@
-"""Exact search against full sorts and full matrices; what approximate search finds and misses."""
+"""Exact search against full sorts and full matrices."""
 
 import numpy as np
 import pytest
 
-from clipsim.retrieval import (
-    ApproximateIndex,
-    largest_products,
-    pair_products,
-    products_at_least,
-    search,
-)
+from clipsim.retrieval import largest_products, pair_products, products_at_least, search
 
 
 def normal(seed, *shape):
@@ -124,49 +118,3 @@ def test_bad_vectors_and_thresholds_are_named_at_once():
     vectors[3, 1] = np.inf
     with pytest.raises(ValueError, match="row 3 is not finite"):
         products_at_least(vectors, 0.5)
-
-
-@pytest.fixture(scope="module")
-def clustered():
-    """Unit vectors in 40 clusters, float32 (2000, 32), and queries near some, (150, 32)."""
-    rng = np.random.default_rng(0)
-    around = rng.normal(size=(40, 32))[rng.integers(0, 40, 2000)]
-    made = (around + 0.5 * rng.normal(size=(2000, 32))).astype(np.float32)
-    vectors = made / np.linalg.norm(made, axis=1, keepdims=True)
-    return vectors, vectors[:150] + 0.05 * normal(1, 150, 32)
-
-
-@pytest.mark.parametrize(
-    ("factory", "parameters"),
-    [("Flat", ""), ("IVF16,Flat", "nprobe=16"), ("HNSW32", "efSearch=2000")],
-)
-def test_a_search_that_leaves_nothing_out_is_the_exact_one(clustered, factory, parameters):
-    vectors, queries = clustered
-    index = ApproximateIndex.build(vectors, factory, parameters)
-    for found, expected in zip(
-        index.search(queries, 10), largest_products(queries, vectors, 10), strict=True
-    ):
-        np.testing.assert_array_equal(found, expected)
-    assert index.recall(queries, 10) == 1
-
-
-@pytest.mark.parametrize("factory", ["IVF16,Flat", "PCA8,IVF16,Flat", "PQ4x4", "HNSW4"])
-def test_products_are_exact_and_recall_is_the_share_found(clustered, factory):
-    vectors, queries = clustered
-    index = ApproximateIndex.build(vectors, factory)
-    ids, products = index.search(queries, 10)
-    np.testing.assert_allclose(products, np.einsum("qd,qkd->qk", queries, vectors[ids]), atol=1e-5)
-    assert (np.diff(products, axis=1) <= 0).all()
-    exact = np.argsort(-queries @ vectors.T, axis=1)[:, :10]
-    shares = [np.isin(row, best).mean() for row, best in zip(ids, exact, strict=True)]
-    assert index.recall(queries, 10) == pytest.approx(np.mean(shares))
-    assert 0.1 < np.mean(shares) < 1
-
-
-def test_finding_too_few_is_an_error(clustered):
-    vectors, queries = clustered
-    index = ApproximateIndex.build(vectors, "IVF16,Flat", "nprobe=1")
-    with pytest.raises(ValueError, match="finds fewer than 500 vectors: widen the search"):
-        index.search(queries, 500)
-    with pytest.raises(ValueError, match="k=2001: expected 1 to 2000"):
-        index.search(queries, 2001)

@@ -118,18 +118,18 @@ def test_a_figure_of_the_paper_or_that_there_is_none(choice, images, pairs, retr
 
 def test_worst_cases_are_shown_and_it_is_said_where_there_is_none(images, pairs, retrieval):
     (metric,) = (metric for metric in METRICS if metric.key == "ssim")
-    tested = ~np.isnan(THRESHOLDS)
-    found = errors_by_confidence("ssim", SIMILAR, SCORES, THRESHOLDS, tested)
-    given = (images, pairs, retrieval, SCORES)
-    figure, numbers, caption = worst_case_sheet(metric, found, *given)
+    scores, thresholds = dict.fromkeys(KEYS, SCORES), dict.fromkeys(KEYS, THRESHOLDS)
+    found = errors_by_confidence(Candidates(pairs, retrieval, scores, thresholds), "ssim")
+    figure, numbers, caption = worst_case_sheet(metric, found, images, retrieval)
     assert numbers.error.tolist() == ["false alarm"] * 2 + ["miss"] * 2
     assert numbers.id_a.tolist() == ["a 0", "a 1", "a 3", "a 4"]
     assert len(pictures(figure)) == 8
     assert caption == "SSIM: the worst of 2 × false alarm and 2 × miss among the test pairs."
-    alone = {FALSE_ALARM: found[FALSE_ALARM], "miss": []}
-    figure, numbers, _ = worst_case_sheet(metric, alone, *given)
+    figure, numbers, _ = worst_case_sheet(
+        metric, found[found.error == FALSE_ALARM], images, retrieval
+    )
     assert len(pictures(figure)) == 4
     assert "no miss among the test pairs" in words_on(figure)
-    figure, numbers, _ = worst_case_sheet(metric, {FALSE_ALARM: [], "miss": []}, *given)
+    figure, numbers, _ = worst_case_sheet(metric, found[:0], images, retrieval)
     assert len(numbers) == 0
     assert "no false alarm among the test pairs" in words_on(figure)

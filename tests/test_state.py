@@ -67,7 +67,7 @@ KILLS = {
     "step 5": lambda: killed_after(training.Trainer, "take_step", 5),
     "best saved, state not": lambda: killed_after(clip.DualEncoder, "save", 1),
     "weights saved, record not": lambda: killed_after(clip, "write_record", 1, True),
-    "all recorded, states left": lambda: killed_after(training, "write_record", 1),
+    "all recorded, states left": lambda: killed_after(state, "clear_states", 2, True),
     "while a state is written": lambda: killed_after(Path, "write_bytes", 3, True),
     "state written": lambda: killed_after(state, "write_state", 4),
 }

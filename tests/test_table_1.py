@@ -1,5 +1,7 @@
 """Table 1's rows and the spread over seeds, against the libraries on the same pairs."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from made_pairs import joined, labelled_pairs, of_three_seeds, study
@@ -16,7 +18,6 @@ from clipsim.evaluation.table_1 import (
     METRICS,
     accuracy_by_kind,
     evaluations,
-    seed_evaluations,
     seed_spread,
     table_1_rows,
     thresholds_by_key,
@@ -73,18 +74,19 @@ def test_accuracy_by_kind_averages_to_the_accuracy():
 @pytest.fixture(scope="module")
 def seeds():
     """Three seeds of which the last has a score of another scale, hence another threshold."""
-    pairs, scores, profile, evaluated = study(EQUAL)
-    of_seeds = of_three_seeds(pairs, scores, 1.5, scales=(1.0, 10.0))
-    return pairs, of_seeds, evaluated, seed_evaluations(pairs, of_seeds, profile, evaluated)
+    others = partial(of_three_seeds, quality=1.5, scales=(1.0, 10.0))
+    pairs, scores, _, evaluated = study(EQUAL, seeds=others)
+    return pairs, others(pairs, scores), evaluated
 
 
 def test_each_seed_is_judged_at_the_threshold_of_its_own_validation_scores(seeds):
-    pairs, of_seeds, _, found = seeds
+    pairs, of_seeds, evaluated = seeds
     val, test = pairs.split == "val", pairs.split == "test"
-    assert found.keys() == {("clip_score", ""), ("image_cosine", "")}
-    for (key, _), of_metric in found.items():
-        for seed, one in of_metric.items():
-            scores, truth = of_seeds[seed][key], pairs.similar[test]
+    trained = [one for one in evaluated if one.seeds]
+    assert [one.metric.key for one in trained] == ["clip_score", "image_cosine"]
+    for metric in trained:
+        for seed, one in metric.seeds.items():
+            scores, truth = of_seeds[seed][metric.metric.key], pairs.similar[test]
             threshold = best_threshold(scores[val], pairs.similar[val])
             accuracy = accuracy_score(truth, scores[test] >= threshold)
             assert set(one.thresholds) == {threshold}
@@ -93,11 +95,12 @@ def test_each_seed_is_judged_at_the_threshold_of_its_own_validation_scores(seeds
 
 
 def test_values_mean_and_sd_stand_apart_from_the_bootstrap(seeds):
-    _, _, evaluated, found = seeds
-    rows = seed_spread(found, evaluated)
+    _, _, evaluated = seeds
+    rows = seed_spread(evaluated)
     row = next(r for r in rows if (r["metric"], r["statistic"]) == ("clip_score", "auc"))
-    assert row["values"] == [one.statistics["auc"][0] for one in found["clip_score", ""].values()]
-    assert row["values"][0] == table_1_rows(evaluated)[0]["auc"]
+    assert row["values"] == [one.statistics["auc"][0] for one in evaluated[0].seeds.values()]
+    assert row["values"][0] == evaluated[0].statistics["auc"][0]
+    assert row["mean"] == pytest.approx(table_1_rows(evaluated)[0]["auc"])
     assert row["seeds"] == [0, 1, 2]
     assert row["mean"] == pytest.approx(sum(row["values"]) / 3)
     variance = sum((value - row["mean"]) ** 2 for value in row["values"]) / 2

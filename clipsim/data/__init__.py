@@ -23,10 +23,13 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "pool": ["caption_pool", "file_pool"],
         "scenes.captions": [
-            "ALONE", "Mention", "SETTINGS", "STRUCTURES", "scene_captions", "with_article",
+            "ALONE", "Mention", "SETTINGS", "STRUCTURES", "scene_captions", "singular",
+            "with_article",
         ],
         "scenes.openmoji": ["draw_scene"],
-        "scenes.scenes": ["JITTER", "KINDS", "concept_table", "graded_similarity", "scene_pair"],
+        "scenes.scenes": [
+            "JITTER", "KINDS", "concept_table", "graded_similarity", "pick", "scene_pair",
+        ],
     },
 )  # fmt: skip
 __all__ += ["load", "load_pairs"]

@@ -15,9 +15,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "claim_of", "claim_verdicts", "finding", "gathered_findings", "not_testable",
             "verdict", "verdict_words",
         ],
-        "differences": ["clip_findings", "metric_differences"],
+        "differences": ["JUDGES", "clip_findings", "metric_differences"],
         "figures_1_to_4": [
-            "COMPARISONS", "ERRORS", "FALSE_ALARM", "Candidates", "case_record", "described",
+            "COMPARISONS", "ERRORS", "FALSE_ALARM", "Candidates", "case_records", "described",
             "errors_by_confidence", "margins_in_the_paper", "tested_candidates",
             "training_candidates",
         ],
@@ -34,8 +34,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "table_1": [
             "METRICS", "REFERENCES", "accuracy_by_kind", "decision_statistics", "evaluations",
-            "reference_rows", "seed_evaluations", "seed_spread", "table_1_rows",
-            "thresholds_by_key",
+            "reference_rows", "seed_spread", "table_1_rows", "thresholds_by_key",
         ],
         "thresholds": ["calibration", "held_out_decisions", "held_out_thresholds", "sweep"],
     },

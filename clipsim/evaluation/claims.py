@@ -8,9 +8,11 @@ and a finding counts only if it was recorded for this very profile and these dat
 import math
 from collections import Counter
 from dataclasses import dataclass
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from clipsim.record import StaleError, read_record
 
@@ -53,57 +55,8 @@ class Claim:
         return f"“{self.quote}”: {self.text}" if self.quote else self.text
 
 
-BETTER = (
-    "outperforms traditional methods like SSIM and FSIM by demonstrating higher accuracy and "
-    "robustness in capturing perceptual image similarities"
-)
-USES = "semantic image search, image categorization, and clustering"
-CLAIMS = {claim.key: claim for claim in (
-    Claim("clip_beats_ssim_fsim", "abstract; sec. 5, Table 1", "05_threshold_sweeps",
-          "the CLIP score tells alike from different more accurately than SSIM and FSIM.", BETTER),
-    Claim("robustness", "abstract", "10_beyond_the_training_data",
-          "a decision survives crop, blur, flip, JPEG and brightness more often than with "
-          "SSIM and FSIM.", BETTER),
-    Claim("several_objects", "abstract", "10_beyond_the_training_data",
-          "the score tells images of several things apart as well as those of one.",
-          "a suitable tool for comparing complex images that feature a multitude of objects and "
-          "layers"),
-    Claim("n_too_low", "sec. 3", "08_number_of_descriptions", "N too low misses context."),
-    Claim("n_too_high", "sec. 3", "08_number_of_descriptions", "N too high adds noise."),
-    Claim("always_positive", "sec. 3", "08_number_of_descriptions", "D > 0 for any pair."),
-    Claim("across_models", "sec. 3", "09_encoders_and_language",
-          "a threshold chosen with one model decides as well with another.",
-          "compared across … different models"),
-    Claim("structure_over_meaning", "sec. 6", "09_encoders_and_language",
-          "BERT rates sentences of the same structure about different things above sentences of "
-          "different structure about the same thing."),
-    Claim("better_encoder", "sec. 7", "09_encoders_and_language",
-          "A better text or image encoder improves the score."),
-    Claim("descriptions_beat_vectors", "abstract", "09_encoders_and_language",
-          "Eq. 4 tells alike from different better than the cosine of the image vectors.",
-          "not the vector representation of the image, but the vector representation of textual "
-          "descriptions"),
-    Claim("fine_grained", "sec. 5", "10_beyond_the_training_data",
-          "A CLIP score tells “sitting dog” from “dog”, “running” from “walking”."),
-    Claim("no_gain_on_training_like", "secs. 5, 6", "10_beyond_the_training_data",
-          "There is no gain over SSIM and FSIM on images like the training data."),
-    Claim("gain_on_diverse", "secs. 5, 6", "10_beyond_the_training_data",
-          "There is a gain over SSIM and FSIM on diverse images."),
-    Claim("less_reliable_on_unlike", "sec. 6", "10_beyond_the_training_data",
-          "The score is less reliable on images unlike the training data."),
-    Claim("training_data", "sec. 6", "10_beyond_the_training_data",
-          "Noisy captions, fewer or less diverse training images make the score worse."),
-    Claim("pool_must_fit", "sec. 6", "10_beyond_the_training_data",
-          "A pool with no fitting description makes the result poor."),
-    Claim("threshold_prevents", "sec. 3", "11_similarity_graph",
-          "the threshold keeps semantically distant images out of one group.", "prevents"),
-    Claim("search_and_classes", "abstract", "11_similarity_graph",
-          "neighbours by the score share their label, and are ranked as people rank them.", USES),
-    Claim("retrieval_is_the_cost", "sec. 6", "12_cost_and_scale",
-          "retrieval is the main cost of a comparison.", "can be time-consuming"),
-    Claim("retrieval_can_be_reduced", "sec. 6", "12_cost_and_scale",
-          "Cached text vectors, better search and parallel work reduce the time of retrieval."),
-)}  # fmt: skip
+ROWS = yaml.safe_load(files(__package__).joinpath("claims.yaml").read_text(encoding="utf-8"))
+CLAIMS = {key: Claim(key, **row) for key, row in ROWS.items()}
 
 
 def verdict(ci95, region):
@@ -213,14 +166,14 @@ def gathered_findings(profile, fingerprint):
                 f"the results of {stem} are from other data: run notebook {stem} again"
             )
         recorded += record["results"]["findings"]
-    rows = []
-    for claim in CLAIMS.values():
-        of_claim = {"text": claim.words, "section": claim.section, "notebook": claim.notebook}
-        none = {"claim": claim.key, "experiment": "none with these data", "verdict": UNDECIDED}
-        for found in [one for one in recorded if one["claim"] == claim.key] or [none]:
-            ends = np.array(found.get("ci95", np.nan), dtype=float)  # JSON has null for NaN
-            rows.append({"estimate": np.nan} | of_claim | found | {"ci95": ends.tolist()})
-    return pd.DataFrame(rows)
+    claims = [
+        {"claim": claim.key, "text": claim.words}
+        | {"section": claim.section, "notebook": claim.notebook}
+        for claim in CLAIMS.values()
+    ]
+    found = pd.DataFrame(claims).merge(pd.DataFrame(recorded), how="left", on="claim")
+    found["ci95"] = [np.array(ends, dtype=float).tolist() for ends in found.ci95]  # null is NaN
+    return found.fillna({"experiment": "none with these data", "verdict": UNDECIDED})
 
 
 def claim_verdicts(findings):

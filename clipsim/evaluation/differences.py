@@ -75,18 +75,15 @@ def metric_differences(evaluated, criterion):
             p_value, exact = bootstrap_p(drawn), None
             is_bound = bool((drawn > 0).all() or (drawn < 0).all())
             p_of = f"bootstrap, {criterion}"
-        names = {
-            "metric": clip.metric.name,
-            "baseline": other.metric.name,
-            "baseline_variant": other.metric.variant,
-        }
+        names = {"metric": clip.metric.name, "baseline": other.metric.name}
+        names |= {"baseline_variant": other.metric.variant}
         tests = {"mcnemar_p": exact, "p": p_value, "p_is_bound": is_bound, "p_of": p_of}
         rows.append(names | measured(less) | tests | clip.counts)
     adjusted = multipletests([row["p"] for row in rows], method="holm")[1]
     return [row | {"p_holm": float(p)} for row, p in zip(rows, adjusted, strict=True)]
 
 
-def clip_findings(evaluated, differences, of_seeds, profile):
+def clip_findings(evaluated, differences, profile):
     """What the differences say of "the CLIP score is more accurate than SSIM and FSIM".
 
     Parameters
@@ -94,8 +91,6 @@ def clip_findings(evaluated, differences, of_seeds, profile):
     evaluated : list of Evaluation
     differences : list of dict
         From `metric_differences` of these evaluations.
-    of_seeds : dict
-        From `seed_evaluations`.
     profile : Profile
         `threshold_criterion`; `pairs: scenes` are crossed with layout by design, so that SSIM and
         FSIM cannot win on them.
@@ -111,18 +106,17 @@ def clip_findings(evaluated, differences, of_seeds, profile):
     for (clip, other), row in zip(_compared(evaluated), differences, strict=True):
         if other.metric.name not in PIXEL_METRICS:
             continue
-        seeds = of_seeds["clip_score", clip.source].values()
-        less = [seed.statistics[criterion] - other.statistics[criterion] for seed in seeds]
+        less = [s.statistics[criterion] - other.statistics[criterion] for s in clip.seeds.values()]
         estimate = measured({"value": np.stack(less)})
         found = finding(
             "clip_beats_ssim_fsim",
-            f"{criterion.replace('_', ' ')} of the CLIP score (mean of {len(seeds)} seeds) minus "
+            f"{criterion.replace('_', ' ')} of the CLIP score (mean of {len(less)} seeds) minus "
             f"that of {other.metric.label} on {JUDGES.get(clip.source, clip.source)}, at "
             "held-out thresholds",
             estimate["value"],
             estimate["value_ci95"],
             n_pairs=len(clip.right),
-            n_seeds=len(seeds),
+            n_seeds=len(less),
             interval=f"{clip.sample.unit} resampled, models and thresholds held fixed",
             by_design=profile.pairs == "scenes",
         )

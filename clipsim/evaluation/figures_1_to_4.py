@@ -124,14 +124,12 @@ def tested_candidates(profile, pairs, retrieval, scores):
     -------
     Candidates
     """
-    inside = next(iter(pairs.by_source.values()))
+    inside, how = next(iter(pairs.by_source.values())), profile.threshold_criterion
     of_source, thresholds = pairs.where(inside), {}
-    for metric in METRICS:
-        held_out = np.full(len(pairs), np.nan)
-        held_out[inside] = held_out_thresholds(
-            of_source, scores[metric.key][inside], profile.threshold_criterion, profile.seed
-        )
-        thresholds[metric.key] = held_out
+    for key in scores:
+        thresholds[key] = np.full(len(pairs), np.nan)
+        held_out = held_out_thresholds(of_source, scores[key][inside], how, profile.seed)
+        thresholds[key][inside] = held_out
     return Candidates(pairs, retrieval, dict(scores), thresholds)
 
 
@@ -204,73 +202,43 @@ def typical_order(candidates, scores):
     return candidates[np.argsort(distance, kind="stable")]
 
 
-@dataclass(frozen=True)
-class WorstCase:
-    """A pair that a metric gets wrong.
-
-    Attributes
-    ----------
-    metric : str
-        Its key.
-    error : {"false alarm", "miss"}
-        Called alike and is not, or the other way round.
-    position : int
-        Of the pair.
-    score, threshold : float
-    margin : float
-        Share of the test pairs whose score lies between the two, in [0, 1].
-    """
-
-    metric: str
-    error: str
-    position: int
-    score: float
-    threshold: float
-    margin: float
-
-
-def errors_by_confidence(metric, similar, scores, thresholds, tested):
-    """Every error of a metric, the most confident first.
+def errors_by_confidence(candidates, key):
+    """Every error of a metric on the pairs that may be shown, the most confident first.
 
     Parameters
     ----------
-    metric : str
-    similar : array of int8, shape (P,)
-    scores, thresholds : array of float, shape (P,)
-        Held-out thresholds; where pairs are cross-fitted, each has its own.
-    tested : array of bool, shape (P,)
+    candidates : Candidates
+    key : str
+        Of the metric.
 
     Returns
     -------
-    dict of str to list of WorstCase
-        By kind of error; equal margins by position.
+    pandas.DataFrame
+        False alarms (called alike, and are not), then misses; equal margins by position. Columns
+        metric, error, id_a, id_b, score, threshold, `margin`, the share of the pairs whose score
+        lies between the two, and clip_score.
     """
-    scores = np.asarray(scores, dtype=float)
-    of_test = np.sort(scores[tested])
+    pairs, thresholds = candidates.pairs, candidates.thresholds[key]
+    scores = np.asarray(candidates.scores[key], dtype=float)
+    called, of_test = scores >= thresholds, np.sort(scores[candidates.tested])
     # Where a score would stand among those of the test pairs: 0 lowest, 1 beyond the highest.
     place, of_threshold = (
         np.searchsorted(of_test, values) / len(of_test) for values in (scores, thresholds)
     )
-    margin = np.abs(place - of_threshold)
-    called = scores >= thresholds
-    wrong = {FALSE_ALARM: called & (similar == 0), MISS: ~called & (similar == 1)}
-    found = {}
-    for error in ERRORS:
-        positions = np.flatnonzero(wrong[error] & tested)
-        order = positions[np.argsort(-margin[positions], kind="stable")]
-        columns = (values[order].tolist() for values in (scores, thresholds, margin))
-        cases = zip(order.tolist(), *columns, strict=True)
-        found[error] = [WorstCase(metric, error, *case) for case in cases]
-    return found
+    columns = {"metric": key, "error": np.where(called, FALSE_ALARM, MISS)}
+    columns |= {"id_a": pairs.id_a, "id_b": pairs.id_b, "score": scores, "threshold": thresholds}
+    columns |= {"margin": np.abs(place - of_threshold)}
+    table = pd.DataFrame(columns | {"clip_score": candidates.scores["clip_score"]})
+    wrong = table[candidates.tested & (called != (pairs.similar == 1))]
+    return wrong.sort_values(["error", "margin"], ascending=[True, False])
 
 
-def described(case, pairs, retrieval, n=3):
+def described(case, retrieval, n=3):
     """What to show under the two images of a case.
 
     Parameters
     ----------
-    case : WorstCase
-    pairs : LabelledPairs
+    case : row of `errors_by_confidence`
     retrieval : Retrieval
     n : int
 
@@ -281,7 +249,7 @@ def described(case, pairs, retrieval, n=3):
         for a false alarm, of the lowest for a miss, each with its cosine. For other metrics, which
         see no description, the first `n` retrieved, with their similarity to the image.
     """
-    rows = retrieval.rows([pairs.id_a[case.position], pairs.id_b[case.position]])
+    rows = retrieval.rows([case.id_a, case.id_b])
     texts = [retrieval.pool[retrieval.ids[row]].tolist() for row in rows]
     if case.metric != "clip_score":
         return [
@@ -312,23 +280,11 @@ def matched_descriptions(vectors_a, vectors_b, n, highest=True):
     return found
 
 
-def case_record(case, pairs, descriptions):
-    """A worst case for a notebook's results.
-
-    Parameters
-    ----------
-    case : WorstCase
-    pairs : LabelledPairs
-    descriptions : list of list of (float, str)
-        From `described`.
-
-    Returns
-    -------
-    dict
-    """
-    position = case.position
-    return {name: value for name, value in vars(case).items() if name != "position"} | {
-        "pair": [str(pairs.id_a[position]), str(pairs.id_b[position])],
-        "similar": bool(pairs.similar[position] == 1),
-        "descriptions": [[text for _, text in side] for side in descriptions],
-    }
+def case_records(cases, retrieval):
+    """Some of `errors_by_confidence`, with their descriptions, for a notebook's results."""
+    return [
+        {name: getattr(case, name) for name in ("metric", "error", "score", "threshold", "margin")}
+        | {"pair": [case.id_a, case.id_b], "similar": case.error == MISS}
+        | {"descriptions": [[text for _, text in side] for side in described(case, retrieval)]}
+        for case in cases.itertuples()
+    ]

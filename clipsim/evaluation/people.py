@@ -134,9 +134,7 @@ def _labels(mean):
 def _resampled(statistics, groups, profile):
     """Each statistic of all rows, with its interval: the images are resampled with their rows."""
     rng = np.random.default_rng(profile.seed)
-    order = np.argsort(groups, kind="stable")
-    _, group = np.unique(groups, return_inverse=True)
-    rows_of = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    rows_of = list(pd.Series(groups).groupby(np.asarray(groups)).indices.values())
     whole = statistics(np.arange(len(groups)), rng)
     samples = []
     for _ in range(profile.n_bootstrap):
@@ -144,11 +142,7 @@ def _resampled(statistics, groups, profile):
         samples.append(statistics(np.concatenate([rows_of[i] for i in drawn]), rng))
     table = pd.DataFrame(samples)
     return [
-        {
-            "statistic": name,
-            "value": float(value),
-            "ci95": interval(table[name]),
-            "n_rows": len(groups),
-        }
+        {"statistic": name, "value": float(value), "ci95": interval(table[name])}
+        | {"n_rows": len(groups)}
         for name, value in whole.items()
     ]

@@ -8,7 +8,7 @@ what no library's bootstrap does. Scores are sorted once, and a sample is counte
 score: a thousand samples of ten thousand pairs take tenths of a second.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -171,9 +171,11 @@ class ResampledPairs:
         """How many pairs count as decisions."""
         return int((self.pairs.similar >= 0).sum())
 
-    def where(self, mask):
-        """Some of the pairs, as often as they are in the samples."""
-        return replace(self, pairs=self.pairs.where(mask), weights=self.weights[:, mask])
+    @property
+    def counts(self):
+        """`n_pairs` that count as decisions, `n_similar`, and what was `resampled`."""
+        n_similar = int((self.pairs.similar == 1).sum())
+        return {"n_pairs": self.n_labelled, "n_similar": n_similar, "resampled": self.unit}
 
     def auc(self, scores):
         """Area under the ROC curve, ties counting half; NaN where a sample lacks a class."""

@@ -4,7 +4,8 @@ Thresholds come from `thresholds`: never tuned on the pairs they are reported on
 hold the trained model fixed; the spread over training seeds stands beside them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -34,6 +35,9 @@ class Evaluation:
     statistics : dict of str to array of float, shape (1 + B,)
         Those of `decision_statistics`, `auc`, `average_precision` and `spearman`, with the
         graded similarity. Of all pairs, then of every bootstrap sample, thresholds held fixed.
+    seeds : dict of int to Evaluation
+        Every seed's model on the same pairs and samples, with thresholds of its own; of metrics
+        that compare pixels none.
     """
 
     metric: Metric
@@ -43,6 +47,7 @@ class Evaluation:
     scores: np.ndarray
     thresholds: np.ndarray
     statistics: dict
+    seeds: dict = field(default_factory=dict)
 
     @property
     def pairs(self):
@@ -61,9 +66,8 @@ class Evaluation:
 
     @property
     def counts(self):
-        """`n_pairs`, what was `resampled`, and `source` where there are several."""
-        source = {"source": self.source} if self.source else {}
-        return {"n_pairs": self.sample.n_labelled, "resampled": self.sample.unit} | source
+        """Of the sample; and `source` where there are several."""
+        return self.sample.counts | ({"source": self.source} if self.source else {})
 
 
 def decision_statistics(sample, scores, thresholds):
@@ -86,7 +90,7 @@ def decision_statistics(sample, scores, thresholds):
     return found | {"precision": precision, "recall": recall}
 
 
-def evaluations(pairs, scores, profile, metrics=None):
+def evaluations(pairs, scores, profile, of_seeds=None, metrics=None):
     """Every metric on every source's evaluated pairs, all on the same bootstrap samples.
 
     Parameters
@@ -97,6 +101,8 @@ def evaluations(pairs, scores, profile, metrics=None):
         Scores by `Metric.key`.
     profile : Profile
         `threshold_criterion`, `n_bootstrap`, `seed`.
+    of_seeds : dict, optional
+        From `scores_of_seeds`: what trained models of other seeds say of the same pairs.
     metrics : sequence of Metric, optional
         `METRICS` by default.
 
@@ -110,9 +116,13 @@ def evaluations(pairs, scores, profile, metrics=None):
         of_source = pairs.where(inside)
         sample = ResampledPairs.of(of_source.where(of_source.split != "val"), profile)
         for metric in metrics or METRICS:
+            evaluation = partial(_evaluation, profile, metric, source, of_source, sample)
             values = np.asarray(scores[metric.key])[inside]
-            if not np.isnan(values).any():  # not a reference that this source does not have
-                found.append(_evaluation(metric, source, of_source, sample, values, profile))
+            if np.isnan(values).any():  # a reference that this source does not have
+                continue
+            trained = (of_seeds or {}) if metric.matrix is None else {}
+            seeds = {seed: evaluation(of[metric.key][inside]) for seed, of in trained.items()}
+            found.append(replace(evaluation(values), seeds=seeds))
     return found
 
 
@@ -133,10 +143,10 @@ def reference_rows(pairs, judged, profile):
         "judged_caption" where people judged captions.
     """
     scores = {CONSTANT.key: np.zeros(len(pairs)), JUDGED.key: judged}
-    return table_1_rows(evaluations(pairs, scores, profile, REFERENCES))
+    return table_1_rows(evaluations(pairs, scores, profile, metrics=REFERENCES))
 
 
-def _evaluation(metric, source, pairs, sample, scores, profile):
+def _evaluation(profile, metric, source, pairs, sample, scores):
     """One metric's scores of a source's pairs, at thresholds held out from the sample's pairs."""
     criterion = "accuracy" if metric == CONSTANT else profile.threshold_criterion
     thresholds = held_out_thresholds(pairs, scores, criterion, profile.seed)
@@ -151,16 +161,13 @@ def _evaluation(metric, source, pairs, sample, scores, profile):
     return Evaluation(metric, source, chosen_by, sample, scores, thresholds, statistics)
 
 
-def table_1_rows(evaluated, of_seeds=None):
-    """Table 1's rows.
+def table_1_rows(evaluated):
+    """Table 1's rows; of a trained metric the mean over its seeds, not what one happens to give.
 
     Parameters
     ----------
     evaluated : list of Evaluation
         From `evaluations`.
-    of_seeds : dict, optional
-        From `seed_evaluations`: of a trained metric the rows have the mean over the seeds, not
-        what one of them happens to give.
 
     Returns
     -------
@@ -173,7 +180,7 @@ def table_1_rows(evaluated, of_seeds=None):
     """
     rows = []
     for one in evaluated:
-        seeds = (of_seeds or {}).get((one.metric.key, one.source), {}).values() or [one]
+        seeds = one.seeds.values() or [one]
         at_held_out = _measured([seed.statistics for seed in seeds])
         origins = {one.threshold_from: (one.thresholds, at_held_out)}
         paper = one.metric.paper_threshold
@@ -185,16 +192,11 @@ def table_1_rows(evaluated, of_seeds=None):
             origins["paper"] = (thresholds, at_held_out | at_paper)
         for origin, (thresholds, statistics) in origins.items():
             counted = thresholds[one.labelled]
-            row = {
-                "metric": one.metric.name,
-                "variant": one.metric.variant,
-                "threshold": float(np.median(counted)),
-                "threshold_range": [float(counted.min()), float(counted.max())],
-                "threshold_from": origin,
-            }
-            n_similar = int((one.pairs.similar == 1).sum())
-            counts = one.counts | {"n_similar": n_similar, "n_seeds": len(seeds)}
-            rows.append(row | statistics | counts)
+            row = {"metric": one.metric.name, "variant": one.metric.variant}
+            row["threshold"] = float(np.median(counted))
+            row["threshold_range"] = [float(counted.min()), float(counted.max())]
+            row["threshold_from"] = origin
+            rows.append(row | statistics | one.counts | {"n_seeds": len(seeds)})
     return rows
 
 
@@ -251,71 +253,31 @@ def accuracy_by_kind(evaluated):
     return table
 
 
-def seed_evaluations(pairs, scores_of_seeds, profile, evaluated):
-    """Every seed's metrics on the pairs and bootstrap samples of the evaluations.
-
-    Parameters
-    ----------
-    pairs : LabelledPairs
-    scores_of_seeds : dict
-        From `scores_of_seeds` of the same pairs.
-    profile : Profile
-    evaluated : list of Evaluation
-        From `evaluations` of the same pairs.
-
-    Returns
-    -------
-    dict of (str, str) to dict of int to Evaluation
-        By metric key and source, then by seed; every model has thresholds of its own. Metrics that
-        compare pixels know no seed.
-    """
-    found = {}
-    for one in (one for one in evaluated if one.metric.matrix is None):
-        inside = pairs.source == one.source
-        key, of_source = one.metric.key, pairs.where(inside)
-        found[key, one.source] = {
-            seed: _evaluation(
-                one.metric, one.source, of_source, one.sample, scores[key][inside], profile
-            )
-            for seed, scores in scores_of_seeds.items()
-        }
-    return found
-
-
-def seed_spread(of_seeds, evaluated):
+def seed_spread(evaluated):
     """Values, mean and standard deviation over the seeds, beside the bootstrap's.
 
     Parameters
     ----------
-    of_seeds : dict
-        From `seed_evaluations`.
     evaluated : list of Evaluation
 
     Returns
     -------
     list of dict
-        A row per metric, source and statistic: `values` by seed, their `mean` and `sd` (n - 1),
-        and `bootstrap_sd`, of the profile's own model over the resampled pairs or images (None
-        for the threshold, which is held fixed).
+        A row per trained metric, source and statistic: `values` by seed, their `mean` and `sd`
+        (n - 1), and `bootstrap_sd`, of the profile's own model over the resampled pairs or images
+        (None for the threshold, which is held fixed).
     """
-    own = {(one.metric.key, one.source): one for one in evaluated}
     rows = []
-    for (key, source), seeds in of_seeds.items():
-        first = next(iter(seeds.values()))
-        values = {n: [float(s.statistics[n][0]) for s in seeds.values()] for n in first.statistics}
-        values["threshold"] = [float(np.nanmedian(s.thresholds)) for s in seeds.values()]
+    for one in (one for one in evaluated if one.seeds):
+        seeds = one.seeds.values()
+        values = {n: [float(s.statistics[n][0]) for s in seeds] for n in one.statistics}
+        values["threshold"] = [float(np.nanmedian(s.thresholds)) for s in seeds]
         for statistic, of_statistic in values.items():
-            row = {
-                "metric": key,
-                "statistic": statistic,
-                "seeds": list(seeds),
-                "values": of_statistic,
-                "mean": float(np.mean(of_statistic)),
-                "sd": _sd(of_statistic),
-                "bootstrap_sd": _sd(own[key, source].statistics.get(statistic, ())[1:]),
-                "resampled": own[key, source].sample.unit,
-            }
-            rows.append(row | ({"source": source} if source else {}))
+            row = {"metric": one.metric.key, "statistic": statistic, "seeds": list(one.seeds)}
+            row |= {"values": of_statistic, "mean": float(np.mean(of_statistic))}
+            drawn = one.statistics.get(statistic, ())[1:]
+            row |= {"sd": _sd(of_statistic), "bootstrap_sd": _sd(drawn)}
+            rows.append(row | one.counts)
     return rows
 
 

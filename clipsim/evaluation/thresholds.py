@@ -31,17 +31,9 @@ def best_threshold(scores, similar, criterion="accuracy"):
     Raises
     ------
     ValueError
-        If there are not both similar and other pairs, a pair has another label (such as the -1
-        of pairs in between), or a score is not a number.
+        If there are not both similar and other pairs.
     """
-    scores, similar = np.asarray(scores, dtype=float), np.asarray(similar)
-    if scores.shape != similar.shape or scores.ndim != 1:
-        raise ValueError(f"scores {scores.shape} and labels {similar.shape}: expected (P,) both")
-    if not np.isfinite(scores).all():
-        raise ValueError(f"{(~np.isfinite(scores)).sum()} scores are not finite numbers")
-    if not np.isin(similar, [0, 1]).all():
-        raise ValueError("a threshold needs pairs labelled 0 or 1; leave out those in between")
-    similar = similar.astype(bool)
+    scores, similar = np.asarray(scores, dtype=float), np.asarray(similar, dtype=bool)
     if similar.all() or not similar.any():
         raise ValueError("a threshold needs similar pairs and other pairs to choose from")
     levels = np.unique(scores)
@@ -53,12 +45,9 @@ def best_threshold(scores, similar, criterion="accuracy"):
     # Similar pairs kept (hits) and other pairs left out (rejections) at each candidate.
     hits = similar.sum() - np.searchsorted(np.sort(scores[similar]), candidates)
     rejections = np.searchsorted(np.sort(scores[~similar]), candidates)
-    if criterion == "accuracy":
-        value = hits + rejections
-    elif criterion == "balanced_accuracy":
+    value = hits + rejections
+    if criterion == "balanced_accuracy":
         value = hits * (~similar).sum() + rejections * similar.sum()
-    else:
-        raise ValueError(f"criterion={criterion!r}: expected accuracy or balanced_accuracy")
     best = np.flatnonzero(value == value.max())
     runs = np.split(best, np.flatnonzero(np.diff(best) > 1) + 1)
     longest = max(runs, key=len)

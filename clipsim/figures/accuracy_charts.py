@@ -4,6 +4,7 @@ Every function returns the figure, its numbers as a table, and its caption. Wher
 judged the pairs, they stand side by side.
 """
 
+from functools import partial
 from textwrap import fill
 
 import matplotlib.pyplot as plt
@@ -13,7 +14,8 @@ import seaborn as sns
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from clipsim.evaluation import METRICS, sweep
-from clipsim.figures.style import IDENTITY, INK, PAGE_IN, marker_style
+from clipsim.figures.charts import interval_points
+from clipsim.figures.style import IDENTITY, PAGE_IN, marker_style
 from clipsim.figures.tables import (
     CAPTION_JUDGED,
     SOURCES,
@@ -43,20 +45,15 @@ def accuracy_chart(rows, spread, criterion):
     numbers : pandas.DataFrame
     caption : str
     """
-    spread = _by_source(spread)
-    rows = [row for row in rows if row["threshold_from"] != "paper"]
+    rows, spread = [r for r in rows if r["threshold_from"] != "paper"], _by_source(spread)
     figure, panels = _panels(rows, [criterion], 0.75 + 0.3 * len(METRICS))
-    numbers, best, said = [], {}, []
+    best, said = {}, []
     for axis, source, _, shown in panels:
-        seeds = {r["metric"]: r["values"] for r in spread[source] if r["statistic"] == criterion}
-        for place, (row, metric) in enumerate(_draw_intervals(axis, shown, criterion)):
+        _draw_intervals(axis, shown, criterion)
+        for place, row in enumerate(shown):
             axis.text(1.015, place, f"{row[criterion]:.2f}", va="center", ha="right")
-            if metric.paper_accuracy is not None:
-                axis.plot(metric.paper_accuracy, place, "x", color=GREY, markersize=6)
-            others = seeds.get(metric.key, [])[1:]  # the first is the profile's own
-            look = marker_style(metric.key) | {"linestyle": "", "markersize": 2.5}
-            axis.plot(others, [place + 0.25] * len(others), **look)
-            numbers.append(row | {"other_seeds": others})
+        papers = [np.nan if m.paper_accuracy is None else m.paper_accuracy for m in METRICS]
+        axis.plot(papers, [metric.label for metric in METRICS], "x", color=GREY, markersize=6)
         axis.axvline(0.5, color=LIGHT, linewidth=0.8)
         axis.set(xlabel=f"{in_words(criterion)} (fraction)", xlim=(0.35, 1.02))
         top = max(shown, key=lambda row: row[criterion])
@@ -65,11 +62,10 @@ def accuracy_chart(rows, spread, criterion):
         of_seeds = seed_sentence(spread[source], criterion)
         said.append(f"{judges}{top['n_pairs']:,} pairs. {of_seeds}")
     _title(figure, f"Highest {in_words(criterion)}: {_each(best)}")
-    marks = "small: other training seeds; ×: the paper's accuracy, on pairs of its own"
-    lines = f"Lines: 95 % intervals, {rows[0]['resampled']} resampled"
+    lines = f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: training seeds"
     judged = f" {CAPTION_JUDGED[0].upper()}{CAPTION_JUDGED[1:]}." if len(said) > 1 else ""
-    caption = " ".join([f"{lines}; {marks}.", *said]) + judged
-    return figure, pd.DataFrame(numbers).drop(columns="threshold_range"), caption
+    caption = " ".join([f"{lines}; ×: the paper's accuracy, on pairs of its own.", *said]) + judged
+    return figure, pd.DataFrame(rows).drop(columns="threshold_range"), caption
 
 
 def people_chart(agreement, rows):
@@ -92,23 +88,18 @@ def people_chart(agreement, rows):
         held_out = row.get("source") == "expert" and row["threshold_from"] != "paper"
         if held_out and row["metric"] in ("clip_score", "image_cosine"):
             value = {"value": row["auc"], "ci95": row["auc_ci95"], "n_rows": row["n_pairs"]}
-            judge = {"judge": METRIC_LABELS[row["metric"]], "source": "expert"}
-            shown.append(judge | {"statistic": "auc"} | value)
+            judge = {"judge": METRIC_LABELS[row["metric"]], "metric": row["metric"]}
+            shown.append(judge | {"source": "expert", "statistic": "auc"} | value)
     table = pd.DataFrame(shown)
     panels = [("auc", "AUC, experts"), ("tau_c", "τ_c, experts"), ("tau_b", "τ_b, crowd")]
     figure, axes = plt.subplots(1, len(panels), figsize=(PAGE_IN, 2.2))
     for axis, (statistic, label) in zip(axes, panels, strict=True):
-        own = table[table.statistic == statistic].sort_values("value", ignore_index=True)
-        for place, row in own.iterrows():
-            colour = LIGHT if row.judge == "best possible" else GREY
-            colour = INK if row.judge == "one expert" else colour
-            colour = IDENTITY["clip_score"]["color"] if row.judge == "CLIP score" else colour
-            if row.ci95 is not None:
-                axis.plot(row.ci95, [place, place], color=colour)
-            axis.plot(row.value, place, "o", color=colour)
-            axis.text(row.value, place + 0.18, f"{row.value:.3f}", ha="center", fontsize=7)
-        axis.set_yticks(range(len(own)), [fill(judge, 16) for judge in own.judge])
-        axis.set(xlabel=label, ylim=(-0.5, len(own) - 0.3))
+        own = table[table.statistic == statistic].sort_values("value", ascending=False)
+        own = own.assign(judge=own.judge.map(partial(fill, width=16)), value_ci95=own.ci95)
+        interval_points(axis, own.to_dict("records"), "value", "judge")
+        for place, value in enumerate(own.value):
+            axis.text(value, place - 0.18, f"{value:.3f}", ha="center", fontsize=7)
+        axis.set_xlabel(label)
         axis.margins(x=0.25)
     best = table[table.statistic == "auc"].set_index("judge").value
     person, score = best["one expert"], best["CLIP score"]
@@ -291,14 +282,9 @@ def _by_source(found):
 
 def _draw_intervals(axis, rows, name):
     """A statistic of each row's metric with its 95 % interval, from top to bottom."""
-    metrics = [compared_metric(row) for row in rows]
-    for place, (row, metric) in enumerate(zip(rows, metrics, strict=True)):
-        look = marker_style(metric.key)
-        axis.plot(row[f"{name}_ci95"], [place, place], color=look["color"])
-        axis.plot(row[name], place, markersize=6, **look)
-    axis.set_yticks(range(len(rows)), [metric.label for metric in metrics])
-    axis.set_ylim(len(rows) - 0.4, -0.6)
-    return list(zip(rows, metrics, strict=True))
+    metrics = map(compared_metric, rows)
+    named = [row | {"metric": m.key, "of": m.label} for row, m in zip(rows, metrics, strict=True)]
+    interval_points(axis, named, name, "of")
 
 
 def _each(said):

@@ -86,11 +86,11 @@ def alignment(models, images):
         gaps[name] = float(own.mean() - (cosines.sum() - cosines.trace()) / n_others)
         groups = {"matching": own, "other": cosines[~np.eye(len(cosines), dtype=bool)]}
         edges = np.linspace(min(cosines.min(), -0.2), cosines.max(), 51)
-        table = _histogram(axis, groups, edges, legend=axis is axes[0])
+        table = _histogram(axis, groups, edges, legend=axis is axes[-1])
         axis.set(xlabel="cosine of image and caption", ylabel="share of pairs")
         axis.set_title(f"{name.capitalize()} training: {gaps[name]:.2f} apart")
         tables.append(table.assign(training=name, gap=gaps[name]))
-    _legend_below(axes[0])
+    sns.move_legend(axes[-1], "upper left", bbox_to_anchor=(1, 1), title="")
     gap = " to ".join(f"{value:+.3f}" for value in gaps.values())
     caption = (
         f"{len(validation):,} validation images and a caption of each. Mean cosine of matching "
@@ -161,11 +161,11 @@ def score_distributions(scores, similar):
         areas[metric.label] = roc_auc_score(similar[similar >= 0], labelled)
         groups = {"similar": values[similar == 1], "other": values[similar == 0]}
         edges = np.linspace(labelled.min(), labelled.max(), 31)
-        table = _histogram(axis, groups, edges, legend=axis is axes.flat[0])
+        table = _histogram(axis, groups, edges, legend=axis is axes.flat[len(shown) - 1])
         axis.set(title=metric.label, xlabel="score")
         axis.set_ylabel("share of pairs" if axis in axes[:, 0] else "")
         tables.append(table.assign(metric=metric.key))
-    _legend_below(axes.flat[0])
+    sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
     best = max(areas, key=areas.get)
     figure.suptitle(
         f"{best[0].upper()}{best[1:]} sets similar pairs apart from others best", x=0.01, ha="left"
@@ -181,20 +181,22 @@ def interval_points(axis, rows, value, by):
     Parameters
     ----------
     axis : matplotlib Axes
-        Gets the values along x, the groups down y.
+        Gets the values along x, the groups down y; where these have several metrics, side by side
+        with a legend.
     rows : sequence of dict
-        `value`, `value`_ci95 and, where several models gave it, `value`_of_seeds; `metric` is a
-        key of `IDENTITY`. Rows without one are drawn in black.
+        `value`, `value`_ci95 (None where there is none) and, where several models gave it,
+        `value`_of_seeds; `metric` is a key of `IDENTITY`. Rows without one are drawn in black.
     value, by : str
         Names in the rows: of the value, and of its group.
     """
     looks, points, seeds = {}, [], []
+    beside = len({row[by] for row in rows}) < len(rows)  # metrics of one group
     for row in rows:
         key = row.get("metric")
         label = METRIC_LABELS.get(key, "")
         looks[label] = IDENTITY.get(key, NO_METRIC)
         named = {by: row[by], "metric": label}
-        points += [named | {value: end} for end in (row[value], *row[f"{value}_ci95"])]
+        points += [named | {value: end} for end in (row[value], *(row[f"{value}_ci95"] or ()))]
         seeds += [named | {value: of_seed} for of_seed in row.get(f"{value}_of_seeds", ())]
     palette = {label: look["color"] for label, look in looks.items()}
     placed = {"x": value, "y": by, "hue": "metric", "hue_order": list(looks), "palette": palette}
@@ -203,15 +205,15 @@ def interval_points(axis, rows, value, by):
         pd.DataFrame(points), ax=axis, **placed,
         estimator=lambda three: three.iloc[0], errorbar=("pi", 100), err_kws={"linewidth": 1},
         markers=[look["marker"] for look in looks.values()], markersize=4.5, linestyle="none",
-        dodge=0.8 - 0.8 / len(looks), legend=len(looks) > 1,
+        dodge=beside and 0.8 - 0.8 / len(looks), legend=beside and len(looks) > 1,
     )  # fmt: skip
     if seeds:
         sns.stripplot(
             pd.DataFrame(seeds), ax=axis, **placed, marker="|", size=6, linewidth=1, alpha=0.5,
-            dodge=True, jitter=False, legend=False,
+            dodge=beside, jitter=False, legend=False,
         )  # fmt: skip
     axis.set_ylabel("")
-    if len(looks) > 1:
+    if axis.get_legend():
         sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
 
 
@@ -277,39 +279,23 @@ def finding_sentence(found):
 
 def claim_title(figure, findings):
     """Give a figure the claims that it tests, with what the findings say of each, as its title."""
-    verdicts = {}
-    for found in findings:
-        verdicts.setdefault(found["claim"], {})[found["verdict"]] = None
-    words = {claim: CLAIMS[claim].text[:-1] for claim in verdicts}
-    said = [
-        f"{words[claim][0].upper()}{words[claim][1:]}: {', '.join(of)}"
-        for claim, of in verdicts.items()
-    ]
-    lines = [line for words in said for line in wrap(words, TITLE_WIDTH)]
+    verdicts = pd.DataFrame(findings).groupby("claim", sort=False).verdict.unique()
+    lines = []
+    for claim, of_claim in verdicts.items():
+        words = CLAIMS[claim].text[:-1]
+        lines += wrap(f"{words[0].upper()}{words[1:]}: {', '.join(of_claim)}", TITLE_WIDTH)
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=9, weight="bold")
 
 
 def _histogram(axis, groups, edges, legend):
     """Draw the share of each group's values in each bin, and return the shares."""
-    numbers = pd.concat(
-        [
-            pd.DataFrame({"pairs": name, "low": edges[:-1], "high": edges[1:]}).assign(
-                share=np.histogram(values, edges)[0] / len(values)
-            )
-            for name, values in groups.items()
-        ],
-        ignore_index=True,
-    )
+    bins, parts = {"low": edges[:-1], "high": edges[1:]}, []
+    for name, values in groups.items():
+        share = np.histogram(values, edges)[0] / len(values)
+        parts.append(pd.DataFrame({"pairs": name} | bins | {"share": share}))
+    numbers = pd.concat(parts, ignore_index=True)
     sns.histplot(
         numbers, x="low", weights="share", hue="pairs", bins=edges.tolist(), element="step",
         palette=PAIR_COLOURS, legend=legend, ax=axis,
     )  # fmt: skip
     return numbers
-
-
-def _legend_below(axis):
-    """Move a panel's legend below all panels, where it hides nothing."""
-    legend = axis.get_legend()
-    names = [text.get_text() for text in legend.get_texts()]
-    axis.figure.legend(legend.legend_handles, names, loc="outside lower center", ncols=len(names))
-    legend.remove()

@@ -173,19 +173,16 @@ def comparison_figure(comparison, candidates, images):
     return figure, pd.DataFrame(rows), caption
 
 
-def worst_case_sheet(metric, errors, images, pairs, retrieval, clip_scores, n=3):
+def worst_case_sheet(metric, errors, images, retrieval, n=3):
     """A metric's most confident errors, with descriptions under each picture.
 
     Parameters
     ----------
     metric : clipsim.metrics.compared.Metric
-    errors : dict of str to list of WorstCase
+    errors : pandas.DataFrame
         From `errors_by_confidence`.
     images : CaptionedImages
-    pairs : LabelledPairs
     retrieval : Retrieval
-    clip_scores : array of float, shape (P,)
-        Stand beside the scores of the other metrics.
     n : int
         How many of each kind of error.
 
@@ -197,26 +194,21 @@ def worst_case_sheet(metric, errors, images, pairs, retrieval, clip_scores, n=3)
         A row per case that is shown.
     caption : str
     """
-    groups, rows = [], []
-    most = max(1, *(len(errors[error][:n]) for error in ERRORS))
-    for place, error in product(range(most), ERRORS):
-        if place >= len(errors[error]):
+    by_kind, groups = {error: errors[errors.error == error] for error in ERRORS}, []
+    numbers = errors.groupby("error").head(n)
+    for place, error in product(range(max(1, *numbers.error.value_counts(), 0)), ERRORS):
+        if place >= len(by_kind[error]):
             groups.append((f"no{' further' * (place > 0)} {error} among the test pairs", []))
             continue
-        case = errors[error][place]
-        ids = [str(of[case.position]) for of in (pairs.id_a, pairs.id_b)]
-        row = {"metric": metric.key, "error": error, "id_a": ids[0], "id_b": ids[1]}
-        row |= {name: getattr(case, name) for name in ("score", "threshold", "margin")}
-        rows.append(row | {"clip_score": float(clip_scores[case.position])})
+        case = by_kind[error].iloc[place]
         sign = "≥" if error == FALSE_ALARM else "<"
         decision = f"{metric.label} {case.score:.2f} {sign} τ {case.threshold:.2f}"
-        beside = "" if metric.key == "clip_score" else f"; CLIP {rows[-1]['clip_score']:.2f}"
+        beside = "" if metric.key == "clip_score" else f"; CLIP {case.clip_score:.2f}"
         title = f"{HEADINGS[error]}\n{decision}, margin {case.margin:.0%} of the pairs{beside}"
-        texts = [scored(lines, 29, 3) for lines in described(case, pairs, retrieval)]
-        groups.append((title, list(zip(map(images.pixels, ids), texts, strict=True))))
-    counts = " and ".join(f"{len(errors[error]):,} × {error}" for error in ERRORS)
-    columns = ["metric", "error", "id_a", "id_b", "score", "threshold", "margin", "clip_score"]
-    numbers = pd.DataFrame(rows, columns=columns).sort_values("error", kind="stable")
+        texts = [scored(lines, 29, 3) for lines in described(case, retrieval)]
+        pictures = map(images.pixels, (case.id_a, case.id_b))
+        groups.append((title, list(zip(pictures, texts, strict=True))))
+    counts = " and ".join(f"{len(of_kind):,} × {error}" for error, of_kind in by_kind.items())
     caption = f"{metric.label}: the worst of {counts} among the test pairs."
     return picture_sheet(groups, columns=2), numbers, caption
 

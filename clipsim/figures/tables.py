@@ -3,13 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from clipsim.evaluation import (
-    DECISION,
-    METRICS,
-    REFERENCES,
-    claim_verdicts,
-    verdict_words,
-)
+from clipsim.evaluation import DECISION, METRICS, REFERENCES, claim_verdicts, verdict_words
 from clipsim.figures.style import save_table
 from clipsim.record import atomic_path
 
@@ -231,11 +225,10 @@ def training_settings(profile, record, n_train):
         ("initial temperature", None, profile.temperature),
         ("precision", None, "float32" if profile.mixed_precision == "no" else "bfloat16"),
     ]
-    rows = []
-    for name, paper, own in settings:
-        difference = "not printed" if paper is None else "" if paper == own else "differs"
-        rows.append((name, "–" if paper is None else str(paper), str(own), difference))
-    return pd.DataFrame(rows, columns=["setting", "paper", "this run", "difference"])
+    table = pd.DataFrame(settings, columns=["setting", "paper", "this run"], dtype=object)
+    is_open, is_same = table.paper.isna(), table.paper == table["this run"]
+    table["difference"] = np.select([is_open, is_same], ["not printed", ""], "differs")
+    return table.fillna({"paper": "–"}).map(str)
 
 
 def compared_metric(row):

@@ -30,7 +30,8 @@ def score_matrix(images, maps, combine, min_side, pairs, dtype):
     """
     check_images(images, "images", "(M, 3, H, W)", min_side)
     n_images = len(images)
-    index = _checked_pairs(pairs, n_images)
+    every = np.stack(np.triu_indices(n_images, k=1), axis=1)
+    index = every if pairs is None else np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
     with torch.no_grad(), tempfile.TemporaryFile(prefix="clipsim-maps-") as file:
         scores = _pair_scores(*_table(images, maps, dtype, file), index, combine)
     if pairs is not None:
@@ -39,24 +40,6 @@ def score_matrix(images, maps, combine, min_side, pairs, dtype):
     matrix[index[:, 0], index[:, 1]] = scores
     matrix[index[:, 1], index[:, 0]] = scores
     return matrix
-
-
-def _checked_pairs(pairs, n_images):
-    if pairs is None:
-        return np.stack(np.triu_indices(n_images, k=1), axis=1)
-    index = np.asarray(pairs)
-    if index.size == 0:
-        index = index.astype(int).reshape(0, 2)
-    if index.ndim != 2 or index.shape[1] != 2 or index.dtype.kind not in "iu":
-        raise ValueError(
-            f"pairs: expected integers of shape (P, 2), got {index.dtype} of shape {index.shape}"
-        )
-    if index.size and not (index.min() >= 0 and index.max() < n_images):
-        raise ValueError(
-            f"pairs: expected indices from 0 to {n_images - 1}, "
-            f"found {index.min()} to {index.max()}"
-        )
-    return index.astype(np.int64)
 
 
 def _table(images, maps, dtype, file):

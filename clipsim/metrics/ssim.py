@@ -11,14 +11,7 @@ import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 
 from clipsim.metrics.all_pairs import score_matrix
-from clipsim.metrics.definitions import (
-    CANONICAL,
-    definition,
-    image_pair,
-    luma,
-    rounded,
-    similarity,
-)
+from clipsim.metrics.definitions import definition, image_pair, luma, rounded, similarity
 
 MID_GREY = 0.5  # subtracted before squaring: variances keep more digits, in float32 above all
 STRIP = 12  # outputs per small matrix product of `window_mean`; the fastest of 8 … 54 tried
@@ -59,7 +52,7 @@ def ssim(a, b, variant="canonical"):
     """
     chosen = definition("ssim", variant)
     pair = image_pair(a, b, chosen.window_size)
-    if chosen != CANONICAL["ssim"]:
+    if chosen != definition("ssim", "canonical"):
         return ssim_matrix(pair, chosen, pairs=[(0, 1)]).item()
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(structural_similarity(*luma(pair.double()).numpy(), data_range=1.0, **options))

@@ -284,9 +284,8 @@ def _minilm(pretrained):
 
 
 def _bert_base(pretrained):
-    if pretrained:
-        return _hugging_face("bert-base-uncased", pretrained)
-    return _random_bert()  # the configuration's defaults are its shape
+    # Without training it has the shape of the configuration's defaults.
+    return _hugging_face("bert-base-uncased", pretrained) if pretrained else _random_bert()
 
 
 def _tiny_text(pretrained):

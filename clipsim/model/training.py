@@ -22,29 +22,16 @@ from timm.layers import convert_sync_batchnorm
 from tqdm.auto import tqdm
 
 from clipsim.errors import BadInput
+from clipsim.model import clip, examples
 from clipsim.model import state as states
-from clipsim.model.clip import (
-    CheckpointError,
-    DualEncoder,
-    checkpoint_record,
-    contrastive_loss,
-    write_record,
-)
 from clipsim.model.encoders import LatentSemantics
-from clipsim.model.examples import (
-    Validation,
-    batch_loader,
-    epoch_examples,
-    examples_of,
-    mean_recall,
-    step_examples,
-)
 from clipsim.model.features import encoded_texts, image_features, stored_features
 from clipsim.model.state import stop_requests, study_accelerator
 from clipsim.profile import relative
 from clipsim.record import device_name
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+UNTRAINED = dict.fromkeys(("loss", "gradient_norm", "learning_rate", "images_per_s"))
 SAMPLE = 32  # images that are encoded to be timed
 N_WARM, N_TIMED = 2, 5  # steps of an estimate
 
@@ -100,7 +87,7 @@ def train(profile, images, folder, resume=None, announce=True):
     with stop_requests() as stop:
         trainer.run(stop)
     trainer.accelerator.wait_for_everyone()
-    return DualEncoder.load(folder, profile)
+    return clip.DualEncoder.load(folder, profile)
 
 
 def resumable(profile, images, folder):
@@ -153,7 +140,7 @@ class Trainer:
         # Of a step: a batches, each of B examples on each of k processes.
         self.shape = profile.gradient_accumulation, n_processes, profile.batch_size
         self.per_step = math.prod(self.shape)  # examples
-        model, training = DualEncoder(profile), images.subset(images.indices("train"))
+        model, training = clip.DualEncoder(profile), images.subset(images.indices("train"))
         if isinstance(model.text_backbone, LatentSemantics):
             model.text_backbone.fit([c for group in training.captions for c in group])
         if n_processes > 1 and not model.is_frozen and profile.batch_norm == "train":
@@ -164,9 +151,9 @@ class Trainer:
         # Afterwards: making the model seeds all devices alike, and processes must not drop alike.
         set_seed(profile.seed, device_specific=True)
         with self.accelerator.main_process_first():  # the others find its features in the cache
-            self.dataset = examples_of(self.model, training)
+            self.dataset = examples.examples_of(self.model, training)
             held_out = images.subset(images.indices("val"))
-            self.validation = Validation(self.model, held_out)
+            self.validation = examples.Validation(self.model, held_out)
         self.images = self.dataset.images
         self.steps_per_epoch = len(self.examples_of_epoch(1))
         self.n_steps = self.steps_per_epoch * profile.epochs
@@ -182,14 +169,14 @@ class Trainer:
         """The epoch's examples by step: int64, shape (steps, a, k, B, 2)."""
         profile = self.profile
         counts = [len(group) for group in self.images.captions]
-        examples = epoch_examples(counts, epoch, profile.seed, profile.captions_per_epoch)
-        return step_examples(examples, *self.shape)
+        drawn = examples.epoch_examples(counts, epoch, profile.seed, profile.captions_per_epoch)
+        return examples.step_examples(drawn, *self.shape)
 
     def loader(self, steps):
         """The batches that this process reads in some steps, one after the other."""
         own = steps[:, :, self.accelerator.process_index]  # (steps, a, B, 2)
         batches, workers = own.reshape(-1, *own.shape[2:]), self.profile.workers
-        return iter(batch_loader(self.dataset, batches, workers, self.accelerator.device))
+        return iter(examples.batch_loader(self.dataset, batches, workers, self.accelerator.device))
 
     def run(self, stop):
         """Train to the end, or until the event `stop` is set: then save the state and raise."""
@@ -208,7 +195,8 @@ class Trainer:
             while self.epoch <= self.profile.epochs:
                 self._run_epoch(stop, bar)
         if self.is_main:
-            write_record(self.folder, checkpoint_record(self.folder) | {"history": self.history})
+            record = clip.checkpoint_record(self.folder) | {"history": self.history}
+            clip.write_record(self.folder, record)
             states.clear_states(self.folder)
 
     def _run_epoch(self, stop, bar):
@@ -217,9 +205,9 @@ class Trainer:
         steps = self.examples_of_epoch(self.epoch)[done:]
         loader = self.loader(steps)
         self.model.train()
-        for examples in steps:
+        for step in steps:
             started = time.perf_counter()
-            asked_to_stop = self.take_step(loader, examples, stop)
+            asked_to_stop = self.take_step(loader, step, stop)
             self.sums["seconds"] += time.perf_counter() - started
             bar.update()
             if asked_to_stop:
@@ -233,15 +221,15 @@ class Trainer:
         self.model.eval()
         self._finish_epoch()
 
-    def take_step(self, loader, examples, stop=None):
+    def take_step(self, loader, step, stop=None):
         """One step of the optimiser; whether any process was asked to stop.
 
         Parameters
         ----------
         loader : iterator of (image inputs, text inputs, identities)
             Of this process, as many as `gradient_accumulation`.
-        examples : array of int64, shape (a, k, B, 2)
-            What all processes read in this step.
+        step : array of int64, shape (a, k, B, 2)
+            The examples that all processes read in this step.
         stop : threading.Event, optional
             Set where this process was asked to stop, which all of them learn.
         """
@@ -259,7 +247,7 @@ class Trainer:
             with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
                 with self.model.autocast():
                     vectors = self.wrapped(*inputs)
-                batch_loss = contrastive_loss(*vectors, same)
+                batch_loss = clip.contrastive_loss(*vectors, same)
                 self.accelerator.backward(batch_loss / n_batches)
             loss = loss + batch_loss.detach() / n_batches
         asked_to_stop = stop is not None and stop.is_set()
@@ -267,7 +255,7 @@ class Trainer:
         loss, asked = self.accelerator.gather(told[None]).mean(dim=0).tolist()
         norm = self._gradient_norm()
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            ids = [self.images.image_ids[image] for image in examples[..., 0].ravel()]
+            ids = [self.images.image_ids[image] for image in step[..., 0].ravel()]
             raise TrainingError(
                 f"loss is {loss}, gradient norm {norm} at epoch {self.epoch}, step "
                 f"{self.step + 1:,}, training images {shorten(', '.join(ids), 200)}: look at "
@@ -290,10 +278,11 @@ class Trainer:
 
     def _finish_epoch(self):
         """Record the epoch, keep its model if it is the best so far, and go to the next."""
-        n, sums, rate = self.steps_per_epoch, self.sums, self.optimizer.param_groups[0]["lr"]
-        loss, norm = sums["loss"] / n, sums["gradient_norm"] / n
-        images_per_s = n * self.per_step / sums["seconds"]
-        self.history.append(self._record(self.epoch, loss, norm, rate, images_per_s))
+        n, sums = self.steps_per_epoch, self.sums
+        means = {name: sums[name] / n for name in ("loss", "gradient_norm")}
+        means["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+        means["images_per_s"] = n * self.per_step / sums["seconds"]
+        self.history.append(self._record(self.epoch, means))
         best = max(self.history[1:], key=lambda record: record["mean_recall"])
         if self.is_main and best is self.history[-1]:
             record = {
@@ -307,18 +296,13 @@ class Trainer:
         self.sums = dict.fromkeys(sums, 0.0)
         self.save()
 
-    def _record(self, epoch, loss=None, gradient_norm=None, learning_rate=None, images_per_s=None):
+    def _record(self, epoch, means=UNTRAINED):
         recall = self.validation.recall(self.model)
-        return {
-            "epoch": epoch,
-            "loss": loss,
-            "gradient_norm": gradient_norm,
-            "learning_rate": learning_rate,
+        of_model = {
             "temperature": self.model.temperature,
-            "images_per_s": images_per_s,
-            "mean_recall": mean_recall(recall),
-            "recall": recall,
+            "mean_recall": examples.mean_recall(recall),
         }
+        return {"epoch": epoch} | means | of_model | {"recall": recall}
 
     @property
     def identity(self):
@@ -356,7 +340,7 @@ class Trainer:
         """
         for name, value in self.identity.items():
             if state[name] != value:
-                raise CheckpointError(
+                raise clip.CheckpointError(
                     f"the training state is of {name} {str(state[name])[:8]}, this training of "
                     f"{name} {str(value)[:8]}: resume it as it began, or delete "
                     f"{relative(self.folder / 'states')} to start anew"
@@ -364,10 +348,10 @@ class Trainer:
         self.step, self.epoch = state["step"], state["epoch"]
         self.sums, self.history = state["sums"], state["history"]
         if len(self.history) > 1:
-            recorded = checkpoint_record(self.folder)["history"]
+            recorded = clip.checkpoint_record(self.folder)["history"]
             # Either may be one epoch ahead of the other, if the training was killed in between.
             if any(a != b for a, b in zip(recorded, self.history, strict=False)):
-                raise CheckpointError(
+                raise clip.CheckpointError(
                     f"{relative(self.folder)} holds the checkpoint of another training than the "
                     "state: resume in the state's own folder"
                 )
@@ -415,8 +399,8 @@ def training_estimate(profile, images, folder):
     validation_s = _seconds(lambda: trainer.validation.recall(model))
     validation_s *= len(images.indices("val")) / len(parts[1])
     counts = [len(images.captions[i]) for i in images.indices("train")]
-    epoch = epoch_examples(counts, 1, profile.seed, profile.captions_per_epoch)
-    n_steps = len(step_examples(epoch, *trainer.shape)) * profile.epochs
+    epoch = examples.epoch_examples(counts, 1, profile.seed, profile.captions_per_epoch)
+    n_steps = len(examples.step_examples(epoch, *trainer.shape)) * profile.epochs
     n_validations = profile.epochs + 1
     total_s = features_s + n_steps * step_s + n_validations * validation_s
     weights = sum(weight.nbytes for weight in model.trained_state().values())

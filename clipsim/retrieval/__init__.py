@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "NORMALISATIONS", "caption_score", "description_sums", "score_edges", "score_matrix",
             "score_pairs",
         ],
-        "search": ["ApproximateIndex", "largest_products", "pair_products", "products_at_least"],
+        "search": ["largest_products", "pair_products", "products_at_least"],
         "store": ["Encoded", "encode", "load_store"],
     },
 )  # fmt: skip

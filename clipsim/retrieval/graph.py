@@ -9,6 +9,7 @@ import re
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 
 from clipsim.record import atomic_path
 
@@ -57,31 +58,12 @@ def similarity_graph(names, pairs, scores, **attributes):
     Raises
     ------
     ValueError
-        If shapes disagree, a position is not among 0 … M-1, an image is paired with itself, a
-        score is not a finite number, or an attribute has not one value per image.
+        If an attribute has not one value per image.
     """
-    n_images = len(names)
-    pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
-    scores = np.asarray(scores)
-    if scores.shape != (len(pairs),):
-        raise ValueError(f"scores: expected one for each of {len(pairs)} pairs: {scores.shape}")
-    if len(pairs) and not (pairs.min() >= 0 and pairs.max() < n_images):
-        raise ValueError(
-            f"pairs: expected positions from 0 to {n_images - 1}, "
-            f"found {pairs.min()} to {pairs.max()}"
-        )
-    if (pairs[:, 0] == pairs[:, 1]).any():
-        raise ValueError("pairs: an image is paired with itself")
-    if not np.isfinite(scores).all():
-        raise ValueError(f"scores: {(~np.isfinite(scores)).sum()} are not finite numbers")
-    graph = nx.Graph()
-    graph.add_nodes_from(range(n_images))
-    for key, values in {"name": names, **attributes}.items():
-        values = np.asarray(values).tolist() if isinstance(values, np.ndarray) else list(values)
-        if len(values) != n_images:
-            raise ValueError(f"{key}: expected {n_images} values, got {len(values)}")
-        nx.set_node_attributes(graph, dict(enumerate(values)), key)
-    edges = zip(*pairs.T.tolist(), scores.tolist(), strict=True)
+    graph, pairs = nx.Graph(), np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    table = pd.DataFrame({"name": list(names), **attributes}, dtype=object)
+    graph.add_nodes_from(table.to_dict("index").items())
+    edges = zip(*pairs.T.tolist(), np.asarray(scores).tolist(), strict=True)
     graph.add_weighted_edges_from(edges, weight="score")
     return graph
 

@@ -1,15 +1,11 @@
 """Search for large inner products: what retrieval (Eq. 3), scores (Eq. 4) and the graph ask for.
 
-Exact, by blocked matrix products as fast as FAISS's flat index; and approximate, by FAISS's other
-indexes, which then say how much they miss.
+Exact, by blocked matrix products as fast as FAISS's flat index.
 
 The rounding of a matrix product depends on its shape where that is small, and on the library. What
 a block finds is therefore decided by products that are computed once more, all in one way: no
 result depends on blocks, on threads, or on what else was searched for.
 """
-
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +16,6 @@ PANEL_ELEMENTS = 2**24  # of a panel of the upper triangle
 PAIRS = 2**14  # computed one by one at a time
 ROUNDING = np.float32(2.0**-22)  # times d: twice what rounding changes a product of unit vectors
 LEAST = 16  # rows and columns from which on a matrix product rounds alike whatever its shape
-SAMPLE = 200  # queries that a recall is measured on
 
 
 def largest_products(queries, vectors, k):
@@ -180,84 +175,6 @@ def pair_products(a, b, rows_a, rows_b):
         part = slice(start, start + PAIRS)
         products[part] = np.einsum("ed,ed->e", a[rows_a[part]], b[rows_b[part]])
     return products
-
-
-@dataclass(frozen=True, eq=False)
-class ApproximateIndex:
-    """Search that may miss some of the best, and says how many.
-
-    Attributes
-    ----------
-    vectors : array of float32, shape (C, d)
-    factory : str
-        FAISS's index-factory string.
-    index : faiss.Index
-    """
-
-    vectors: np.ndarray
-    factory: str
-    index: Any
-
-    @classmethod
-    def build(cls, vectors, factory, parameters=""):
-        """An index of the vectors, trained on them.
-
-        Parameters
-        ----------
-        vectors : array of float32, shape (C, d)
-        factory : str
-            FAISS's index-factory string: "HNSW32", "IVF1024,Flat", "PCA64,IVF256,Flat", …
-        parameters : str
-            FAISS's search parameters, "nprobe=64" or "efSearch=200": a wider search finds more
-            and takes longer than FAISS's defaults, one list of an IVF and 16 candidates of HNSW.
-
-        Raises
-        ------
-        RuntimeError
-            FAISS's, if it does not know the string or the parameters, or needs more vectors.
-        """
-        import faiss  # only here: on some systems its OpenMP and torch's do not get along
-
-        vectors = _float_matrix(vectors, "vectors")
-        index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
-        ivf = faiss.try_extract_index_ivf(index)
-        if ivf is not None:
-            ivf.cp.min_points_per_centroid = 1  # no warning of few vectors: the recall tells
-        index.train(vectors)
-        index.add(vectors)
-        faiss.ParameterSpace().set_index_parameters(index, parameters)
-        return cls(vectors, factory, index)
-
-    def search(self, queries, k):
-        """As `largest_products`, but some of the k best may be missing.
-
-        The products are exact: those of the vectors themselves, even if FAISS stores less.
-
-        Raises
-        ------
-        ValueError
-            As `largest_products`, and if fewer than k are found for a query.
-        """
-        queries, vectors = _checked(queries, self.vectors, k)
-        ids = self.index.search(queries, k)[1]
-        if (ids < 0).any():
-            raise ValueError(
-                f"index {self.factory!r} finds fewer than {k} vectors: widen the search (nprobe, "
-                "efSearch), or search exactly"
-            )
-        rows = np.repeat(np.arange(len(queries)), k)
-        return _best_candidates([(rows, ids.ravel())], queries, vectors, k)
-
-    def recall(self, queries, k):
-        """The share of the k best that `search` finds, from 0 to 1.
-
-        Measured against exact search on at most SAMPLE of the queries, evenly spaced. What is
-        found counts if its product is at least the k-th best.
-        """
-        rows = np.linspace(0, len(queries) - 1, min(SAMPLE, len(queries))).astype(int)
-        some = np.asarray(queries)[rows]
-        kth = largest_products(some, self.vectors, k)[1][:, -1:]
-        return float((self.search(some, k)[1] >= kth).mean())
 
 
 def _float_matrix(vectors, name):

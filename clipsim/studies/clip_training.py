@@ -12,14 +12,8 @@ import pandas as pd
 import seaborn as sns
 from tqdm.auto import tqdm
 
+from clipsim import evaluation
 from clipsim.data import caption_pool, load_pairs
-from clipsim.evaluation import (
-    ResampledPairs,
-    description_scores,
-    models_of_seeds,
-    retrieval_of,
-    train_or_load,
-)
 from clipsim.figures import IDENTITY, INK, PAGE_IN
 from clipsim.model import DualEncoder
 from clipsim.profile import load_profile
@@ -56,7 +50,7 @@ def before_and_after(profile, images):
     dict of str to DualEncoder
         "before" and "after".
     """
-    trained = train_or_load(profile, images)
+    trained = evaluation.train_or_load(profile, images)
     return {"before": DualEncoder(profile), "after": trained}
 
 
@@ -91,8 +85,8 @@ def recipe_rows(run, images, paper=None):
         changed = ", ".join(f"{key}: {getattr(step, key)}" for key in keys)
         for seed, model in enumerate(_models(profile, paper, step, name, images), profile.seed):
             best = model.record["history"][model.record["epoch"]]
-            found = retrieval_of(step, model, images, pool)
-            scores = description_scores(step, found, pairs)["clip_score"]
+            found = evaluation.retrieval_of(step, model, images, pool)
+            scores = evaluation.description_scores(step, found, pairs)["clip_score"]
             own = {"step": name, "changed": changed, "seed": seed}
             own |= {"mean_recall": best["mean_recall"]}
             rows += [own | row for row in _worth(profile, pairs, scores)]
@@ -114,12 +108,12 @@ def _models(profile, paper, step, name, images):
     """A step's models, one per seed: those of the paper's recipe, or trained for the step."""
     trained = replace(step, **{key: getattr(paper, key) for key in SEARCH})
     if trained == paper:
-        yield from models_of_seeds(paper, images)
+        yield from evaluation.models_of_seeds(paper, images)
         return
     for seed in range(profile.seed, profile.seed + min(N_SEEDS, profile.n_seeds)):
         kept = name if STEPS[name][0] not in SEARCH else "optimiser and schedule"
         folder = profile.work_dir / "recipes" / kept / str(seed)
-        yield train_or_load(replace(trained, seed=seed), images, folder)
+        yield evaluation.train_or_load(replace(trained, seed=seed), images, folder)
 
 
 def _worth(profile, pairs, scores):
@@ -127,7 +121,7 @@ def _worth(profile, pairs, scores):
     rows = []
     for source, inside in pairs.by_source.items():
         inside &= pairs.split != "val"
-        sample = ResampledPairs.of(pairs.where(inside), replace(profile, n_bootstrap=1))
+        sample = evaluation.ResampledPairs.of(pairs.where(inside), replace(profile, n_bootstrap=1))
         own = {"source": source, "n_pairs": sample.n_labelled}
         own |= {name: float(getattr(sample, name)(scores[inside])[0]) for name in COLUMNS}
         rows.append(own)

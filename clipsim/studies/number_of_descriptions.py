@@ -15,21 +15,8 @@ import pandas as pd
 import seaborn as sns
 from scipy.stats import spearmanr
 
-from clipsim.data import DataError, LabelledPairs, caption_pairs, caption_pool
-from clipsim.evaluation import (
-    DECISION,
-    METRICS,
-    ResampledPairs,
-    auc,
-    decision_statistics,
-    exact_interval,
-    finding,
-    finding_of,
-    held_out_decisions,
-    measured,
-    models_of_seeds,
-    retrieval_of,
-)
+from clipsim import evaluation
+from clipsim.data import LabelledPairs, caption_pairs, caption_pool
 from clipsim.figures import IDENTITY, PAGE_IN
 from clipsim.profile import Profile
 
@@ -38,7 +25,7 @@ COUNTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
 CANDIDATES = (1, 2, 3, 5, 10, 20, 50, 100)  # for a profile's N: a store grows with it
 BLOCK = 128  # images whose descriptions are in memory at once
 COLOURS = {"joint": IDENTITY["clip_score"]["color"], "text": "#8a3b8f"}  # by vector space
-PAPER = next(metric for metric in METRICS if metric.key == "clip_score")
+PAPERS = next(m.paper_threshold for m in evaluation.METRICS if m.key == "clip_score")
 
 # --- Eq. 4 at every N, and divided by the self-scores --------------------------------------------
 
@@ -122,7 +109,7 @@ class Study:
     judged: LabelledPairs
     choosing: LabelledPairs
     chosen_on: str
-    sample: ResampledPairs
+    sample: evaluation.ResampledPairs
     counts: tuple
     scores: dict
     means: dict
@@ -146,7 +133,7 @@ class Study:
         """What chooses N, of scores (Q,): ρ with people's ratings, or AUC of labelled pairs."""
         if (self.choosing.similar < 0).any():
             return float(spearmanr(scores, self.choosing.graded).statistic)
-        return auc(self.choosing.similar == 1, scores)
+        return evaluation.auc(self.choosing.similar == 1, scores)
 
     def best(self, name, allowed=None):
         """Each model's scores at its N of the best `quality` on the choosing pairs.
@@ -166,8 +153,6 @@ class Study:
 
 def description_counts(pool_size, n_descriptions):
     """The values of N to compare: those of `COUNTS` that the pool allows, and the profile's."""
-    if pool_size < 2:
-        raise DataError("N cannot vary: the pool has one description; use a larger pool")
     return tuple(sorted({n for n in COUNTS if n <= pool_size} | {n_descriptions}))
 
 
@@ -200,26 +185,21 @@ def study_of(profile, images, pairs):
     Returns
     -------
     Study
-
-    Raises
-    ------
-    DataError
-        If the pool has a single description.
     """
     pool = caption_pool(profile, images)
     counts = description_counts(len(pool), profile.n_descriptions)
     # One retrieval serves every N: its pool in the joint space, that in the text space beside it.
     wide = replace(profile, n_descriptions=max(counts), vector_space="joint")
     retrievals = (
-        (retrieval_of(wide, model, images, pool), model.encode_texts(pool, space="text"))
-        for model in models_of_seeds(profile, images)
+        (evaluation.retrieval_of(wide, model, images, pool), model.encode_texts(pool, "text"))
+        for model in evaluation.models_of_seeds(profile, images)
     )
     return scored(profile, *pairs_of_study(profile, images, pairs), counts, retrievals)
 
 
 def scored(profile, judged, choosing, chosen_on, counts, retrievals):
     """The `Study` of retrievals, each with the pool's vectors in the text encoder's own space."""
-    sample = ResampledPairs.of(judged.where(judged.split != "val"), profile)
+    sample = evaluation.ResampledPairs.of(judged.where(judged.split != "val"), profile)
     scores, first = defaultdict(list), {}
     for found, text_vectors in retrievals:
         vectors, own = {"joint": found.pool_vectors, "text": text_vectors}, profile.vector_space
@@ -259,11 +239,12 @@ def statistics_by_n(study):
     for space in COLOURS:
         judged, chosen = study.scores[space][0], study.best(space)[1]
         for n, scores in zip(study.counts, judged.swapaxes(0, 1), strict=True):
-            right = held_out_decisions(study.judged, scores, study.profile)[:, study.evaluated]
-            tested = scores[:, study.evaluated]
+            right = evaluation.held_out_decisions(study.judged, scores, study.profile)
+            tested, right = scores[:, study.evaluated], right[:, study.evaluated]
             found = {"auc": study.sample.auc(tested), "spearman": study.sample.spearman(tested)}
-            found |= {criterion: study.sample.accuracy(right, criterion) for criterion in DECISION}
-            rows.append({"space": space, "n": n, "chosen": chosen.count(n)} | measured(found))
+            found |= {name: study.sample.accuracy(right, name) for name in evaluation.DECISION}
+            row = {"space": space, "n": n, "chosen": chosen.count(n)}
+            rows.append(row | evaluation.measured(found))
     return pd.DataFrame(rows)
 
 
@@ -361,12 +342,12 @@ def claims_about_n(study):
         aucs = {"first": study.auc(scores), "second": study.auc(study.eq4[:, against])}
         aucs["difference"] = aucs["first"] - aucs["second"]
         other, n = study.counts[against], " or ".join(map(str, sorted(set(chosen))))
-        by_claim[claim] = measured(aucs) | {"n": chosen, "against": other}
+        by_claim[claim] = evaluation.measured(aucs) | {"n": chosen, "against": other}
         experiment = (
             f"AUC of Eq. 4 ({study.profile.vector_space} vectors) at the best {words} N on "
             f"{study.chosen_on} (N = {n}) minus AUC at N = {other}; test pairs, mean over models"
         )
-        findings.append(finding_of(claim, experiment, aucs["difference"], study.sample))
+        findings.append(evaluation.finding_of(claim, experiment, aucs["difference"], study.sample))
     return by_claim, findings
 
 
@@ -393,8 +374,8 @@ def accuracy_at_the_papers_threshold(study):
     for words, power in (("mean, 1/N²", 0), ("as printed, 1/N", 1)):
         for n, mean in zip(study.counts, scores, strict=True):
             # Eq. 4 as printed is N times the mean.
-            found = decision_statistics(study.sample, mean * n**power, PAPER.paper_threshold)
-            row = measured({criterion: found[criterion]})
+            found = evaluation.decision_statistics(study.sample, mean * n**power, PAPERS)
+            row = evaluation.measured({criterion: found[criterion]})
             rows.append({"normalisation": words, "n": n} | row)
     return pd.DataFrame(rows)
 
@@ -434,7 +415,7 @@ def cosine_of_the_sums(study):
     """
     scores, chosen = study.best("cosine")
     aucs, eq4 = study.auc(scores), study.auc(study.best(study.profile.vector_space)[0])
-    row = measured({"auc": aucs, "difference": aucs - eq4})
+    row = evaluation.measured({"auc": aucs, "difference": aucs - eq4})
     return pd.DataFrame([{"chosen": sorted(set(chosen))} | row])
 
 
@@ -460,7 +441,7 @@ def sign_table(study):
             everything = (mean @ mean.T)[np.triu_indices(len(mean), 1)]
             for pairs, scores in (("test pairs", tested), ("all pairs", everything)):
                 count, n_pairs = int((scores <= 0).sum()), len(scores)
-                low, high = exact_interval(count, n_pairs)
+                low, high = evaluation.exact_interval(count, n_pairs)
                 row = {"space": space, "n": n, "pairs": pairs, "n_pairs": n_pairs, "count": count}
                 rows.append(row | {"share": count / n_pairs, "low": low, "high": high})
     return pd.DataFrame(rows)
@@ -491,7 +472,7 @@ def sign_findings(study, table):
             row, where, shared = everything, "all pairs of the test pairs' images", True
         note = "; pairs share images and are taken as independent" if shared else ""
         findings.append(
-            finding(
+            evaluation.finding(
                 "always_positive",
                 f"share of {where} with D ≤ 0 (Eq. 4, {space} vectors, N = {n}): "
                 f"{row['count']:,} of {row['n_pairs']:,}",

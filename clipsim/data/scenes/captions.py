@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clipsim.data.scenes.scenes import concept_table, vocabulary
+from clipsim.data.scenes.scenes import concept_table, pick, vocabulary
 
 N_CAPTIONS = 5
 PARTIAL = 0.35  # share of captions that name only some of what is there
@@ -86,7 +86,8 @@ def plural(noun):
     return noun + ("es" if noun.endswith(PLURAL_ES) else "s")
 
 
-def _singular(noun):
+def singular(noun):
+    """The noun of one thing."""
     return noun.split(" / ")[0]
 
 
@@ -102,19 +103,19 @@ def _mentions(scene, rng):
 
 
 def _mention(concept, variants, rng):
-    doing, several = _pick(rng, concept.doing), len(variants) > 1
+    doing, several = pick(rng, concept.doing), len(variants) > 1
     if concept.group == "person":
         who = {concept.variants[variant] for variant in variants}
         who = who.pop() if len(who) == 1 else ""
-        noun = _pick(rng, CROWDS[who] if several else ALONE[who])
-        subject = f"{_pick(rng, NUMBERS[len(variants)])} {noun}" if several else with_article(noun)
+        noun = pick(rng, CROWDS[who] if several else ALONE[who])
+        subject = f"{pick(rng, NUMBERS[len(variants)])} {noun}" if several else with_article(noun)
         phrase = f"{subject} {doing}"
         if concept.nouns and rng.random() < BY_ACTION:
-            phrase = _counted(_pick(rng, concept.nouns), len(variants), rng)
+            phrase = _counted(pick(rng, concept.nouns), len(variants), rng)
         return Mention(phrase, subject, doing, several, True, concept.place)
     own = {concept.variants[variant] for variant in variants}
     noun = own.pop() if len(own) == 1 and rng.random() < OWN_NOUN else ""
-    phrase = _counted(noun or _pick(rng, concept.nouns), len(variants), rng)
+    phrase = _counted(noun or pick(rng, concept.nouns), len(variants), rng)
     if several:
         doing = doing.replace(" its tail", " their tails").replace(" its wings", " their wings")
     return Mention(phrase, phrase, doing, several, False, concept.place)
@@ -122,18 +123,14 @@ def _mention(concept, variants, rng):
 
 def _counted(noun, count, rng):
     if count == 1:
-        return with_article(_singular(noun))
-    return f"{_pick(rng, NUMBERS[count])} {plural(noun)}"
+        return with_article(singular(noun))
+    return f"{pick(rng, NUMBERS[count])} {plural(noun)}"
 
 
 def _where(scene, mentions, rng):
     places = {mention.place for mention in mentions}
     place = places.pop() if len(places) == 1 else "mixed"
-    return _pick(rng, SETTINGS[scene.setting][place])
-
-
-def _pick(rng, options):
-    return options[rng.integers(len(options))]
+    return pick(rng, SETTINGS[scene.setting][place])
 
 
 def _sentence(words):
@@ -149,7 +146,7 @@ def _listed(phrases):
 def _company(mentions, rng):
     """ "next to a car and a tree", or nothing when alone."""
     others = [mention.phrase for mention in mentions[1:]]
-    return f"{_pick(rng, NEAR)} {_listed(others)}" if others else ""
+    return f"{pick(rng, NEAR)} {_listed(others)}" if others else ""
 
 
 # Sentence structures: (mentions, where or "", rng) to the words of a caption.
@@ -191,13 +188,13 @@ def _two_clauses(mentions, where, rng):
 
 
 def _picture_of(mentions, where, rng):
-    shot = _pick(rng, ("a picture of", "a view of", "a close look at", "this shows"))
+    shot = pick(rng, ("a picture of", "a view of", "a close look at", "this shows"))
     return f"{shot} {_listed([mention.phrase for mention in mentions])} {where}"
 
 
 def _focus(mentions, where, rng):
     """One thing only, whatever else is there."""
-    return f"{mentions[0].phrase} {where or _pick(rng, UNPLACED)}"
+    return f"{mentions[0].phrase} {where or pick(rng, UNPLACED)}"
 
 
 STRUCTURES = (

@@ -17,6 +17,15 @@ import yaml
 
 from clipsim.data.captioned_images import SPLITS
 
+
+@lru_cache(maxsize=1)
+def vocabulary():
+    """What concepts.yaml holds: things, skin tones, groups, words for the settings."""
+    text = files("clipsim.data.scenes").joinpath("concepts.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)
+
+
+BANDS = vocabulary()["bands"]  # of the settings: how high things stand, by what is there
 KINDS = (
     "same content, same layout",
     "same content, other layout",
@@ -26,18 +35,6 @@ KINDS = (
 CANVAS = 256  # pixels; the centre 224×224 is what the preprocessing keeps
 MARGIN = 16
 
-# Where things stand: range of the height (pixels from the top) of what touches the ground, the
-# water, or the lowest point of what flies. A setting without a range has no such place.
-BANDS = {
-    "beach": {"ground": (186, 236), "air": (110, 136), "water": (142, 170)},
-    "meadow": {"ground": (160, 236), "air": (110, 136)},
-    "street": {"ground": (168, 236), "air": (110, 136)},
-    "mountains": {"ground": (168, 236), "air": (110, 136)},
-    "forest": {"ground": (166, 236), "air": (110, 136)},
-    "night": {"ground": (168, 236), "air": (110, 136)},
-    "room": {"ground": (176, 236), "air": (110, 136)},
-    "harbour": {"ground": (204, 237), "air": (110, 136), "water": (150, 184)},
-}
 PLACE_WEIGHTS = {"ground": 0.45, "water": 0.4, "air": 0.12}
 PERSON_WEIGHT = 2  # an action is drawn this many times as often as any other thing
 SIZES = {"small": 92, "medium": 104, "large": 120}  # pixels of the whole glyph
@@ -117,12 +114,6 @@ class Scene:
         return " + ".join(sorted(self.content.elements()))
 
     @property
-    def people(self):
-        """Names of the person concepts (running, walking, …), sorted."""
-        table = concept_table()
-        return tuple(sorted(c for c in self.content if table[c].group == "person"))
-
-    @property
     def has_unseen_concept(self):
         """Whether some object is of a concept that training never shows."""
         return any(concept_table()[placed.concept].unseen for placed in self.objects)
@@ -132,13 +123,6 @@ class Scene:
         """Whether some object is a held-out variant of a concept that training does show."""
         table = concept_table()
         return any(o.variant in table[o.concept].unseen_variants for o in self.objects)
-
-
-@lru_cache(maxsize=1)
-def vocabulary():
-    """What concepts.yaml holds: things, skin tones, groups, words for the settings."""
-    text = files("clipsim.data.scenes").joinpath("concepts.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
 
 
 @lru_cache(maxsize=1)
@@ -189,7 +173,7 @@ def graded_similarity(a, b):
 def training_scene(seed, number):
     """The training scene of that number: training concepts and variants only."""
     rng = _stream(seed, "train", number)
-    setting = _pick(rng, list(BANDS))
+    setting = pick(rng, list(BANDS))
     content = _content(rng, setting)
     layout = _layout(rng, setting, content)
     return _scene(rng, f"train-{number:05d}", setting, _background_seed(rng), content, layout)
@@ -209,7 +193,7 @@ def scene_pair(seed, split, number):
     same_content, same_layout = kind.startswith("same content"), kind.endswith("same layout")
     role = TEST_ROLES[number // len(KINDS) % len(TEST_ROLES)] if split == "test" else ""
 
-    setting = _pick(rng, list(BANDS))
+    setting = pick(rng, list(BANDS))
     content = _content(rng, setting, role)
     layout, background = _layout(rng, setting, content), _background_seed(rng)
     name = f"{split}-{number:04d}"
@@ -220,7 +204,7 @@ def scene_pair(seed, split, number):
         others = [s for s in BANDS if s != setting and places <= BANDS[s].keys()]
         if same_content:
             others = [s for s in others if all(concept.fits(s) for concept in content)]
-        setting, background = _pick(rng, others), _background_seed(rng)
+        setting, background = pick(rng, others), _background_seed(rng)
     if not same_content:
         content = _exchanged(rng, content, setting)
     if same_layout:
@@ -237,8 +221,15 @@ def _stream(seed, split, number):
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-def _pick(rng, options):
+def pick(rng, options):
+    """One of the options, by one number of the generator."""
     return options[rng.integers(len(options))]
+
+
+def weighted(rng, options, weights):
+    """One of the options, drawn by their weights."""
+    weights = np.array([*weights])
+    return options[rng.choice(len(options), p=weights / weights.sum())]
 
 
 def _background_seed(rng):
@@ -247,8 +238,7 @@ def _background_seed(rng):
 
 def _content(rng, setting, role=""):
     """Concepts of 1–3 objects; the first one is, or has artwork, held out as `role` says."""
-    weights = np.array(list(PATTERNS.values()))
-    pattern = list(PATTERNS)[rng.choice(len(PATTERNS), p=weights / weights.sum())]
+    pattern = weighted(rng, list(PATTERNS), PATTERNS.values())
     fitting = [c for c in concept_table().values() if c.fits(setting)]
     seen = [c for c in fitting if not c.unseen]
     leads = {"": seen, "variant": [c for c in seen if c.unseen_variants]}
@@ -262,11 +252,9 @@ def _content(rng, setting, role=""):
 def _by_place(rng, concepts):
     """A concept, its place drawn first: the few that fly or swim would be rare otherwise."""
     places = sorted({concept.place for concept in concepts})
-    weights = np.array([PLACE_WEIGHTS[place] for place in places])
-    place = places[rng.choice(len(places), p=weights / weights.sum())]
+    place = weighted(rng, places, [PLACE_WEIGHTS[place] for place in places])
     concepts = [concept for concept in concepts if concept.place == place]
-    weights = np.array([PERSON_WEIGHT if c.group == "person" else 1 for c in concepts])
-    return concepts[rng.choice(len(concepts), p=weights / weights.sum())]
+    return weighted(rng, concepts, [PERSON_WEIGHT if c.group == "person" else 1 for c in concepts])
 
 
 def _exchanged(rng, content, setting):
@@ -279,7 +267,7 @@ def _exchanged(rng, content, setting):
             if other.fits(setting) and not other.unseen and other not in taken
             if (other.place, other.size) == (concept.place, concept.size)
         ]
-        new[concept] = _pick(rng, alike)
+        new[concept] = pick(rng, alike)
         taken.add(new[concept])
     return [new[concept] for concept in content]
 
@@ -306,5 +294,5 @@ def _scene(rng, name, setting, background, content, layout, unseen=False, avoid=
         artwork = concept.artwork(unseen=unseen and concept == content[0])
         artwork = [v for v in artwork if v not in avoid] or artwork
         mirrored = bool(rng.integers(2))
-        objects.append(PlacedObject(concept.name, _pick(rng, artwork), x, y, size, mirrored))
+        objects.append(PlacedObject(concept.name, pick(rng, artwork), x, y, size, mirrored))
     return Scene(name, setting, background, tuple(objects))

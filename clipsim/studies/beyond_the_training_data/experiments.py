@@ -17,6 +17,7 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import MultiLabelBinarizer
 
+from clipsim import evaluation
 from clipsim.data import (
     CaptionedImages,
     DataError,
@@ -27,25 +28,13 @@ from clipsim.data import (
     load,
     load_pairs,
 )
-from clipsim.evaluation import (
-    METRICS,
-    SMALLEST_EFFECT,
-    ResampledPairs,
-    finding_of,
-    held_out_thresholds,
-    load_scores,
-    measured,
-    models_of_seeds,
-    not_testable,
-    train_or_load,
-)
 from clipsim.metrics import pixel_scores
 from clipsim.profile import Profile, load_profile
 from clipsim.retrieval import Describer, description_sums, scores_of_models
 from clipsim.studies.beyond_the_training_data import drawn_pairs
 
 # The package's SSIM and FSIM stand beside the canonical ones in notebook 07.
-COMPARED = [metric.key for metric in METRICS if metric.variant != "package"]
+COMPARED = [metric.key for metric in evaluation.METRICS if metric.variant != "package"]
 PIXELS = ("ssim", "fsim")
 FAMILIAR, ARTWORK, CONCEPT = "familiar", "unseen artwork", "unseen concept"
 SCENES = "demo"  # the profile whose scenes are the other domain of photographs
@@ -54,8 +43,8 @@ AKIN = 0.1  # TF-IDF cosine from which a description fits a photograph
 BLOCK = 128  # pairs whose similarities with the whole pool are in memory at once
 MOST_ACTIONS = 102  # pairs per class: a multiple of three actions and three couples
 MOST_ALIKE = 100  # pairs per class of images like the training data
-NO_GAIN = (-np.inf, SMALLEST_EFFECT)  # of the AUC
-AS_GOOD = (-SMALLEST_EFFECT, np.inf)
+NO_GAIN = (-np.inf, evaluation.SMALLEST_EFFECT)  # of the AUC
+AS_GOOD = (-evaluation.SMALLEST_EFFECT, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +85,12 @@ class ScoredPairs:
         """
         images = load(profile)
         pairs, pool = load_pairs(profile, images), caption_pool(profile, images)
-        scores, counted = load_scores(profile, images, pairs), evaluated(pairs)
-        models = models_of_seeds(profile, images)
+        scores, counted = evaluation.load_scores(profile, images, pairs), evaluated(pairs)
+        models = evaluation.models_of_seeds(profile, images)
         describers = [Describer.of(profile, model, pool) for model in models]
         first, how = next(iter(pairs.by_source.values())), profile.threshold_criterion
         held_out = partial(
-            held_out_thresholds, pairs.where(first), criterion=how, seed=profile.seed
+            evaluation.held_out_thresholds, pairs.where(first), criterion=how, seed=profile.seed
         )
         thresholds = {key: held_out(scores[key][first])[counted[first]] for key in COMPARED}
         of_pixels = {key: scores[key][counted] for key in PIXELS}
@@ -125,7 +114,7 @@ class ScoredPairs:
     @cached_property
     def sample(self):
         """The pairs with their bootstrap samples."""
-        return ResampledPairs.of(self.pairs, self.profile, self.stream)
+        return evaluation.ResampledPairs.of(self.pairs, self.profile, self.stream)
 
     def auc(self, *metrics):
         """AUC of the best of some metrics in each sample: shape (1 + B,) or (S, 1 + B)."""
@@ -156,19 +145,12 @@ def auc_rows(groups, metrics=COMPARED):
     list of dict
         `group`, `metric`, `auc` as `measured` gives it, `n_pairs`, `n_similar`, `resampled`.
     """
-    return [
-        {
-            "group": name,
-            "metric": metric,
-            **measured({"auc": group.auc(metric)}),
-            "n_pairs": group.sample.n_labelled,
-            "n_similar": int((group.pairs.similar == 1).sum()),
-            "resampled": group.sample.unit,
-        }
-        for metric in metrics
-        for name, group in groups.items()
-        if metric in group.scores
-    ]
+    rows = []
+    for metric, (name, group) in product(metrics, groups.items()):
+        if metric in group.scores:
+            named = {"group": name, "metric": metric} | group.sample.counts
+            rows.append(named | evaluation.measured({"auc": group.auc(metric)}))
+    return rows
 
 
 def evaluated(pairs):
@@ -185,12 +167,10 @@ def novelty(images, pairs):
         "unseen concept" where either scene has one, else "unseen artwork" where either has
         held-out artwork of a known concept, else "familiar".
     """
-    labels = []
-    for ids in zip(pairs.id_a.tolist(), pairs.id_b.tolist(), strict=True):
-        scenes = [images.scenes[image_id] for image_id in ids]
-        artwork = ARTWORK if any(scene.has_unseen_variant for scene in scenes) else FAMILIAR
-        labels.append(CONCEPT if any(scene.has_unseen_concept for scene in scenes) else artwork)
-    return np.array(labels)
+    both = [[images.scenes[i] for i in ids.tolist()] for ids in (pairs.id_a, pairs.id_b)]
+    concept = np.any([[s.has_unseen_concept for s in side] for side in both], axis=0)
+    artwork = np.any([[s.has_unseen_variant for s in side] for side in both], axis=0)
+    return np.select([concept, artwork], [CONCEPT, ARTWORK], FAMILIAR)
 
 
 def unseen_things(scored):
@@ -210,7 +190,7 @@ def unseen_things(scored):
         return [], []
     labels = novelty(scored.images, scored.pairs)
     familiar, unseen = scored.where(labels == FAMILIAR), scored.where(labels != FAMILIAR, stream=1)
-    found = finding_of(
+    found = evaluation.finding_of(
         "less_reliable_on_unlike",
         "AUC of the CLIP score on scenes of familiar things minus that on scenes with unseen "
         "artwork or concepts (independent groups)",
@@ -244,7 +224,7 @@ def another_domain(scored):
     pairs = load_pairs(profile, scenes)
     drawn = replace(scored, profile=profile, images=scenes, pairs=pairs.where(evaluated(pairs)))
     own = (scored.describers[0].model, scored.pool)
-    other = (train_or_load(profile, scenes), caption_pool(profile, scenes))
+    other = (evaluation.train_or_load(profile, scenes), caption_pool(profile, scenes))
     rows, findings = crossed_domains(scored, own, other)
     of_scenes = crossed_domains(drawn, other, own)
     return rows + of_scenes[0], findings + of_scenes[1]
@@ -277,7 +257,7 @@ def crossed_domains(scored, own, other):
         ("pool_must_fit", own_model, "its own model searching the other domain's pool"),
     )
     return auc_rows(groups, ["clip_score"]), [
-        finding_of(
+        evaluation.finding_of(
             claim,
             f"AUC of the CLIP score on pairs of {name} minus that of {what} (paired)",
             own_both.auc("clip_score") - changed.auc("clip_score"),
@@ -361,7 +341,7 @@ def no_fitting_description(scored):
         name: replace(scored, scores={"clip_score": of_level})
         for name, of_level in zip(names, np.stack(levels, axis=1), strict=True)
     }
-    found = finding_of(
+    found = evaluation.finding_of(
         "pool_must_fit",
         "AUC of the CLIP score with the full pool minus that with every description removed "
         "that fits one of the two images (paired)",
@@ -432,17 +412,11 @@ def several_objects(scored):
     """
     if not scored.images.scenes:
         why = "how many things a photograph shows is not known"
-        return [], [not_testable("several_objects", why)]
-    shown = [
-        len(scored.images.scenes[image_id].objects) for image_id in scored.pairs.id_a.tolist()
-    ]
-    several = np.array(shown) > 1
-    groups = {
-        "one thing": scored.where(~several),
-        "two or three things": scored.where(several, stream=1),
-    }
-    one, more = groups.values()
-    found = finding_of(
+        return [], [evaluation.not_testable("several_objects", why)]
+    scenes = [scored.images.scenes[image_id] for image_id in scored.pairs.id_a.tolist()]
+    several = np.array([len(scene.objects) > 1 for scene in scenes])
+    one, more = scored.where(~several), scored.where(several, stream=1)
+    found = evaluation.finding_of(
         "several_objects",
         "AUC of the CLIP score on scenes of two or three things minus that on scenes of one "
         "(independent groups)",
@@ -450,7 +424,7 @@ def several_objects(scored):
         [more.sample, one.sample],
         region=AS_GOOD,
     )
-    return auc_rows(groups), [found]
+    return auc_rows({"one thing": one, "two or three things": more}), [found]
 
 
 def fine_grained(scored):
@@ -475,13 +449,13 @@ def fine_grained(scored):
         actions, what = [*shown], "photographs of two actions (by the words of their captions)"
         if len(actions) < 2:
             why = f"fewer than two actions with {drawn_pairs.FEWEST_IMAGES} held-out photographs"
-            return [], [not_testable("fine_grained", why)]
+            return [], [evaluation.not_testable("fine_grained", why)]
         whole = scored.of_others(images, drawn_pairs.photographed_action_pairs(shown, seed))
     groups = {"all actions": whole}
     for couple in combinations(actions, 2):
         name = " / ".join(couple)
         groups[name] = whole.where(np.isin(whole.pairs.kind, (*couple, name)))
-    found = finding_of(
+    found = evaluation.finding_of(
         "fine_grained",
         f"AUC of the CLIP score minus 0.5: {what} against those of the same one; "
         f"{', '.join(actions)}",
@@ -524,7 +498,7 @@ def gain_over_pixels(scored):
         unseen = scored.where(novelty(images, scored.pairs) != FAMILIAR)
         diverse = {"unseen things, crossed with layout": unseen}
     findings = [
-        finding_of(
+        evaluation.finding_of(
             claim,
             f"AUC of the CLIP score minus the higher of SSIM and FSIM (paired): {name}",
             group.gain,
@@ -540,5 +514,5 @@ def gain_over_pixels(scored):
     groups = alike | diverse
     rows = auc_rows(groups, ["clip_score", *PIXELS])
     for row, group in zip(rows, groups.values(), strict=False):  # the CLIP score's come first
-        row |= measured({"gain": group.gain})
+        row |= evaluation.measured({"gain": group.gain})
     return rows, findings

@@ -11,27 +11,13 @@ from functools import partial
 import numpy as np
 import torch
 
+from clipsim import evaluation
 from clipsim.data import caption_pool, load, load_pairs
-from clipsim.evaluation import (
-    ResampledPairs,
-    description_scores,
-    finding,
-    measured,
-    models_of_seeds,
-    retrieval_of,
-    train_or_load,
-)
 from clipsim.model import IMAGE_BACKBONES, TEXT_BACKBONES, image_backbone, text_backbone
 from clipsim.retrieval import score_pairs
 
 # What a comparison costs: a minute for two random backbones and twelve trainings on two cores.
 N_TRAIN, N_VAL_PAIRS, N_SEEDS, BATCH, EPOCHS = 500, 100, 3, 64, 20
-JUDGES = {
-    "expert": ", pairs caption-judged by experts",
-    "crowd": ", pairs caption-judged by a crowd",
-    "vsts": ", pairs rated side by side",
-    "": "",
-}
 # What a source is reported by; the first one decides. Ratings from 0 to 5 are ranked, not cut.
 STATISTICS = {"vsts": ("spearman", "auc")}
 WORDS = {"auc": "AUC", "spearman": "Spearman's ρ"}
@@ -40,7 +26,7 @@ WORDS = {"auc": "AUC", "spearman": "Spearman's ρ"}
 def data_and_models(profile):
     """The images and pairs of a profile, and its models of all seeds, the profile's own first."""
     images = load(profile)
-    return images, load_pairs(profile, images), list(models_of_seeds(profile, images))
+    return images, load_pairs(profile, images), list(evaluation.models_of_seeds(profile, images))
 
 
 def random_image_encoder(name, draw=0):
@@ -128,24 +114,16 @@ def encoder_scores(profile, images, pairs, encoders):
     dict of str to array of float32, shape (S, P)
         `clip_score` and `image_cosine`, a row for each training seed.
     """
-    image, text = encoders
+    alike = dict(zip(("image_encoder", "text_encoder"), encoders, strict=True))
+    alike |= {"trainable": "projections", "pool": "train", "pool_file": None}
+    alike |= {"batch_size": min(BATCH, profile.batch_size), "epochs": min(EPOCHS, profile.epochs)}
     scores = []
     for seed in range(profile.seed, profile.seed + min(N_SEEDS, profile.n_seeds)):
-        altered = replace(
-            profile,
-            image_encoder=image,
-            text_encoder=text,
-            seed=seed,
-            pool="train",
-            pool_file=None,
-            trainable="projections",
-            batch_size=min(BATCH, profile.batch_size),
-            epochs=min(EPOCHS, profile.epochs),
-        )
+        altered = replace(profile, seed=seed, **alike)
         folder = profile.work_dir / "encoders" / altered.hash[:8]
-        model = train_or_load(altered, images, folder)
-        retrieval = retrieval_of(altered, model, images, caption_pool(altered, images))
-        scores.append(description_scores(altered, retrieval, pairs))
+        model = evaluation.train_or_load(altered, images, folder)
+        retrieval = evaluation.retrieval_of(altered, model, images, caption_pool(altered, images))
+        scores.append(evaluation.description_scores(altered, retrieval, pairs))
     return {name: np.stack([of_seed[name] for of_seed in scores]) for name in scores[0]}
 
 
@@ -170,7 +148,8 @@ def score_rows(profile, pairs, scores):
     rows = []
     for source, of_source in pairs.by_source.items():
         inside = of_source & (pairs.split != "val")
-        sample, statistics = ResampledPairs.of(pairs.where(inside), profile), statistics_of(source)
+        sample = evaluation.ResampledPairs.of(pairs.where(inside), profile)
+        statistics = statistics_of(source)
         n_pairs = len(sample.pairs) if statistics[0] == "spearman" else sample.n_labelled
         first = {}
         for name, values in scores.items():
@@ -179,7 +158,7 @@ def score_rows(profile, pairs, scores):
             found |= {f"{s}_first_minus_this": first[s] - found[s] for s in statistics}
             named = {"source": source, "group": name, "statistic": statistics[0]}
             counts = {"n_pairs": n_pairs, "n_seeds": len(values), "resampled": sample.unit}
-            rows.append(named | measured(found) | counts)
+            rows.append(named | evaluation.measured(found) | counts)
     return rows
 
 
@@ -188,12 +167,17 @@ def statistics_of(source):
     return STATISTICS.get(source, ("auc",))
 
 
+def judged_by(source):
+    """Who judged the pairs, as the end of a sentence, where several did."""
+    return f", {evaluation.JUDGES[source]}" if source else ""
+
+
 def lead_finding(claim, row, words):
     """The finding of how much better the first score is than that of a row of `score_rows`."""
     name = f"{row['statistic']}_first_minus_this"
-    return finding(
+    return evaluation.finding(
         claim,
-        f"{WORDS[row['statistic']]} of {words}{JUDGES[row['source']]}",
+        f"{WORDS[row['statistic']]} of {words}{judged_by(row['source'])}",
         row[name],
         row[f"{name}_ci95"],
         n_pairs=row["n_pairs"],
@@ -262,8 +246,8 @@ def space_scores(profile, models, images, pairs):
     joint, pool = replace(profile, vector_space="joint"), caption_pool(profile, images)
     scores = []
     for model in models:
-        retrieval = retrieval_of(joint, model, images, pool)
-        found = description_scores(profile, retrieval, pairs)
+        retrieval = evaluation.retrieval_of(joint, model, images, pool)
+        found = evaluation.description_scores(profile, retrieval, pairs)
         index_pairs = pairs.positions(retrieval.image_ids)
         own = model.encode_texts(retrieval.pool.tolist(), space="text")[retrieval.ids]
         of_text = score_pairs(own, index_pairs, profile.normalisation)

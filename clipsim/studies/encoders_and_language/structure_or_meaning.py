@@ -22,6 +22,7 @@ import pandas as pd
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
+from clipsim import data
 from clipsim.data import ALONE, SETTINGS, STRUCTURES, Mention, concept_table, with_article
 from clipsim.evaluation import exact_interval, finding, interval, not_testable
 from clipsim.figures import PAGE_IN, claim_title, flat_table, interval_points
@@ -176,7 +177,7 @@ def _contents(subject, thing, rng):
     """What the anchor says; the same with every slot exchanged; the same in other words."""
     fitting = [s for s in SETTINGS if subject.fits(s) and thing.fits(s)]
     setting, elsewhere = (fitting[i] for i in rng.permutation(len(fitting))[:2])
-    where, places = _pick(rng, SETTINGS[setting]["ground"]), SETTINGS[elsewhere]["ground"]
+    where, places = data.pick(rng, SETTINGS[setting]["ground"]), SETTINGS[elsewhere]["ground"]
     same_frame = [place for place in places if _words(place)[1] == _words(where)[1]]
     others = [
         concept
@@ -185,21 +186,21 @@ def _contents(subject, thing, rng):
     ]
     outside = [concept for concept in others if concept.group not in ("person", *CREATURES)]
     person = subject.group == "person"
-    beside, doing = _noun(rng, thing), _pick(rng, subject.doing)
+    beside, doing = _noun(rng, thing), data.pick(rng, subject.doing)
     if person:
         who, whom = ("woman", "man") if rng.integers(2) else ("man", "woman")
         other_who, other_doing = ALONE[who][1], _other_words(doing, subject.doing)
         actions = [d for concept in others if concept.group == "person" for d in concept.doing]
     else:
         creatures = [concept for concept in others if concept.group in CREATURES]
-        who, whom = _noun(rng, subject), _noun(rng, _pick(rng, creatures))
-        other_who, other_doing = _other_words(who, map(_singular, subject.nouns)), doing
+        who, whom = _noun(rng, subject), _noun(rng, data.pick(rng, creatures))
+        other_who, other_doing = _other_words(who, map(data.singular, subject.nouns)), doing
         actions = _other_actions(subject, doing)
     said = Content(who, doing, beside, where, person)
-    other_action, other_thing = _pick(rng, actions), _noun(rng, _pick(rng, outside))
-    other_place = _pick(rng, same_frame or places)
+    other_action, other_thing = data.pick(rng, actions), _noun(rng, data.pick(rng, outside))
+    other_place = data.pick(rng, same_frame or places)
     exchanged = Content(whom, other_action, other_thing, other_place, person)
-    other_thing = _other_words(beside, map(_singular, thing.nouns))
+    other_thing = _other_words(beside, map(data.singular, thing.nouns))
     other_place = _other_words(where, SETTINGS[setting]["ground"])
     return said, exchanged, Content(other_who, other_doing, other_thing, other_place, person)
 
@@ -220,15 +221,7 @@ def _other_words(words, options):
 
 
 def _noun(rng, concept):
-    return _singular(_pick(rng, concept.nouns))
-
-
-def _singular(noun):
-    return noun.split(" / ")[0]
-
-
-def _pick(rng, options):
-    return options[rng.integers(len(options))]
+    return data.singular(data.pick(rng, concept.nouns))
 
 
 def cosines(quadruples, encode):
@@ -327,17 +320,9 @@ def probe_rows(spaces, quadruples, profile):
         margins = np.stack([table[structure] - table[meaning] for table in tables])
         wins = (margins > 0) + 0.5 * (margins == 0)
         share, ci95 = clustered_share(wins.mean(axis=0), quadruples, profile)
-        rows.append(
-            {
-                "space": space,
-                "condition": condition,
-                "share": share,
-                "share_ci95": ci95,
-                "share_of_seeds": wins.mean(axis=1).tolist(),
-                "n_quadruples": len(quadruples),
-                "n_seeds": len(tables),
-            }
-        )
+        row = {"space": space, "condition": condition, "share": share, "share_ci95": ci95}
+        row["share_of_seeds"] = wins.mean(axis=1).tolist()
+        rows.append(row | {"n_quadruples": len(quadruples), "n_seeds": len(tables)})
     return rows
 
 

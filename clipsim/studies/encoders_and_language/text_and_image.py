@@ -7,6 +7,7 @@ scored like it, its descriptions compared in the joint space.
 """
 
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 
 import matplotlib.pyplot as plt
@@ -15,27 +16,11 @@ import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler, normalize
 
+from clipsim import evaluation
 from clipsim.data import caption_pool
-from clipsim.evaluation import (
-    SMALLEST_EFFECT,
-    ResampledPairs,
-    decision_statistics,
-    description_scores,
-    finding_of,
-    held_out_thresholds,
-    retrieval_of,
-    train_or_load,
-)
 from clipsim.figures import PAGE_IN, claim_title, flat_table, interval_points
 from clipsim.model import DualEncoder, image_features
-from clipsim.studies.encoders_and_language.encoders import (
-    JUDGES,
-    N_SEEDS,
-    WORDS,
-    lead_finding,
-    score_rows,
-    statistics_of,
-)
+from clipsim.studies.encoders_and_language import encoders
 
 CONTROL = "lsa"
 EQ4, IMAGE, SUM = "Eq. 4", "image cosine", "weighted sum"
@@ -53,9 +38,9 @@ def control_models(profile, images):
     DualEncoder
         Trained when it is asked for, and kept.
     """
-    for seed in range(profile.seed, profile.seed + min(N_SEEDS, profile.n_seeds)):
+    for seed in range(profile.seed, profile.seed + min(encoders.N_SEEDS, profile.n_seeds)):
         folder = profile.work_dir / "control" / str(seed)
-        yield train_or_load(replace(_control(profile), seed=seed), images, folder)
+        yield evaluation.train_or_load(replace(_control(profile), seed=seed), images, folder)
 
 
 def _control(profile):
@@ -85,7 +70,7 @@ def compared_scores(profile, images, pairs, models):
     words = TfidfVectorizer().fit(pool)
     backbone = backbone_cosine(profile, images, pairs)[None]
     for own, of_encoder in (
-        (profile, models[:N_SEEDS]),
+        (profile, models[: encoders.N_SEEDS]),
         (_control(profile), control_models(profile, images)),
     ):
         rows = [_scores(own, model, images, pairs, pool, words) for model in of_encoder]
@@ -97,14 +82,14 @@ def compared_scores(profile, images, pairs, models):
 
 def _scores(profile, model, images, pairs, pool, words):
     """The scores of one model, by name; `words` weighs the descriptions' words."""
-    retrieval = retrieval_of(profile, model, images, pool)
+    retrieval = evaluation.retrieval_of(profile, model, images, pool)
     few = retrieval.first(min(FEW_DESCRIPTIONS, max(1, profile.n_descriptions // 2)))
-    found = description_scores(profile, retrieval, pairs)
+    found = evaluation.description_scores(profile, retrieval, pairs)
     said = words.transform(" ".join(retrieval.pool[ids]) for ids in retrieval.ids)
     a, b = pairs.positions(retrieval.image_ids).T
     return {
         EQ4: found["clip_score"],
-        FEW: description_scores(profile, few, pairs)["clip_score"],
+        FEW: evaluation.description_scores(profile, few, pairs)["clip_score"],
         IMAGE: found["image_cosine"],
         TFIDF: np.asarray(said[a].multiply(said[b]).sum(axis=1)).ravel(),
     }
@@ -149,13 +134,13 @@ def weighted_sum(pairs, text, image):
     text, image = (StandardScaler().fit(s[:, of_val].T).transform(s.T).T for s in (text, image))
     if not val.any():
         return (text + image) / 2, "0.5, as no pairs are there to choose it"
-    sample = ResampledPairs(pairs.where(val), np.ones((1, val.sum())), "pairs")
-    (name, *_) = statistics_of(pairs.source[val][0])
+    sample = evaluation.ResampledPairs(pairs.where(val), np.ones((1, val.sum())), "pairs")
+    (name, *_) = encoders.statistics_of(pairs.source[val][0])
     value = {
         w: getattr(sample, name)(((1 - w) * text + w * image)[:, val]).mean() for w in WEIGHTS
     }
     weight = max(value, key=value.get)
-    why = f"{weight:.1f} by {WORDS[name]} on {val.sum():,} pairs that are not reported"
+    why = f"{weight:.1f} by {encoders.WORDS[name]} on {val.sum():,} pairs that are not reported"
     return (1 - weight) * text + weight * image, why
 
 
@@ -179,11 +164,11 @@ def text_or_image(profile, pairs, scores):
     rows = [
         {"encoder": encoder} | row
         for encoder, found in scores.items()
-        for row in score_rows(profile, pairs, {name: found[name] for name in SHOWN})
+        for row in encoders.score_rows(profile, pairs, {name: found[name] for name in SHOWN})
     ]
     words = f"Eq. 4 minus that of the image cosine, text encoder {CONTROL}"
     findings = [
-        lead_finding("descriptions_beat_vectors", row, words)
+        encoders.lead_finding("descriptions_beat_vectors", row, words)
         for row in rows
         if (row["encoder"], row["group"]) == (CONTROL, IMAGE)
     ]
@@ -205,16 +190,16 @@ def text_and_image_chart(rows, findings, chosen):
     figure, numbers, caption
     """
     table = pd.DataFrame(rows)
-    sources, encoders = table.source.unique(), table.encoder.unique()
+    sources, names = table.source.unique(), table.encoder.unique()
     figure, axes = plt.subplots(
-        len(encoders), len(sources), figsize=(PAGE_IN, 0.5 + 1.6 * len(encoders)),
+        len(names), len(sources), figsize=(PAGE_IN, 0.5 + 1.6 * len(names)),
         sharex="col", sharey=True, squeeze=False,
     )  # fmt: skip
-    for line, encoder in zip(axes, encoders, strict=True):
+    for line, encoder in zip(axes, names, strict=True):
         for axis, source in zip(line, sources, strict=True):
             own = [r for r in rows if (r["encoder"], r["source"]) == (encoder, source)]
             interval_points(axis, own, own[0]["statistic"], "group")
-            axis.set_xlabel(WORDS[own[0]["statistic"]])
+            axis.set_xlabel(encoders.WORDS[own[0]["statistic"]])
             if axis in axes[0]:
                 axis.set_title(f"{source or 'test'}, {own[0]['n_pairs']:,} pairs")
         line[0].set_ylabel(f"text encoder: {encoder}")
@@ -226,6 +211,11 @@ def text_and_image_chart(rows, findings, chosen):
         f"Weight of the image cosine in the sum of z-scores: {weights}."
     )
     return figure, flat_table(rows), caption
+
+
+def balanced_accuracy(sample, scores, thresholds):
+    """Of the decisions at some thresholds: shape (1 + B,)."""
+    return evaluation.decision_statistics(sample, scores, thresholds)["balanced_accuracy"]
 
 
 def threshold_transfer(profile, pairs, scores):
@@ -256,24 +246,23 @@ def threshold_transfer(profile, pairs, scores):
     findings, criterion = [], profile.threshold_criterion
     for source, inside in pairs.by_source.items():
         judged, of_models = pairs.where(inside), models[:, inside]
+        held_out = partial(evaluation.held_out_thresholds, judged, criterion=criterion)
+        chosen = [held_out(scores_of, seed=profile.seed) for scores_of in of_models]
         reported = judged.split != "val"
-        sample = ResampledPairs.of(judged.where(reported), profile)
-        chosen = [held_out_thresholds(judged, s, criterion, profile.seed) for s in of_models]
+        sample = evaluation.ResampledPairs.of(judged.where(reported), profile)
         for kind, directions in kinds.items():
-            gains = []
-            for i, j in directions:
-                other, same = (
-                    decision_statistics(sample, of_models[i, reported], chosen[k][reported])
-                    for k in (j, i)
-                )
-                gains.append(other["balanced_accuracy"] - same["balanced_accuracy"])
+            gains = [
+                balanced_accuracy(sample, of_models[i, reported], chosen[j][reported])
+                - balanced_accuracy(sample, of_models[i, reported], chosen[i][reported])
+                for i, j in directions
+            ]
             if gains:
                 worst = min(gains, key=lambda gain: gain[0])
                 words = (
                     f"balanced accuracy of Eq. 4 at the threshold of a model {kind} minus that at "
-                    f"its own, the worst of {len(gains)} directions{JUDGES[source]}"
+                    f"its own, the worst of {len(gains)} directions{encoders.judged_by(source)}"
                 )
-                region = (-SMALLEST_EFFECT, np.inf)
-                found = finding_of("across_models", words, worst, sample, region=region)
+                region = (-evaluation.SMALLEST_EFFECT, np.inf)
+                found = evaluation.finding_of("across_models", words, worst, sample, region=region)
                 findings.append(found | {"n_seeds": n})
     return findings

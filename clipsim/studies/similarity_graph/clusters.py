@@ -396,22 +396,16 @@ def quality_rows(graphs, thresholds, best, profile):
         if threshold is not None
     ]
     known = next(iter(graphs.values())).known
-    labels = [
-        graphs[c["metric"]].labels(c["threshold"], c["method"], profile.seed) for c in chosen
-    ]
-    labels = np.stack(labels, axis=1)
+    labels = np.stack(
+        [graphs[c["metric"]].labels(c["threshold"], c["method"], profile.seed) for c in chosen], 1
+    )
     kappas = pair_agreement(together(known, labels), known.alike, known.weights)
-    resampled = _resampled(known, labels, profile)
-    return [
-        {
-            **choice,
-            **graphs[choice["metric"]].shape(choice["threshold"]),
-            "n_clusters": int((np.bincount(labels[:, k]) > 1).sum()),
-            "kappa": float(kappas[k]),
-            "kappa_ci95": interval(resampled[:, k]),
-        }
-        for k, choice in enumerate(chosen)
-    ]
+    rows, resampled = [], _resampled(known, labels, profile)
+    for k, row in enumerate(chosen):
+        row |= graphs[row["metric"]].shape(row["threshold"])
+        row["n_clusters"] = int((np.bincount(labels[:, k]) > 1).sum())
+        rows.append(row | {"kappa": float(kappas[k]), "kappa_ci95": interval(resampled[:, k])})
+    return rows
 
 
 def _resampled(known, labels, profile):

@@ -41,23 +41,16 @@ def quality_chart(sweeps, rows, known):
     colours = {METRIC_LABELS[key]: IDENTITY[key]["color"] for key in sweeps}
     dashes = {METRIC_LABELS[key]: DASHES[IDENTITY[key]["linestyle"]] for key in sweeps}
     marks = {"markers": MARKERS, "s": 45, "edgecolor": "#222222", "zorder": 3}
-    figure, axes = plt.subplots(1, len(METHODS), figsize=(PAGE_IN, 3))
-    shown = {}
+    figure, axes = plt.subplots(1, len(METHODS), figsize=(PAGE_IN, 2.6))
     for axis, method in zip(axes, METHODS, strict=True):
         common = {"x": "neighbours", "y": method, "hue": "metric", "palette": colours, "ax": axis}
         drawn = lines.dropna(subset=method)
-        sns.lineplot(drawn, style="metric", dashes=dashes, errorbar=None, **common)
-        sns.scatterplot(marked, style="origin", **marks, **common)
-        axis.set(xscale="log", title=f"κ of {method} with what is known")
-        axis.set(xlabel="neighbours per image", ylabel="")
+        look = {"dashes": dashes, "errorbar": None, "legend": False}
+        sns.lineplot(drawn, style="metric", **look, **common)
+        sns.scatterplot(marked, style="origin", legend=axis is axes[-1], **marks, **common)
+        axis.set(xscale="log", title=f"κ of {method}", xlabel="neighbours per image", ylabel="")
         axis.xaxis.set_major_formatter("{x:g}")
-        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
-            shown.setdefault(name, handle)  # the lines come first
-        axis.get_legend().remove()
-    names = [*colours, *MARKERS]
-    names = [*names[::3], *names[1::3], *names[2::3]]  # metrics in one row, thresholds below
-    handles = [shown[name] for name in names]
-    figure.legend(handles, names, loc="outside lower center", ncols=3)
+    sns.move_legend(axes[-1], "center left", bbox_to_anchor=(1, 0.5))
     words = []
     for row in rows:
         if (row["metric"], row["method"]) == ("clip_score", "components"):
@@ -67,9 +60,9 @@ def quality_chart(sweeps, rows, known):
                 f"[{low:z.2f}, {high:z.2f}], {row['share_in_largest']:.0%} of the images in one"
             )
     caption = (
-        f"{len(known)} test images; {known.alike.sum():,} of {len(known.alike):,} known pairs are "
-        f"alike. Components of the CLIP score at {'; '.join(words)}. 95 %: images resampled, "
-        "clusters held fixed."
+        f"κ of clusters with what is known of {len(known)} test images; {known.alike.sum():,} of "
+        f"{len(known.alike):,} known pairs are alike. Components of the CLIP score at "
+        f"{'; '.join(words)}. 95 %: images resampled, clusters held fixed."
     )
     numbers = pd.concat([lines.assign(origin="sweep"), marked])
     return figure, numbers[["metric", "origin", "threshold", "neighbours", *METHODS]], caption
