@@ -10,6 +10,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "captioned_images": ["CaptionedImages", "DataError", "LabelledPairs"],
+        "composed.class_names": ["class_names"],
+        "composed.descriptions": ["composed_descriptions"],
         "pairs": ["AGREE", "DISAGREE", "TOP", "caption_pairs", "caption_pairs_of"],
         "photographs.fetch": ["fetch"],
         "photographs.folders": ["picture_folder"],
