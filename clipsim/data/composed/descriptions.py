@@ -11,18 +11,17 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from clipsim.data.composed.class_names import named_frames
+from clipsim.data.composed.class_names import named_frames, with_article
 from clipsim.data.scenes.captions import plural
 
-TRIES = 20  # draws per description: many are drawn twice
-WORDS = 4, 16  # fewest, unless it is a whole sentence already, and most
+IDLE = 2000  # draws in a row that gave nothing new, after which the vocabulary is exhausted
+WORDS = range(4, 17)  # in a description
 SEVERAL = ("two", "two", "two", "two", "three", "three", "several", "some", "a couple of")
 GROUPS = (*SEVERAL, "a group of", "four", "many")  # of people
-P_SEVERAL, P_KIND, P_LOOKS, P_WHERE, P_THROUGH = 0.3, 0.5, 0.4, 0.8, 0.8
+P_SEVERAL, P_KIND, P_LOOKS, P_WHERE, P_THROUGH = 0.3, 0.5, 0.45, 0.88, 0.8
 P_ENDING, P_WHEN = 0.1, 0.07
 SAY = 0.25  # share of whole descriptions in a topic that has acts too
 SELF = {"his": "himself", "her": "herself", "its": "itself", "their": "themselves"}
-SOUNDS_LIKE_A_VOWEL = r"\b([Aa]) (?=[aeiou])(?!uni(?!nt)|one|use|eu)"
 
 
 def composed_descriptions(n, seed):
@@ -49,18 +48,16 @@ def composed_descriptions(n, seed):
     rng = np.random.default_rng(seed)
     topics = [*vocabulary()["topics"].values()]
     shares = np.cumsum([topic["weight"] for topic in topics], dtype=float)
-    found = {}
-    for _ in range(TRIES * n):
-        if len(found) == n:
-            break
+    found, idle = {}, 0
+    while len(found) < n and idle < IDLE:
         topic = topics[np.searchsorted(shares, rng.random() * shares[-1], side="right")]
         text = _described(topic, rng)
-        if len(text.split()) <= WORDS[1]:
+        is_new = text not in found and len(text.split()) in WORDS
+        idle = 0 if is_new else idle + 1
+        if is_new:
             found[text] = None
     if len(found) < n:
-        raise ValueError(
-            f"{n:,} descriptions: the vocabulary gives about {len(found):,}; ask less"
-        )
+        raise ValueError(f"{n:,} descriptions: the vocabulary gives about {len(found):,}; ask less")
     return tuple(found)
 
 
@@ -155,7 +152,7 @@ def _words():
 
 
 def _inflected(phrase, ending):
-    """ "sit and ~watch" with its verbs as "sits and watches" (ending "s") or "sitting …" ("ing")."""
+    """ "sit and ~watch" as "sits and watches" (ending "s") or "sitting and watching" ("ing")."""
     first, *rest = phrase.split()
     words = [f"~{first}", *rest]
     return " ".join(_verb(word[1:], ending) if word[0] == "~" else word for word in words)
@@ -177,7 +174,7 @@ def _verb(verb, ending):
 # Verbs of two syllables that end like "run" but keep one consonant: "gathering".
 ONE_CONSONANT = {
     "gather", "wander", "hover", "whisper", "shovel", "entertain", "listen", "open", "water",
-    "pedal", "vacuum", "cover", "relax", "hammer", "color", "parachute", "march", "travel",
+    "pedal", "vacuum", "cover", "hammer", "color", "travel", "gallop", "sharpen", "exercise",
 }  # fmt: skip
 
 
@@ -200,5 +197,5 @@ def _pick(rng, text, mark=";"):
 
 def _sentence(words):
     words = " ".join(words.split()).replace(" ,", ",")
-    words = re.sub(SOUNDS_LIKE_A_VOWEL, r"\1n ", words)
+    words = re.sub(r"\ba (\w+)", lambda found: with_article(found[1]), words)
     return words[0].upper() + words[1:] + "."
