@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "captioned_images": ["CaptionedImages", "DataError", "LabelledPairs"],
         "pairs": ["AGREE", "DISAGREE", "TOP", "caption_pairs", "caption_pairs_of"],
+        "photographs.caption_files": ["cleaned"],
         "photographs.fetch": ["fetch"],
         "photographs.folders": ["picture_folder"],
         "photographs.judgments": ["caption_ratings"],

@@ -201,9 +201,9 @@ class DualEncoder(nn.Module):
         try:
             with atomic_path(path) as temporary:
                 save_file(self.trained_state(), temporary)
-        except (OSError, SafetensorError) as error:
+        except OSError as error:
             raise CheckpointError(
-                f"{path} cannot be written ({error}): make room, and resume"
+                f"{path} cannot be written ({error.strerror}): make room, and resume"
             ) from None
         made_by = {"name": self.profile.name, **self.profile.settings}
         write_record(folder, {"sha256": _sha256(path), "profile": made_by, **record})

@@ -273,6 +273,9 @@ def encoded_files(model, paths):
     files = {path: data.PictureFile(Path(path)) for path in map(whole_path, paths)}
     for path in files:
         os.stat(path)
+        if not os.path.isfile(path):
+            what = "a folder; search and graph read those" if os.path.isdir(path) else "no file"
+            raise data.BadImageError(f"{path}: {what}")
     images = data.CaptionedImages(
         name="pictures",
         image_ids=tuple(files),

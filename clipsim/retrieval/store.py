@@ -309,10 +309,10 @@ def _write(path, items, results, made_by, width):
     vectors = np.stack([vector for _, vector in good]) if good else np.empty((0, width))
     try:
         write_vectors(path, vectors, names, record)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise DataError(
-            f"{relative(path)} cannot be written ({error}): make room there, or name another "
-            "folder; what is encoded is kept"
+            f"{relative(path)} cannot be written ({error.strerror}): make room there, or name "
+            "another folder; what is encoded is kept"
         ) from None
 
 
