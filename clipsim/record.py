@@ -164,9 +164,23 @@ def read_record(profile, notebook):
     path = profile.results_dir / f"{notebook}.json"
     if not path.is_file():
         raise StaleError(f"{relative(path)} is missing: run notebook {notebook} first")
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_json(path, StaleError, profile_hash=str, data=dict, results=dict)
     if record["profile_hash"] != profile.hash:
         raise StaleError(f"{relative(path)} is from other settings: run notebook {notebook} again")
+    return record
+
+
+def read_json(path, error, **keys):
+    """The object in a JSON file, with these keys of these types; an `error` if it is damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        wrong = [key for key, kind in keys.items() if not isinstance(record[key], kind)]
+    except (ValueError, RecursionError) as fault:
+        raise error(f"{relative(path)} is damaged: {fault}") from None
+    except (KeyError, TypeError, IndexError):
+        wrong = list(keys)
+    if wrong:
+        raise error(f"{relative(path)} is damaged: expected an object with {', '.join(wrong)}")
     return record
 
 

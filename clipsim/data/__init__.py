@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     },
 )  # fmt: skip
 __all__ += ["load", "load_pairs"]
+FEWEST = 2  # images of a split: one alone is the best of all
 
 
 def load(profile):
@@ -52,6 +53,7 @@ def load(profile):
         from clipsim.data.scenes.openmoji import openmoji_scenes
 
         return openmoji_scenes(profile)
+    from clipsim.data.captioned_images import DataError
     from clipsim.data.photographs.folders import photographs
     from clipsim.data.photographs.judgments import rated_apart
     from clipsim.data.pictures import checked
@@ -59,7 +61,14 @@ def load(profile):
     images = photographs(profile)
     if profile.pairs == "human":
         images = rated_apart(images, profile.data_root)
-    return checked(images, profile.on_bad_image)
+    images = checked(images, profile.on_bad_image)
+    n = {split: len(images.indices(split)) for split in ("train", "val", "test")}
+    if min(n.values()) < FEWEST:
+        raise DataError(
+            f"{profile.data_root}: {n['train']} images in split train, {n['val']} in val and "
+            f"{n['test']} in test can be read; each needs {FEWEST}"
+        )
+    return images
 
 
 def load_pairs(profile, images=None):

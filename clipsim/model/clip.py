@@ -19,7 +19,7 @@ from clipsim.errors import BadInput
 from clipsim.model.encoders import LatentSemantics, image_backbone, text_backbone
 from clipsim.model.features import image_features, text_features
 from clipsim.profile import Profile
-from clipsim.record import atomic_path
+from clipsim.record import atomic_path, read_json
 
 # The settings that decide what the weights of a checkpoint mean.
 ARCHITECTURE = (
@@ -324,11 +324,11 @@ def checkpoint_record(folder):
     """The JSON of a checkpoint folder; `CheckpointError` if it cannot be read."""
     path = Path(folder) / "checkpoint.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return read_json(path, CheckpointError, sha256=str, profile=dict)
+    except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(f"{folder}: no checkpoint there; run notebook 02 first") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def is_whole(record):
@@ -336,7 +336,7 @@ def is_whole(record):
 
     Every best epoch is saved with the history so far; the whole one also has epoch 0.
     """
-    return len(record["history"]) == record["profile"]["epochs"] + 1
+    return len(record.get("history", ())) == record["profile"]["epochs"] + 1
 
 
 def write_record(folder, record):

@@ -184,13 +184,16 @@ def held_out_threshold(describer):
         found = read_record(describer.profile, THRESHOLDS)
     except StaleError as error:
         return None, str(error)
-    if found["data"]["fingerprint"] != describer.model.record["data"]:
+    if found["data"].get("fingerprint") != describer.model.record["data"]:
         return None, f"notebook {THRESHOLDS} last ran on other data than the model's"
-    row = next(
-        row
-        for row in found["results"]["table1"]
-        if row["metric"] == "clip_score" and row["threshold_from"] != "paper"
-    )
+    try:
+        row = next(
+            row
+            for row in found["results"]["table1"]
+            if row["metric"] == "clip_score" and row["threshold_from"] != "paper"
+        )
+    except (KeyError, TypeError, StopIteration):
+        return None, f"the results of notebook {THRESHOLDS} are damaged: run it again"
     judges = f", {row['source']} pairs" if "source" in row else ""
     return row["threshold"], f"held out, notebook {THRESHOLDS}{judges}"
 

@@ -127,7 +127,7 @@ def gathered(rows, source, max_bad_rows=None):
         accept = "" if max_bad_rows is None else ", or pass a larger -p max_bad_rows"
         where, name = empty[0]
         raise DataError(
-            f"{where}: empty caption of {name} ({len(empty):,} of {n_rows:,} are empty); write one "
+            f"{where}: empty caption of {name} ({len(empty):,} of {n_rows:,} are empty); write it "
             f"or leave the row out{accept}"
         )
     if not captions:

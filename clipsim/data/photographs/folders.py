@@ -16,6 +16,7 @@ import filecmp
 import hashlib
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -361,6 +362,12 @@ def captioned_images(collection):
             "first": absent[:NAMED_AT_MOST],
         },
     }
+    here, gone = details["split"], details["missing"]["split"]
+    lost = [
+        f"{gone[s]:,} of {here[s] + gone[s]:,} in {s}" for s in PUBLISHED if 9 * gone[s] > here[s]
+    ]
+    if lost and collection.split_source != SEEDED:
+        print(f"warning: pictures are missing, {', '.join(lost)}", file=sys.stderr)
     if nulls:
         details["null_captions"] = {"images": len(nulls), "first": nulls[:NAMED_AT_MOST]}
     return CaptionedImages(
