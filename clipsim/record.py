@@ -67,8 +67,8 @@ def atomic_path(path):
     What safetensors cannot write is one, too.
     """
     path, temporary = Path(path), None
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.stem[:40]}-"  # a long name has room for a few characters more at most
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
         os.close(handle)

@@ -117,31 +117,6 @@ def test_parquet_files(tmp_path, monkeypatch):
     assert images.read_image("1.png").size == (8, 8)
 
 
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({"label": ["a cat"]}, "its columns are image, label; expected image and caption"),
-        ({"caption": [" "]}, r"row 0: empty caption of 0\.png"),
-        ({"caption": ["a cat"], "split": ["holdout"]}, "split 'holdout' of 0.png; expected"),
-    ],
-)
-def test_columns_that_cannot_be_used(tmp_path, columns, message):
-    dataset(tmp_path, **columns).save_to_disk(tmp_path / "saved")
-    with pytest.raises(DataError, match=message):
-        read(tmp_path / "saved")
-
-
-def test_what_is_no_data_set_of_images(tmp_path):
-    Dataset.from_dict({"image": [1], "caption": ["a"]}).save_to_disk(tmp_path / "numbers")
-    with pytest.raises(DataError, match="column image holds no images"):
-        read(tmp_path / "numbers")
-    dataset(tmp_path, caption=["a cat"]).save_to_disk(tmp_path / "saved")
-    next((tmp_path / "saved").glob("*.arrow")).write_bytes(b"")
-    with pytest.raises(DataError, match="not a readable data set") as error:
-        read(tmp_path / "saved")
-    assert "\n" not in str(error.value)
-
-
 def test_a_data_set_from_the_hub(tmp_path, monkeypatch):
     rows = dataset(tmp_path, caption=["a cat", "a dog"], split=["train", "test"])
     monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", lambda *args, **kwargs: None)

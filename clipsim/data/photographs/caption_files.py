@@ -162,7 +162,7 @@ def annotations_table(path):
     def rows():
         for where, row in _csv_rows(path, "raw", "filename", "split"):
             try:
-                captions = [_text(caption) for caption in json.loads(row["raw"])]
+                captions = [_is(str, caption) for caption in _is(list, json.loads(row["raw"]))]
             except (ValueError, TypeError):
                 raise DataError(f"{where}: raw is no list of captions") from None
             yield from ((where, row["filename"], text, row["split"]) for text in captions)
@@ -200,9 +200,9 @@ def karpathy_table(path):
     """Read Karpathy's `dataset_<name>.json`, which has captions and splits."""
     try:
         entries = json.loads(file_text(path))["images"]
-        last = {_text(entry["filename"]): i for i, entry in enumerate(entries)}
+        last = {_is(str, entry["filename"]): i for i, entry in enumerate(entries)}
         rows = [
-            (f"{path}:images[{i}]", entry["filename"], _text(said["raw"]), entry["split"])
+            (f"{path}:images[{i}]", entry["filename"], _is(str, said["raw"]), entry["split"])
             for i, entry in enumerate(entries)
             for said in entry["sentences"]
         ]
@@ -217,10 +217,10 @@ def karpathy_table(path):
     return CaptionTable("Karpathy's JSON", *gathered(rows, path))
 
 
-def _text(value):
-    """`value`, which must be text: JSON may hold null or a number in its place."""
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+def _is(kind, value):
+    """`value`, which must be of a type: JSON may hold null or a number in the place of a text."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
     return value
 
 

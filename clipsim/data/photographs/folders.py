@@ -163,9 +163,9 @@ def _one_name_each(table, found):
     captions = {}
     for name, texts in table.captions.items():
         captions[names[name]] = captions.get(names[name], ()) + texts
-    split = table.split and {names[name]: label for name, label in table.split.items()}
+    split = {}
     for name, label in (table.split or {}).items():
-        if split[names[name]] != label:
+        if split.setdefault(names[name], label) != label:
             raise DataError(f"{name} and {names[name]} are one picture in two splits; keep one")
     other = [name for name, file in found.items() if file and not is_named(file, name)]
     repairs = []
@@ -173,7 +173,7 @@ def _one_name_each(table, found):
         repairs.append(
             f"{len(other):,} names match but for case, slashes or Unicode's form: {other[0]} first"
         )
-    return replace(table, captions=captions, split=split), repairs
+    return replace(table, captions=captions, split=split or None), repairs
 
 
 def _caption_file(listing):
