@@ -172,16 +172,16 @@ def read_record(profile, notebook):
 
 def read_json(path, error, **keys):
     """The object in a JSON file, with these keys of these types; an `error` if it is damaged."""
+    fault = f"expected an object with {', '.join(keys)}"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        wrong = [key for key, kind in keys.items() if not isinstance(record[key], kind)]
-    except (ValueError, RecursionError) as fault:
-        raise error(f"{relative(path)} is damaged: {fault}") from None
-    except (KeyError, TypeError, IndexError):
-        wrong = list(keys)
-    if wrong:
-        raise error(f"{relative(path)} is damaged: expected an object with {', '.join(wrong)}")
-    return record
+        if all(isinstance(record[key], kind) for key, kind in keys.items()):
+            return record
+    except (ValueError, RecursionError) as error_in_it:
+        fault = error_in_it
+    except (KeyError, TypeError):
+        pass
+    raise error(f"{relative(path)} is damaged: {fault}")
 
 
 def save_arrays(path, fingerprint, **arrays):

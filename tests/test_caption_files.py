@@ -5,7 +5,6 @@ import json
 import photograph_folders as folders
 import pytest
 
-from clipsim.data import DataError
 from clipsim.data.photographs.folders import photographs
 
 
@@ -91,12 +90,3 @@ def test_karpathys_restval_trains(tmp_path):
     (tmp_path / "dataset.json").write_text(path.read_text().replace("train", "restval"))
     path.unlink()
     assert read(tmp_path).details["split"] == {"train": 20, "val": 5, "test": 5, "unsplit": 0}
-
-
-def test_karpathy_entries_that_repeat(tmp_path):
-    folders.write_pictures(tmp_path)
-    entries = folders.karpathy_entries()
-    content = {"images": [*entries, entries[0]]}
-    (tmp_path / "dataset_flickr8k.json").write_text(json.dumps(content))
-    with pytest.raises(DataError, match=r"images\[30\]: \S+ occurs twice"):
-        read(tmp_path)

@@ -62,12 +62,10 @@ def load(profile):
     if profile.pairs == "human":
         images = rated_apart(images, profile.data_root)
     images = checked(images, profile.on_bad_image)
-    n = {split: len(images.indices(split)) for split in ("train", "val", "test")}
-    if min(n.values()) < FEWEST:
-        raise DataError(
-            f"{profile.data_root}: {n['train']} images in split train, {n['val']} in val and "
-            f"{n['test']} in test can be read; each needs {FEWEST}"
-        )
+    counts = {split: len(images.indices(split)) for split in ("train", "val", "test")}
+    if min(counts.values()) < FEWEST:
+        found = ", ".join(f"{split} {n}" for split, n in counts.items())
+        raise DataError(f"{images.name}: images by split: {found}; each needs {FEWEST} or more")
     return images
 
 

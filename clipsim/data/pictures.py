@@ -205,7 +205,7 @@ def is_named(path, name):
 
 def form(name):
     """What the names of a file have in common on all systems: Unicode's form, case, slashes."""
-    name = unicodedata.normalize("NFC", name.replace("\\", "/").removeprefix("./")).casefold()
+    name = name.replace("\\", "/").removeprefix("./").casefold()
     return unicodedata.normalize("NFC", name)
 
 

@@ -327,8 +327,6 @@ def checkpoint_record(folder):
         return read_json(path, CheckpointError, sha256=str, profile=dict)
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(f"{folder}: no checkpoint there; run notebook 02 first") from None
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def is_whole(record):

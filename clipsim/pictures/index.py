@@ -98,7 +98,7 @@ def newest_checkpoint(name):
     """
     found = []
     for path in RUNS.glob(f"*/{WORK}/*/checkpoint/checkpoint.json"):
-        with suppress(CheckpointError, KeyError, TypeError):
+        with suppress(CheckpointError, OSError, KeyError, TypeError):
             record = checkpoint_record(path.parent)
             if is_whole(record) and _profile(path.parent).name == name:
                 found.append((path.stat().st_mtime_ns, path.parent))

@@ -81,10 +81,7 @@ def cleaned(caption, where):
 
 def file_text(path):
     """Text of a UTF-8 file, with or without a byte-order mark; `DataError` names a bad line."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    data = Path(path).read_bytes()
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

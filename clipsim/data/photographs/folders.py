@@ -124,8 +124,9 @@ def folder_collection(root, seed, max_bad_rows=0):
 
     listing = Listing.of(root, DEPTH)
     found = _caption_file(listing)
-    if huggingface.is_dataset_folder(root) or (not found and huggingface.is_image_folder(root)):
-        return huggingface.dataset_collection(root, seed, max_bad_rows)
+    metadata = listing.matching(huggingface.METADATA)
+    if huggingface.is_dataset_folder(root) or (metadata and not found):
+        return huggingface.dataset_collection(root, bool(metadata), seed, max_bad_rows)
     if not found:
         raise DataError(
             f"{root}: no captions found; expected captions.txt (Kaggle), Flickr8k.token.txt, "
@@ -141,7 +142,7 @@ def folder_collection(root, seed, max_bad_rows=0):
             f"{path} names {len(found):,} images, {first} the first, and none is in {root}; put "
             f"the photographs there, for example in {root / 'Images'}"
         )
-    table, repairs = _one_name_each(table, found)
+    table = _one_name_each(table, found)
     pictures = {name: PictureFile(found[name]) for name in table.captions if found[name]}
     split, split_source = _splits(root, listing, table, pictures, seed)
     basenames = {form(name).rpartition("/")[2] for name in found}
@@ -150,14 +151,14 @@ def folder_collection(root, seed, max_bad_rows=0):
         "captions_file": str(path.relative_to(root)),
         "split_source": split_source,
         "pictures_without_captions": len(listing.pictures.keys() - basenames),
-        "repairs": [*table.repairs, *repairs],
+        "repairs": list(table.repairs),
     }
     name = collection_name(table.captions)
     return Collection(name, table.captions, split, split_source, pictures, details)
 
 
 def _one_name_each(table, found):
-    """The table with one name for each picture, the first where forms differ; what to report."""
+    """The table with one name for each picture, the first where forms differ."""
     first = {}
     names = {name: first.setdefault(found[name] or name, name) for name in table.captions}
     captions = {}
@@ -168,12 +169,9 @@ def _one_name_each(table, found):
         if split.setdefault(names[name], label) != label:
             raise DataError(f"{name} and {names[name]} are one picture in two splits; keep one")
     other = [name for name, file in found.items() if file and not is_named(file, name)]
-    repairs = []
-    if other:
-        repairs.append(
-            f"{len(other):,} names match but for case, slashes or Unicode's form: {other[0]} first"
-        )
-    return replace(table, captions=captions, split=split or None), repairs
+    said = f"{len(other):,} names match but for case, slashes or Unicode's form, as {other[:1]}"
+    repairs = (*table.repairs, said) if other else table.repairs
+    return replace(table, captions=captions, split=split or None, repairs=repairs)
 
 
 def _caption_file(listing):

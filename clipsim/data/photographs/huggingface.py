@@ -26,7 +26,7 @@ from clipsim.errors import one_line
 
 SAVED = ("dataset_dict.json", "state.json")
 CAPTIONS = (r"caption(_\d+)?", r"captions(\.raw)?", r"text", r"sentences(\.raw)?")
-METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+METADATA = r"metadata\.(csv|jsonl|parquet)"  # beside pictures: datasets' ImageFolder
 REACHED_WITHIN_S = 10
 
 
@@ -37,25 +37,16 @@ def is_dataset_folder(root):
     )
 
 
-def is_image_folder(root):
-    """Whether pictures lie in a folder, or in those below it, with metadata for ImageFolder."""
-    return any(
-        next(root.glob(f"{below}{name}"), None) for name in METADATA for below in ("", "*/")
-    )
-
-
-def dataset_collection(root, seed, max_bad_rows):
+def dataset_collection(root, is_image_folder, seed, max_bad_rows):
     """The `Collection` of a folder: of `save_to_disk`, with parquet files, or for ImageFolder."""
     from datasets import load_dataset, load_from_disk
 
     saved = any((root / name).is_file() for name in SAVED)
     try:
-        if saved:
-            dataset = load_from_disk(str(root))
-        elif is_image_folder(root):
+        if is_image_folder:
             dataset = load_dataset("imagefolder", data_dir=str(root))
         else:
-            dataset = load_dataset(str(root))
+            dataset = load_from_disk(str(root)) if saved else load_dataset(str(root))
     except Exception as error:  # datasets raises many kinds, its own and pyarrow's
         raise DataError(f"{root}: not a readable data set ({reason(error)})") from None
     return _collection(dataset, str(root), seed, max_bad_rows)
@@ -130,20 +121,15 @@ def _flat(rows, where):
     from datasets import Image
 
     columns = rows.column_names
-    try:
-        flat = (
-            rows.cast_column("image", Image(decode=False)).flatten()
-            if "image" in columns
-            else rows
-        )
-    except (TypeError, ValueError, NotImplementedError) as error:
-        raise DataError(f"{where}: column image holds no images ({reason(error)})") from None
-    if flat is rows or not _caption_columns(flat):
+    if "image" not in columns or not _caption_columns(columns):
         raise DataError(
             f"{where}: its columns are {', '.join(columns)}; expected image and caption, "
             "or image and caption_0 … caption_4"
         )
-    return flat
+    try:
+        return rows.cast_column("image", Image(decode=False)).flatten()
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise DataError(f"{where}: column image holds no images ({reason(error)})") from None
 
 
 def _names(flat, part):
@@ -154,17 +140,15 @@ def _names(flat, part):
     return [own or path or _by_number(part, row) for row, (own, path) in names]
 
 
-def _caption_columns(flat):
+def _caption_columns(columns):
     """The columns with captions: caption_10 after caption_9."""
-    for pattern in CAPTIONS:
-        if found := [c for c in flat.column_names if re.fullmatch(pattern, c)]:
-            return sorted(found, key=lambda name: (len(name), name))
-    return []
+    found = ([c for c in columns if re.fullmatch(pattern, c)] for pattern in CAPTIONS)
+    return sorted(next(filter(None, found), []), key=lambda name: (len(name), name))
 
 
 def _captions(flat, where):
     """The captions of each row as a list, "" for one that is missing."""
-    columns = [flat[name][:] for name in _caption_columns(flat)]
+    columns = [flat[name][:] for name in _caption_columns(flat.column_names)]
     for row, cells in enumerate(zip(*columns, strict=True)):
         texts = [text for cell in cells for text in (cell if isinstance(cell, list) else [cell])]
         texts = [text.get("raw") if isinstance(text, dict) else text for text in texts]
