@@ -205,7 +205,8 @@ def search(
     as_json: Json = False,
 ):
     """Find pictures in a folder by a text or by a picture."""
-    if bool(text and text.strip()) == bool(like):
+    text = text and data.cleaned(text, "TEXT")
+    if bool(text) == bool(like):
         raise BadInput("search takes a TEXT that is not empty or --like PICTURE, one of the two")
     if text and threshold is not None:
         raise BadInput("--threshold judges pictures found with --like, not those of a text")

@@ -1,12 +1,15 @@
 """Which errors are the user's to mend: these end in one line and exit status 2.
 
-Only the name of an error comes back from a notebook's kernel, so they are listed by name.
+Only the name of an error comes back from a notebook's kernel, so they are listed by name. What the
+operating system refuses (no such file, no room, no permission) is the user's to mend, too.
 """
 
 import re
 
 BAD_INPUT = frozenset(
     {
+        *("FileExistsError", "FileNotFoundError", "IsADirectoryError", "NotADirectoryError"),
+        *("OSError", "PermissionError"),
         "BadImageError",
         "CheckpointError",
         "DataError",
@@ -17,7 +20,6 @@ BAD_INPUT = frozenset(
         "TrainingError",
     }
 )
-MISSING_FILES = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -31,7 +33,7 @@ class BadInput(Exception):
 
 def is_bad_input(error):
     """Whether the user's input caused the exception `error`, rather than a fault in the code."""
-    return isinstance(error, (BadInput, *MISSING_FILES))
+    return isinstance(error, BadInput | OSError)
 
 
 def plain(text):

@@ -7,6 +7,7 @@ A run also begins with memory and threads as encoders need them (`keep_freed_mem
 """
 
 import ctypes
+import errno
 import json
 import os
 import platform
@@ -19,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 
 from clipsim.errors import BadInput
 from clipsim.profile import REPOSITORY, Profile, load_profile, relative
@@ -59,20 +61,31 @@ class StaleError(BadInput, RuntimeError):
 
 @contextmanager
 def atomic_path(path):
-    """A temporary path beside `path` that replaces it when the block ends without error."""
-    path = Path(path)
+    """A temporary path beside `path` that replaces it when the block ends without error.
+
+    An `OSError` names `path`: the temporary name says nothing, and a full disk names no file.
+    What safetensors cannot write is one, too.
+    """
+    path, temporary = Path(path), None
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
     try:
+        prefix = f".{path.stem[:40]}-"  # a long name has room for a few characters more at most
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp makes it private
         temporary.replace(path)
+    except SafetensorError as error:
+        raise OSError(errno.EIO, str(error), str(path)) from None
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -111,7 +124,8 @@ class Run:
         path = self.profile.results_dir / f"{self.notebook}.json"
         with atomic_path(path) as temporary:
             text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+            # What is no Unicode, as in the name of a folder, becomes the escape that JSON reads.
+            temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         print(f"results: {relative(path)}")
 
 
@@ -150,10 +164,24 @@ def read_record(profile, notebook):
     path = profile.results_dir / f"{notebook}.json"
     if not path.is_file():
         raise StaleError(f"{relative(path)} is missing: run notebook {notebook} first")
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_json(path, StaleError, profile_hash=str, data=dict, results=dict)
     if record["profile_hash"] != profile.hash:
         raise StaleError(f"{relative(path)} is from other settings: run notebook {notebook} again")
     return record
+
+
+def read_json(path, error, **keys):
+    """The object in a JSON file, with these keys of these types; an `error` if it is damaged."""
+    fault = f"expected an object with {', '.join(keys)}"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if all(isinstance(record[key], kind) for key, kind in keys.items()):
+            return record
+    except (ValueError, RecursionError) as error_in_it:
+        fault = error_in_it
+    except (KeyError, TypeError):
+        pass
+    raise error(f"{relative(path)} is damaged: {fault}")
 
 
 def save_arrays(path, fingerprint, **arrays):

@@ -130,37 +130,6 @@ def test_a_broken_picture_that_is_named_is_status_2(call, photos):
     assert "text.jpg: not a readable image" in err.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["score", "photo.jpg"], "two pictures or more"),
-        (["score", "photo.jpg", "gone.jpg"], "gone.jpg: No such file"),
-        (["score", "photo.jpg", "broken"], "broken: not a readable image"),
-        (["score", "photo.jpg", "web.webp", "-n", "0"], "Invalid value for '-n'"),
-        (["search", ".", " "], "TEXT that is not empty or --like PICTURE"),
-        (["search", ".", "a dog", "--like", "web.webp"], "one of the two"),
-        (["search", ".", "--like", "gone.jpg"], "gone.jpg: No such file"),
-        (["search", ".", "a dog", "--threshold", "0"], "--threshold judges"),
-        (["search", "gone", "a dog"], "gone: there is no such folder"),
-        (["search", ".", "a dog", "-n", "500"], "there are 72 descriptions"),
-        (["search", ".", "a dog", "--pool", "gone.txt"], "gone.txt: cannot be read"),
-        (["graph", ".", "--threshold", "0", "--out", "graph.xls"], "must end in .graphml or .csv"),
-        (["graph", ".", "--threshold", "nan"], "--threshold nan: expected a number"),
-        (["encode", "gone", "--out", "store"], "gone: cannot be read"),
-        (["encode", "photo.jpg", "--out", "store"], "photo.jpg:1: not UTF-8"),
-        (["encode", "."], "Missing option '--out'"),
-        (["scores", "."], "No such command 'scores'"),
-    ],
-)
-def test_bad_input_is_one_line(call, photos, monkeypatch, words, said):
-    monkeypatch.chdir(photos)
-    status, out, err = call(*words)
-    assert (status, out) == (2, "")
-    assert said in err
-    assert len(err.splitlines()) == 1
-    assert not (photos / "store").exists()
-
-
 def test_search_by_text_ranks_by_the_image_vectors(call, checkpoint, photos):
     status, found, err = call("search", photos, "a boat", "--json", "-k", 20)
     model = DualEncoder.load(checkpoint)

@@ -2,10 +2,11 @@
 
 import photograph_folders as folders
 import pytest
-from datasets import Dataset, Features, Image, Value
+from datasets import Dataset, Features, Image, List, Value
 
-from clipsim.data import DataError
+from clipsim.data import BadImageError, DataError
 from clipsim.data.photographs.folders import photographs
+from clipsim.data.pictures import checked
 
 
 def dataset(folder, **columns):
@@ -41,9 +42,65 @@ def test_one_part_without_splits_is_split_by_seed(tmp_path):
 
 
 def test_a_row_per_caption(tmp_path):
-    rows = dataset(tmp_path, caption=["a cat", "it sits", "a dog"], filename=["a", "a", "b"])
+    rows = dataset(tmp_path, caption=["a cat", "a dog"], filename=["a", "b"])
+    rows.select([0, 0, 1]).save_to_disk(tmp_path / "saved")
+    assert read(tmp_path / "saved").captions == (("a cat", "a cat"), ("a dog",))
+
+
+def test_names_that_are_another_pictures_tell_rows_apart(tmp_path):
+    rows = dataset(tmp_path, caption=["a cat", "a dog"], filename=["a", "a"])
+    rows.select([0, 1, 0, 1]).save_to_disk(tmp_path / "saved")
+    images = read(tmp_path / "saved")
+    assert dict(zip(images.image_ids, images.captions, strict=True)) == {
+        "a": ("a cat", "a cat"),
+        "image-000001": ("a dog", "a dog"),
+    }
+    (said,) = images.details["repairs"]
+    assert said.startswith("2 rows are called by number")
+
+
+def test_missing_images_and_captions_are_counted_and_named(tmp_path):
+    captions = [["a cat"], None, ["a dog", None], ["a boat"]]
+    types = Features(image=Image(), caption=List(Value("string")))
+    rows = dataset(tmp_path, caption=["-"] * 4)[:]["image"]
+    rows = Dataset.from_dict({"image": [*rows[:3], None], "caption": captions}, features=types)
     rows.save_to_disk(tmp_path / "saved")
-    assert read(tmp_path / "saved").captions == (("a cat", "it sits"), ("a dog",))
+    with pytest.raises(DataError, match=r"row 1: empty caption of \S+ \(2 of 5 are empty\)"):
+        read(tmp_path / "saved")
+    images = read(tmp_path / "saved", max_bad_rows=0.4)
+    assert images.captions == (("a cat",), ("a dog",), ("a boat",))
+    assert "2 empty captions left out" in images.details["repairs"][0]
+    with pytest.raises(BadImageError, match="image-000003: its row has no image"):
+        checked(images, "error")
+    assert checked(images, "skip").details["bad_images"]["first"] == ["image-000003"]
+
+
+@pytest.mark.parametrize("texts", [["a cat"], [["a cat"]], [[{"raw": "a cat"}]]])
+@pytest.mark.parametrize("column", ["caption", "captions", "text", "sentences"])
+def test_columns_that_people_have(tmp_path, column, texts):
+    folders.write_picture(tmp_path / "a.png")
+    rows = Dataset.from_dict({"image": [str(tmp_path / "a.png")], column: texts, "id": [7]})
+    rows.cast_column("image", Image()).save_to_disk(tmp_path / "saved")
+    assert read(tmp_path / "saved").captions == (("a cat",),)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_image_folders(tmp_path, monkeypatch, kind, in_parts):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    captions = {"train": "a cat", "test": "a dog"} if in_parts else {"": "a cat"}
+    for part, caption in captions.items():
+        folders.write_picture(tmp_path / "set" / part / "a.png", seed=len(part))
+        rows = Dataset.from_dict({"file_name": ["a.png"], "text": [caption]})
+        write = rows.to_json if kind == "jsonl" else getattr(rows, f"to_{kind}")
+        write(tmp_path / "set" / part / f"metadata.{kind}")
+    images = read(tmp_path / "set")
+    found = {
+        captions[0]: split for captions, split in zip(images.captions, images.split, strict=True)
+    }
+    expected = {"a cat": "train", "a dog": "test"} if in_parts else {"a cat": "train"}
+    assert found == expected
+    assert images.read_image(images.image_ids[0]).size == (8, 8)
 
 
 def test_parquet_files(tmp_path, monkeypatch):
@@ -58,31 +115,6 @@ def test_parquet_files(tmp_path, monkeypatch):
     images = read(tmp_path / "set")
     assert images.image_ids == ("0.png", "1.png")
     assert images.read_image("1.png").size == (8, 8)
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({"text": ["a cat"]}, "its columns are image, text; expected image and caption"),
-        ({"caption": [" "]}, r"row 0: empty caption of 0\.png"),
-        ({"caption": ["a cat"], "split": ["holdout"]}, "split 'holdout' of 0.png; expected"),
-    ],
-)
-def test_columns_that_cannot_be_used(tmp_path, columns, message):
-    dataset(tmp_path, **columns).save_to_disk(tmp_path / "saved")
-    with pytest.raises(DataError, match=message):
-        read(tmp_path / "saved")
-
-
-def test_what_is_no_data_set_of_images(tmp_path):
-    Dataset.from_dict({"image": [1], "caption": ["a"]}).save_to_disk(tmp_path / "numbers")
-    with pytest.raises(DataError, match="column image holds no images"):
-        read(tmp_path / "numbers")
-    dataset(tmp_path, caption=["a cat"]).save_to_disk(tmp_path / "saved")
-    next((tmp_path / "saved").glob("*.arrow")).write_bytes(b"")
-    with pytest.raises(DataError, match="not a readable data set") as error:
-        read(tmp_path / "saved")
-    assert "\n" not in str(error.value)
 
 
 def test_a_data_set_from_the_hub(tmp_path, monkeypatch):

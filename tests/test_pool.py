@@ -48,23 +48,6 @@ def test_lines_of_a_file(images, tmp_path):
     assert pool(images, pool="file", pool_file=str(path)) == ("a dog", "a cat", "Übung")
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "no descriptions in it; write one per line"),
-        (b" \n\n", "no descriptions in it"),
-        (b"a dog\ncaf\xe9\n", "pool.txt:2: not UTF-8"),
-        (None, "pool.txt: cannot be read"),
-    ],
-)
-def test_files_that_cannot_be_used(images, tmp_path, content, message):
-    path = tmp_path / "pool.txt"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        pool(images, pool="file", pool_file=str(path))
-
-
 def test_no_training_images_or_fewer_descriptions_than_wanted(images):
     held_out = replace(images.subset(images.indices("test")), absent_captions={})
     with pytest.raises(DataError, match="no training captions to search"):

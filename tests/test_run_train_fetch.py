@@ -35,20 +35,6 @@ def test_help_is_at_once_and_needs_no_unicode():
         assert option in done.stdout
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        [], ["fetch"], ["fetch", "flickr9k"], ["run", "--frm", "03"], ["run", "-p"],
-        ["run", "--from", "03", "--only", "03"], ["run", "--list", "--only", "03"],
-        ["train", "--fresh", "--resume"], ["train", "state.pt"],
-    ],
-)  # fmt: skip
-def test_options_that_make_no_sense_are_one_line(words, capsys):
-    assert main(words) == 2
-    out, err = capsys.readouterr()
-    assert (out, len(err.splitlines())) == ("", 1)
-
-
 def refused(tmp_path, *overrides, profile="flickr8k"):
     """The one line that `run` says on bad input."""
     words = [word for override in overrides for word in ("-p", override)]

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "composed.class_names": ["class_names"],
         "composed.descriptions": ["composed_descriptions"],
         "pairs": ["AGREE", "DISAGREE", "TOP", "caption_pairs", "caption_pairs_of"],
+        "photographs.caption_files": ["cleaned"],
         "photographs.fetch": ["fetch"],
         "photographs.folders": ["picture_folder"],
         "photographs.judgments": ["caption_ratings"],
@@ -33,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     },
 )  # fmt: skip
 __all__ += ["load", "load_pairs"]
+FEWEST = 2  # images of a split: one alone is the best of all
 
 
 def load(profile):
@@ -57,6 +59,7 @@ def load(profile):
         from clipsim.data.scenes.openmoji import openmoji_scenes
 
         return openmoji_scenes(profile)
+    from clipsim.data.captioned_images import DataError
     from clipsim.data.photographs.folders import photographs
     from clipsim.data.photographs.judgments import rated_apart
     from clipsim.data.pictures import checked
@@ -64,7 +67,12 @@ def load(profile):
     images = photographs(profile)
     if profile.pairs == "human":
         images = rated_apart(images, profile.data_root)
-    return checked(images, profile.on_bad_image)
+    images = checked(images, profile.on_bad_image)
+    counts = {split: len(images.indices(split)) for split in ("train", "val", "test")}
+    if min(counts.values()) < FEWEST:
+        found = ", ".join(f"{split} {n}" for split, n in counts.items())
+        raise DataError(f"{images.name}: images by split: {found}; each needs {FEWEST} or more")
+    return images
 
 
 def load_pairs(profile, images=None):

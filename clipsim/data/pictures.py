@@ -12,15 +12,17 @@ import json
 import os
 import re
 import struct
+import unicodedata
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm.auto import tqdm
 
 from clipsim.errors import BadInput
@@ -37,6 +39,7 @@ DAMAGED = (
 )  # fmt: skip
 # Pillow tells these by their first bytes, but does not decode them.
 NOT_DECODED = ("BUFR", "GRIB", "HDF5", "MPEG", "WMF")
+OF_CAMERAS = {".avif", ".heic", ".heif", ".jfif"}  # pictures even where Pillow lacks the format
 HIDDEN = (".", "__MACOSX")
 NAMED_AT_MOST = 10
 
@@ -77,10 +80,21 @@ def read_picture(source, name=None):
     except Image.DecompressionBombError:
         raise BadImageError(f"{name}: over {MAX_PIXELS:,} pixels; make it smaller") from None
     except DAMAGED as error:
-        path = Path(str(source))
-        empty = path.is_file() and path.stat().st_size == 0
-        reason = "empty file" if empty else str(error).replace(str(source), "it")
+        reason = _reason(error, Path(str(source)))
         raise BadImageError(f"{name}: not a readable image ({reason})") from None
+
+
+def _reason(error, path):
+    """What is wrong with a picture, without its name."""
+    if isinstance(error, OSError) and error.errno:
+        return f"[Errno {error.errno}] {error.strerror}"
+    if path.is_file() and path.stat().st_size == 0:
+        return "empty file"
+    if not isinstance(error, UnidentifiedImageError):
+        return str(error)
+    suffix = path.suffix.lower()
+    unknown = suffix in OF_CAMERAS - Image.registered_extensions().keys()
+    return f"Pillow reads no {suffix} here; save it as JPEG" if unknown else "of no known format"
 
 
 def as_rgb(image):
@@ -106,10 +120,11 @@ def preprocessed(image):
 
 @lru_cache(maxsize=1)
 def picture_suffixes():
-    """Suffixes of the formats that Pillow reads, in lower case, with their dot: a set."""
+    """Suffixes of the formats that Pillow reads, and of cameras': a set, lower case, with dot."""
     Image.init()
     known = Image.registered_extensions().items()
-    return {suffix for suffix, kind in known if kind in Image.OPEN and kind not in NOT_DECODED}
+    read = {suffix for suffix, kind in known if kind in Image.OPEN and kind not in NOT_DECODED}
+    return read | OF_CAMERAS
 
 
 def files_below(root, depth=None):
@@ -156,7 +171,7 @@ def pictures_below(root):
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies in a folder: pictures by file name, and everything else; nearest first."""
+    """What lies in a folder: pictures by file name (its `form`), and the rest; nearest first."""
 
     pictures: dict[str, list[Path]]
     others: list[Path]
@@ -167,7 +182,7 @@ class Listing:
         pictures, others = {}, []
         for path in sorted(files_below(root, depth), key=lambda path: len(path.parts)):
             if path.suffix.lower() in picture_suffixes():
-                pictures.setdefault(path.name, []).append(path)
+                pictures.setdefault(form(path.name), []).append(path)
             else:
                 others.append(path)
         return cls(pictures, others)
@@ -177,9 +192,21 @@ class Listing:
         return [p for p in self.others if re.fullmatch(pattern, p.name, re.IGNORECASE)]
 
     def named(self, name):
-        """The pictures of a name, which may begin with its folder."""
-        candidates = self.pictures.get(name.rpartition("/")[2], ())
-        return [p for p in candidates if f"/{p.as_posix()}".endswith(f"/{name}")]
+        """The pictures of a name, which may begin with its folder; else those of its `form`."""
+        candidates = self.pictures.get(form(name).rpartition("/")[2], ())
+        exact = [p for p in candidates if is_named(p, name)]
+        return exact or [p for p in candidates if form(f"/{p}").endswith("/" + form(name))]
+
+
+def is_named(path, name):
+    """Whether a path ends in a name, character by character."""
+    return f"/{path.as_posix()}".endswith(f"/{name}")
+
+
+def form(name):
+    """What the names of a file have in common on all systems: Unicode's form, case, slashes."""
+    name = name.replace("\\", "/").removeprefix("./").casefold()
+    return unicodedata.normalize("NFC", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +239,8 @@ class PictureRow:
         cells = self.dataset[self.row]
         if cells["image.bytes"] is not None:
             return read_picture(io.BytesIO(cells["image.bytes"]), self.name)
+        if cells["image.path"] is None:
+            raise BadImageError(f"{self.name}: its row has no image")
         return read_picture(cells["image.path"])
 
     def stamp(self):
@@ -270,9 +299,8 @@ def checked(images, on_bad_image):
 
 def _faults(images, kept):
     """Bad image ids and what is wrong with each; from the file `kept` if that is there."""
-    if kept.is_file():
+    with suppress(OSError, ValueError):  # not there yet, or damaged
         return json.loads(kept.read_text(encoding="utf-8"))
-
     bad = {}
     for image_id in tqdm(images.image_ids, "checking pictures", disable=None, leave=False):
         try:

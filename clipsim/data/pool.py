@@ -62,7 +62,7 @@ def file_pool(path):
     DataError
         If the file cannot be read, or holds none.
     """
-    lines = [cleaned(line) for line in file_text(path).split("\n")]
+    lines = [cleaned(line, path) for line in file_text(path).split("\n")]
     return _unique(lines, f"{path}: no descriptions in it; write one per line")
 
 

@@ -19,7 +19,7 @@ from clipsim.errors import BadInput
 from clipsim.model.encoders import LatentSemantics, image_backbone, text_backbone
 from clipsim.model.features import image_features, text_features
 from clipsim.profile import Profile
-from clipsim.record import atomic_path
+from clipsim.record import atomic_path, read_json
 
 # The settings that decide what the weights of a checkpoint mean.
 ARCHITECTURE = (
@@ -205,9 +205,9 @@ class DualEncoder(nn.Module):
                     if value.is_floating_point():
                         state[name] = value.to(dtype)
                 save_file(state, temporary)
-        except (OSError, SafetensorError) as error:
+        except OSError as error:
             raise CheckpointError(
-                f"{path} cannot be written ({error}): make room, and resume"
+                f"{path} cannot be written ({error.strerror}): make room, and resume"
             ) from None
         made_by = {"name": self.profile.name, **self.profile.settings}
         write_record(folder, {"sha256": _sha256(path), "profile": made_by, **record})
@@ -328,11 +328,9 @@ def checkpoint_record(folder):
     """The JSON of a checkpoint folder; `CheckpointError` if it cannot be read."""
     path = Path(folder) / "checkpoint.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return read_json(path, CheckpointError, sha256=str, profile=dict)
+    except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(f"{folder}: no checkpoint there; run notebook 02 first") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from None
 
 
 def is_whole(record):
@@ -340,7 +338,7 @@ def is_whole(record):
 
     Every best epoch is saved with the history so far; the whole one also has epoch 0.
     """
-    return len(record["history"]) == record["profile"]["epochs"] + 1
+    return len(record.get("history", ())) == record["profile"]["epochs"] + 1
 
 
 def write_record(folder, record):

@@ -14,11 +14,12 @@ import json
 import warnings
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.metadata import version
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
@@ -222,7 +223,11 @@ def stored_features(model, modality, names, content=""):
     own = _cache_file(model, modality, names, content)
     shared = own.name.rsplit("-", 1)[0]
     for path in [own] if own.is_file() else sorted(CACHE.glob(f"{shared}-*.safetensors")):
-        with safe_open(path, "pt") as stored:
+        # A damaged file is one that is not there: it is written anew.
+        with (
+            suppress(SafetensorError, KeyError, TypeError, ValueError),
+            safe_open(path, "pt") as stored,
+        ):
             row = {name: i for i, name in enumerate(json.loads(stored.metadata()["names"]))}
             if row.keys() >= set(names):
                 return stored.get_tensor("features")[[row[name] for name in names]]

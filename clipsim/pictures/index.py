@@ -326,13 +326,16 @@ def _held_out_threshold(describer):
         found = read_record(describer.profile, THRESHOLDS)
     except StaleError as error:
         return None, str(error)
-    if found["data"]["fingerprint"] != describer.model.record["data"]:
+    if found["data"].get("fingerprint") != describer.model.record["data"]:
         return None, f"notebook {THRESHOLDS} last ran on other data than the model's"
-    row = next(
-        row
-        for row in found["results"]["table1"]
-        if row["metric"] == "clip_score" and row["threshold_from"] != "paper"
-    )
+    try:
+        row = next(
+            row
+            for row in found["results"]["table1"]
+            if row["metric"] == "clip_score" and row["threshold_from"] != "paper"
+        )
+    except (KeyError, TypeError, StopIteration):
+        return None, f"the results of notebook {THRESHOLDS} are damaged: run it again"
     judges = f", {row['source']} pairs" if "source" in row else ""
     return row["threshold"], f"held out, notebook {THRESHOLDS}{judges}"
 
@@ -428,6 +431,9 @@ def _source(picture):
     if isinstance(picture, str | Path):
         path = whole_path(picture)
         os.stat(path)  # a missing file is no damaged picture
+        if not os.path.isfile(path):
+            what = "a folder; search and graph read those" if os.path.isdir(path) else "no file"
+            raise data.BadImageError(f"{path}: {what}")
         return data.PictureFile(Path(path))
     if isinstance(picture, Image.Image):
         return _InMemory(picture)

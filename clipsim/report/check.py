@@ -7,7 +7,6 @@ training may be another one, as another seed would give: the losses tell, and a 
 decides may then be off by `DEVIATIONS` standard deviations over the committed training seeds.
 """
 
-import json
 import math
 import shutil
 from dataclasses import replace
@@ -16,6 +15,7 @@ import pandas as pd
 
 from clipsim.figures import LABELS, save_table
 from clipsim.profile import RUNS, ProfileError, load_profile, relative
+from clipsim.record import read_json
 
 DATA, TRAINING, RETRIEVAL, TABLE_1 = (
     "01_data_preparation", "02_clip_training", "03_caption_retrieval", "05_threshold_sweeps",
@@ -154,7 +154,7 @@ def comparison(committed, rerun, is_same):
 def _records(profile, stems):
     paths = {stem: profile.results_dir / f"{stem}.json" for stem in stems}
     return {
-        stem: json.loads(path.read_text(encoding="utf-8"))
+        stem: read_json(path, ProfileError, data=dict, results=dict)
         for stem, path in paths.items()
         if path.is_file()
     }

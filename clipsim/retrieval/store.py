@@ -92,9 +92,9 @@ def read_vectors(path, made_by):
                 raise StaleError(f"{relative(path)} holds no named vectors: encode again")
             vectors = stored.get_tensor("vectors").numpy()
             names = tuple(json.loads(stored.get_tensor("names").numpy().tobytes()))
-    except (OSError, SafetensorError) as error:
+        record = dict(json.loads(record))
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
         raise StaleError(f"{relative(path)} is damaged ({error}): encode again") from None
-    record = json.loads(record)
     for key, wanted in made_by.items():
         if record.get(key) != wanted:
             raise StaleError(
@@ -309,10 +309,10 @@ def _write(path, items, results, made_by, width):
     vectors = np.stack([vector for _, vector in good]) if good else np.empty((0, width))
     try:
         write_vectors(path, vectors, names, record)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise DataError(
-            f"{relative(path)} cannot be written ({error}): make room there, or name another "
-            "folder; what is encoded is kept"
+            f"{relative(path)} cannot be written ({error.strerror}): make room there, or name "
+            "another folder; what is encoded is kept"
         ) from None
 
 

@@ -2,13 +2,17 @@
 
 ===========================  ==========================================================
 `captions.txt`               Flickr8k as on Kaggle: CSV, header `image,caption`
-`captions.csv`               the same for any folder, with an optional column `split`
+`captions.csv`, `.tsv`       the same for any folder, with an optional column `split`
 `results.csv`                Flickr30k: `image_name| comment_number| comment`
 `Flickr8k.token.txt`,        the originals: `name.jpg#k<TAB>caption`
 `results_20130124.token`
-`dataset_<name>.json`        Karpathy's: captions and splits of several data sets
+`dataset_<name>.json`,       Karpathy's: captions and splits of several data sets
+`dataset.json`
 `flickr_annotations_*.csv`   Flickr30k on the Hugging Face hub: the captions as JSON
 ===========================  ==========================================================
+
+In a table, commas, semicolons or tabs separate; more columns are allowed, and a caption's may be
+called captions, text or sentences, an image's image_name, file_name or filename.
 
 Cleaning, everywhere: leading and trailing white space is dropped and runs of white space
 become one space. Nothing else is changed.
@@ -18,6 +22,7 @@ import csv
 import io
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +30,10 @@ from clipsim.data.captioned_images import DataError
 
 TOKEN_LINE = r"(?P<name>[^#\t]+)#\d+\t(?P<caption>.*)"
 BAR_LINE = r"(?P<name>[^|]+)\|\s*(?P<k>\d+)(?P<bar>\s*\||\s)(?P<caption>.*)"
+OTHER_HEADINGS = {
+    "image": ("image_name", "file_name", "filename"),
+    "caption": ("captions", "text", "sentences"),
+}
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training", "restval"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -55,17 +64,24 @@ class CaptionTable:
     repairs: tuple[str, ...] = ()
 
 
-def cleaned(caption):
-    """A caption without outer white space and with single spaces inside."""
-    return " ".join(caption.split())
+def cleaned(caption, where):
+    """A caption without outer white space and with single spaces inside.
+
+    Bytes that Python kept as surrogates, as those of an argument are where the system's encoding
+    is older, are read as UTF-8; a `DataError` begins with `where` if they are none.
+    """
+    try:
+        text = caption.encode(errors="surrogateescape").decode()
+    except UnicodeError:
+        raise DataError(
+            f"{where}: {caption[:60]!a} is not valid Unicode; write it in UTF-8"
+        ) from None
+    return " ".join(text.split())
 
 
 def file_text(path):
     """Text of a UTF-8 file, with or without a byte-order mark; `DataError` names a bad line."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    data = Path(path).read_bytes()
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -75,8 +91,11 @@ def file_text(path):
         ) from None
 
 
-def gathered(rows, source):
-    """Captions and split by image name, of rows (where, name, caption, split or None).
+def gathered(rows, source, max_bad_rows=None):
+    """Captions and split by image name, of rows (where, name, caption, split or None); repairs.
+
+    Empty captions are left out where they are at most a share `max_bad_rows` of the rows. By
+    default none may be empty: people's judgments count the captions of a picture.
 
     Raises
     ------
@@ -84,13 +103,15 @@ def gathered(rows, source):
         No rows, no name, an empty caption, a split of another name, or an image in two splits;
         the message begins with the row's `where`.
     """
-    captions, splits = {}, {}
+    captions, splits, empty, n_rows = {}, {}, [], 0
     for where, name, caption, split in rows:
+        n_rows += 1
         if not name:
             raise DataError(f"{where}: no image name")
-        caption = cleaned(caption)
+        caption = cleaned(caption, where)
         if not caption:
-            raise DataError(f"{where}: empty caption of {name}; write one or leave the row out")
+            empty.append((where, name))
+            continue
         captions.setdefault(name, []).append(caption)
         if split is None:
             continue
@@ -99,19 +120,37 @@ def gathered(rows, source):
             raise DataError(f"{where}: split {split!r} of {name}; expected train, val or test")
         if splits.setdefault(name, known) != known:
             raise DataError(f"{where}: {name} is in two splits; keep one")
+    if len(empty) > (max_bad_rows or 0) * n_rows:
+        accept = "" if max_bad_rows is None else ", or pass a larger -p max_bad_rows"
+        where, name = empty[0]
+        raise DataError(
+            f"{where}: empty caption of {name} ({len(empty):,} of {n_rows:,} are empty); write it "
+            f"or leave the row out{accept}"
+        )
     if not captions:
         raise DataError(f"{source}: no captions in it")
-    return {name: tuple(texts) for name, texts in captions.items()}, splits or None
+    repairs = (
+        (f"{len(empty):,} empty captions left out, the first of {empty[0][1]}",) if empty else ()
+    )
+    return {name: tuple(texts) for name, texts in captions.items()}, splits or None, repairs
 
 
 def csv_table(path):
     """Read `captions.txt` or `captions.csv`: the columns image, caption and perhaps split."""
-    rows = (
-        (where, row["image"].strip(), row["caption"], row.get("split"))
-        for where, row in _csv_rows(path, "image", "caption")
-    )
-    layout = path.name if path.name == "captions.csv" else f"Kaggle's {path.name}"
-    return CaptionTable(layout, *gathered(rows, path))
+    numbered = []
+
+    def rows():
+        for where, row in _csv_rows(path, "image", "caption", also=OTHER_HEADINGS):
+            name = row["image"].strip()
+            if found := re.fullmatch(r"(.+\.\w+)#\d+", name):  # as in a token file
+                numbered.append(where)
+                name = found[1]
+            yield where, name, row["caption"], row.get("split")
+
+    captions, split, _ = gathered(rows(), path)
+    layout = f"Kaggle's {path.name}" if path.suffix.lower() == ".txt" else path.name
+    repairs = [f"{len(numbered):,} names without their #number"] if numbered else []
+    return CaptionTable(layout, captions, split, tuple(repairs))
 
 
 def annotations_table(path):
@@ -120,7 +159,7 @@ def annotations_table(path):
     def rows():
         for where, row in _csv_rows(path, "raw", "filename", "split"):
             try:
-                captions = [str(caption) for caption in json.loads(row["raw"])]
+                captions = [_is(str, caption) for caption in _is(list, json.loads(row["raw"]))]
             except (ValueError, TypeError):
                 raise DataError(f"{where}: raw is no list of captions") from None
             yield from ((where, row["filename"], text, row["split"]) for text in captions)
@@ -146,7 +185,7 @@ def line_table(path):
             # Known of 2199200615.jpg: "| 4   A dog runs across the grass ."
             repairs.append(f"line {number}: no separator, read as comment {found['k']} of {name}")
         rows.append((f"{path}:{number}", name, found["caption"], None))
-    captions, _ = gathered(rows, path)
+    captions, *_ = gathered(rows, path)
     # Flickr8k's names five captions of 2258277193_586949ec62.jpg.1, which nobody has.
     for name in [name for name in captions if re.search(r"\.jpe?g\.\d+$", name)]:
         n_captions = len(captions.pop(name))
@@ -158,31 +197,50 @@ def karpathy_table(path):
     """Read Karpathy's `dataset_<name>.json`, which has captions and splits."""
     try:
         entries = json.loads(file_text(path))["images"]
-        last = {str(entry["filename"]): i for i, entry in enumerate(entries)}
+        last = {_is(str, entry["filename"]): i for i, entry in enumerate(entries)}
         rows = [
-            (f"{path}:images[{i}]", str(entry["filename"]), str(said["raw"]), entry["split"])
+            (f"{path}:images[{i}]", entry["filename"], _is(str, said["raw"]), entry["split"])
             for i, entry in enumerate(entries)
             for said in entry["sentences"]
         ]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{path}: not Karpathy's format (images with filename, split, sentences): {error!r}"
         ) from None
     for i, entry in enumerate(entries):
-        name = str(entry["filename"])
+        name = entry["filename"]
         if last[name] != i:
             raise DataError(f"{path}:images[{last[name]}]: {name} occurs twice; keep one entry")
     return CaptionTable("Karpathy's JSON", *gathered(rows, path))
 
 
-def _csv_rows(path, *needed):
-    """Where a row stands, and its fields by the header's names, of a CSV file."""
-    reader = csv.reader(io.StringIO(file_text(path), newline=""), strict=True)
+def _is(kind, value):
+    """`value`, which must be of a type: JSON may hold null or a number in the place of a text."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value
+
+
+def _csv_rows(path, *needed, also=None):
+    """Where a row stands, and its fields by the header's names, of a table.
+
+    Commas, semicolons or tabs separate, as in the header. `also` has headings that stand for
+    one that is needed and is not there.
+    """
+    text = file_text(path)
+    separator = ","
+    with suppress(csv.Error):  # a header of one column, which is told below
+        separator = csv.Sniffer().sniff(text.partition("\n")[0], ",;\t").delimiter
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
-        if not set(needed) <= set(header):
+        for name, others in (also or {}).items():
+            other = next((o for o in others if o in header and name not in header), None)
+            header = [name if heading == other else heading for heading in header]
+        if any(header.count(name) != 1 for name in needed):
             raise DataError(
                 f"{path}:1: the header is {','.join(header)[:80]!r}; expected {','.join(needed)}"
+                ", each once"
             )
         for row in filter(None, reader):
             where = f"{path}:{reader.line_num}"
@@ -196,14 +254,14 @@ def _csv_rows(path, *needed):
         raise DataError(f"{path}:{reader.line_num}: broken quotes or field ({error})") from None
 
 
-KARPATHY = r"dataset_(?!info|dict)\w+\.json"
+KARPATHY = r"dataset(_(?!info|dict)\w+)?\.json"
 # Whole names of caption files, the first that is found counts, and what reads them.
 READERS = (
     (r"captions\.txt", csv_table),
     (r"flickr8k\.token\.txt", line_table),
     (r"results\.csv", line_table),
     (r"results_\d+\.token", line_table),
-    (r"captions\.csv", csv_table),
+    (r"captions\.[ct]sv", csv_table),
     (KARPATHY, karpathy_table),
     (r"flickr_annotations_\w+\.csv", annotations_table),
 )

@@ -12,9 +12,11 @@ holds both; they are merged by that id, so that no photograph counts twice and n
 data set holds out is trained on.
 """
 
+import filecmp
 import hashlib
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,13 +27,22 @@ import numpy as np
 
 from clipsim.data.captioned_images import CaptionedImages, DataError
 from clipsim.data.photographs.caption_files import KARPATHY, READERS, file_text, karpathy_table
-from clipsim.data.pictures import NAMED_AT_MOST, Listing, PictureFile, Pictures, pictures_below
+from clipsim.data.pictures import (
+    NAMED_AT_MOST,
+    Listing,
+    PictureFile,
+    Pictures,
+    form,
+    is_named,
+    pictures_below,
+)
 from clipsim.profile import HUB_ID
 
 DEPTH = 3
 SPLIT_LISTS = {"train": "train", "dev": "val", "test": "test"}
 HELD_OUT_SHARE = 0.1
 SEEDED = "seeded, 80/10/10 by image"
+NULLS = {"null", "none", "nan", "na", "n/a", "<na>"}  # what other programs write for no caption
 PARTS = ("flickr8k", "flickr30k")
 HELD_OUT = ("test", "val")
 PUBLISHED = ("train", "val", "test")
@@ -75,15 +86,15 @@ def collection(profile):
     name = profile.data_root
     if name is None:
         raise DataError("this profile needs photographs: pass -p data_root=FOLDER")
-    root = Path(name).expanduser()
+    root, given = Path(name).expanduser(), (profile.seed, profile.max_bad_rows)
     if not root.exists() and HUB_ID.fullmatch(name):
-        return hub_collection(name, profile.seed)
+        return hub_collection(name, *given)
     if not root.is_dir():
         raise DataError(f"data_root {name}: no such folder; pass -p data_root=FOLDER")
     parts = part_folders(root)
     if len(parts) < len(PARTS):
-        return folder_collection(root, profile.seed)
-    first, second = (folder_collection(folder, profile.seed) for folder in parts)
+        return folder_collection(root, *given)
+    first, second = (folder_collection(folder, *given) for folder in parts)
     return merged(first, second) if profile.merge else side_by_side(first, second)
 
 
@@ -98,8 +109,10 @@ def folder_captions(root):
     return folder_collection(next(iter(part_folders(root)), root), seed=0).captions
 
 
-def folder_collection(root, seed):
+def folder_collection(root, seed, max_bad_rows=0):
     """Detect the layout of a folder and read it; `seed` splits what has no published splits.
+
+    Of a Hugging Face data set a share `max_bad_rows` of the captions may be missing.
 
     Raises
     ------
@@ -107,23 +120,32 @@ def folder_collection(root, seed):
         No caption file, one that is damaged, captions that name no image in the folder, or
         one name for different pictures.
     """
-    from clipsim.data.photographs.huggingface import dataset_collection, is_dataset_folder
+    from clipsim.data.photographs import huggingface
 
-    if is_dataset_folder(root):
-        return dataset_collection(root, seed)
     listing = Listing.of(root, DEPTH)
-    path, reader = _caption_file(root, listing)
+    found = _caption_file(listing)
+    metadata = listing.matching(huggingface.METADATA)
+    if huggingface.is_dataset_folder(root) or (metadata and not found):
+        return huggingface.dataset_collection(root, bool(metadata), seed, max_bad_rows)
+    if not found:
+        raise DataError(
+            f"{root}: no captions found; expected captions.txt (Kaggle), Flickr8k.token.txt, "
+            "results.csv, results_20130124.token, dataset_flickr8k.json, captions.csv or "
+            "metadata.csv"
+        )
+    path, reader = found
     table = reader(path)
     found = {name: _picture(listing, name) for name in table.captions}
-    pictures = {name: PictureFile(file) for name, file in found.items() if file}
-    if not pictures:
+    if not any(found.values()):
         first = next(iter(found))
         raise DataError(
             f"{path} names {len(found):,} images, {first} the first, and none is in {root}; put "
             f"the photographs there, for example in {root / 'Images'}"
         )
-    split, split_source = _splits(root, listing, table, seed)
-    basenames = {name.rpartition("/")[2] for name in found}
+    table = _one_name_each(table, found)
+    pictures = {name: PictureFile(found[name]) for name in table.captions if found[name]}
+    split, split_source = _splits(root, listing, table, pictures, seed)
+    basenames = {form(name).rpartition("/")[2] for name in found}
     details = {
         "layout": table.layout,
         "captions_file": str(path.relative_to(root)),
@@ -131,32 +153,46 @@ def folder_collection(root, seed):
         "pictures_without_captions": len(listing.pictures.keys() - basenames),
         "repairs": list(table.repairs),
     }
-    name = collection_name(found)
+    name = collection_name(table.captions)
     return Collection(name, table.captions, split, split_source, pictures, details)
 
 
-def _caption_file(root, listing):
-    for pattern, reader in READERS:
-        for path in listing.matching(pattern):
-            return path, reader
-    raise DataError(
-        f"{root}: no captions found; expected captions.txt (Kaggle), Flickr8k.token.txt, "
-        "results.csv, results_20130124.token, dataset_flickr8k.json or captions.csv"
-    )
+def _one_name_each(table, found):
+    """The table with one name for each picture, the first where forms differ."""
+    first = {}
+    names = {name: first.setdefault(found[name] or name, name) for name in table.captions}
+    captions = {}
+    for name, texts in table.captions.items():
+        captions[names[name]] = captions.get(names[name], ()) + texts
+    split = {}
+    for name, label in (table.split or {}).items():
+        if split.setdefault(names[name], label) != label:
+            raise DataError(f"{name} and {names[name]} are one picture in two splits; keep one")
+    other = [name for name, file in found.items() if file and not is_named(file, name)]
+    said = f"{len(other):,} names match but for case, slashes or Unicode's form, as {other[:1]}"
+    repairs = (*table.repairs, said) if other else table.repairs
+    return replace(table, captions=captions, split=split or None, repairs=repairs)
+
+
+def _caption_file(listing):
+    """The first caption file of the table `READERS` and its reader, or None."""
+    found = ((path, reader) for pattern, reader in READERS for path in listing.matching(pattern))
+    return next(found, None)
 
 
 def _picture(listing, name):
     """Path of a picture, or None; archives may nest copies of it."""
     found = listing.named(name)
-    if len(found) > 1 and len({path.stat().st_size for path in found}) > 1:
-        raise DataError(
-            f"{name} is the name of different pictures: {found[0]} and {found[1]}; keep one"
-        )
+    for other in found[1:]:
+        if not filecmp.cmp(found[0], other, shallow=False):
+            raise DataError(
+                f"{name} is the name of different pictures: {found[0]} and {other}; keep one"
+            )
     return next(iter(found), None)
 
 
-def _splits(root, listing, table, seed):
-    """Split of every captioned image, and who made it."""
+def _splits(root, listing, table, pictures, seed):
+    """Split of every captioned image, and who made it; seeded ones are of the pictures here."""
     split, source = table.split, "the captions' own"
     if split is None:
         split, source = _listed(listing), "official lists"
@@ -164,13 +200,15 @@ def _splits(root, listing, table, seed):
         found = listing.matching(KARPATHY)
         split, source = karpathy_table(found[0]).split if found else None, "Karpathy's"
     if split is None:
-        return seeded_split(table.captions, seed), SEEDED
-    if not any(split.get(name) for name in table.captions):
+        return dict.fromkeys(table.captions, "train") | seeded_split(pictures, seed), SEEDED
+    by_form = {form(name): label for name, label in split.items()}
+    split = {n: split.get(n, by_form.get(form(n), "")) for n in table.captions}
+    if not any(split.values()):
         raise DataError(
             f"{root}: the splits ({source}) name none of the captioned images; remove the files "
             "that belong to another data set"
         )
-    return {name: split.get(name, "") for name in table.captions}, source
+    return split, source
 
 
 def _listed(listing):
@@ -207,8 +245,12 @@ def seeded_split(names, seed):
 
 
 def photo_id(name):
-    """Flickr's id of a photograph: "1000268201" of "1000268201_693b08cb0e.jpg"."""
-    return re.split(r"[_.]", name.rpartition("/")[2], maxsplit=1)[0]
+    """Flickr's id of a photograph: "1000268201" of "1000268201_693b08cb0e.jpg".
+
+    A name of another pattern stands for itself, so that no two pictures fall together.
+    """
+    found = re.fullmatch(r"(?:.*/)?(\d+)(_[0-9a-f]+)?\.jpg", name)
+    return found[1] if found else name
 
 
 def merged(first, second):
@@ -305,6 +347,7 @@ def captioned_images(collection):
         found = Counter(split[name] for name in names)
         return {**{s: found[s] for s in PUBLISHED}, "unsplit": found[""]}
 
+    nulls = [i for i in image_ids if any(c.casefold() in NULLS for c in captions[i])]
     details = {
         **collection.details,
         "images_with_captions": len(captions),
@@ -317,6 +360,14 @@ def captioned_images(collection):
             "first": absent[:NAMED_AT_MOST],
         },
     }
+    here, gone = details["split"], details["missing"]["split"]
+    lost = [
+        f"{gone[s]:,} of {here[s] + gone[s]:,} in {s}" for s in PUBLISHED if 9 * gone[s] > here[s]
+    ]
+    if lost and collection.split_source != SEEDED:
+        print(f"warning: pictures are missing, {', '.join(lost)}", file=sys.stderr)
+    if nulls:
+        details["null_captions"] = {"images": len(nulls), "first": nulls[:NAMED_AT_MOST]}
     return CaptionedImages(
         name=collection.name,
         image_ids=tuple(image_ids),
@@ -370,7 +421,11 @@ def picture_folder(path):
         raise DataError(f"{path}: {wrong}; name a folder of pictures")
     if not os.access(root, os.R_OK | os.X_OK):
         raise DataError(f"{path}: cannot be read (permission denied)")
-    files = {_picture_id(path, root): PictureFile(path) for path in pictures_below(root)}
+    files = {}
+    for file in pictures_below(root):
+        if (name := _picture_id(file, root)) in files:
+            raise DataError(f"{path}: two pictures in it read {name}; rename one")
+        files[name] = PictureFile(file)
     if not files:
         raise DataError(f"{path}: no picture in it or below it (.jpg, .png, .webp and so on)")
     ids = tuple(sorted(files, key=_natural))

@@ -1,12 +1,21 @@
 """Hugging Face data sets of captioned images, in a local folder or on the hub.
 
-Read are the columns `image`, captions as `caption_0` … `caption_4` (one text each) or as
-`caption` (one text or a list), and, where present, `filename` and `split`. Without a `split`
-column the data set's own parts are the splits; a single part is split by the seed. Without
-`filename` an image is called by the path stored with it, else by its part and row.
+Read are the columns `image`, captions as `caption_0` … `caption_4` (one text each) or as the
+first there is of `caption`, `captions`, `text` and `sentences` (a text, or a list of texts or of
+records with a text `raw`), and, where present, `filename` and `split`. Without a `split` column
+the data set's own parts are the splits; a single part is split by the seed. Without `filename` an
+image is called by the path stored with it, else by its part and row; so it is where its name is
+another picture's.
+
+`ImageFolder`'s layout is one, too: pictures with a `metadata.csv`, `.jsonl` or `.parquet` beside
+them, whose column `file_name` names them.
 """
 
+import hashlib
+import os
 import re
+from collections import Counter, defaultdict
+from itertools import chain
 from pathlib import Path
 
 from clipsim.data.captioned_images import DataError
@@ -16,7 +25,8 @@ from clipsim.data.pictures import PictureRow
 from clipsim.errors import one_line
 
 SAVED = ("dataset_dict.json", "state.json")
-CAPTIONS = r"caption(_\d+)?"
+CAPTIONS = (r"caption(_\d+)?", r"captions(\.raw)?", r"text", r"sentences(\.raw)?")
+METADATA = r"metadata\.(csv|jsonl|parquet)"  # beside pictures: datasets' ImageFolder
 REACHED_WITHIN_S = 10
 
 
@@ -27,19 +37,22 @@ def is_dataset_folder(root):
     )
 
 
-def dataset_collection(root, seed):
-    """The `Collection` of a folder that `save_to_disk` wrote, or of one with parquet files."""
+def dataset_collection(root, is_image_folder, seed, max_bad_rows):
+    """The `Collection` of a folder: of `save_to_disk`, with parquet files, or for ImageFolder."""
     from datasets import load_dataset, load_from_disk
 
     saved = any((root / name).is_file() for name in SAVED)
     try:
-        dataset = load_from_disk(str(root)) if saved else load_dataset(str(root))
+        if is_image_folder:
+            dataset = load_dataset("imagefolder", data_dir=str(root))
+        else:
+            dataset = load_from_disk(str(root)) if saved else load_dataset(str(root))
     except Exception as error:  # datasets raises many kinds, its own and pyarrow's
         raise DataError(f"{root}: not a readable data set ({reason(error)})") from None
-    return _collection(dataset, str(root), seed)
+    return _collection(dataset, str(root), seed, max_bad_rows)
 
 
-def hub_collection(name, seed):
+def hub_collection(name, seed, max_bad_rows):
     """The `Collection` of a data set on the Hugging Face hub, or in the hub's local cache."""
     from datasets import load_dataset
     from huggingface_hub import HfApi, constants
@@ -53,33 +66,54 @@ def hub_collection(name, seed):
             f"data_root {name}: neither a folder nor a data set that the Hugging Face hub gave "
             f"({reason(error)}); pass -p data_root=FOLDER"
         ) from None
-    return _collection(dataset, name, seed)
+    return _collection(dataset, name, seed, max_bad_rows)
 
 
-def _collection(dataset, where, seed):
+def _collection(dataset, where, seed, max_bad_rows):
     parts = dataset if hasattr(dataset, "keys") else {"": dataset}
     has_split = len(parts) > 1 or any("split" in part.column_names for part in parts.values())
-    rows, pictures = [], {}
-    for part, data in parts.items():
+    flat = {part: _flat(data, f"{where} {part}".strip()) for part, data in parts.items()}
+    names = {part: _names(data, part) for part, data in flat.items()}
+    times = Counter(chain.from_iterable(names.values()))
+    rows, pictures, known, renamed = [], {}, defaultdict(dict), 0
+    for part, data in flat.items():
         at = f"{where} {part}".strip()
-        flat = _flat(data, at)
-        labels = flat["split"][:] if "split" in flat.column_names else [part] * len(flat)
-        columns = zip(_names(flat, part), labels, _captions(flat), strict=True)
-        for row, (name, label, texts) in enumerate(columns):
+        labels = data["split"][:] if "split" in data.column_names else [part] * len(data)
+        columns = zip(names[part], labels, _captions(data, at), strict=True)
+        for row, (given, label, texts) in enumerate(columns):
+            name = given
+            if times[name] > 1:  # one picture only where the bytes are the same
+                other = _by_number(part, row) if known[name] else name
+                name = known[name].setdefault(_digest(data, row), other)
+            renamed += name != given
             label = label if has_split else None
-            rows += [(f"{at} row {row}", name, text, label) for text in texts or [""]]
-            pictures.setdefault(name, PictureRow(flat, row, name))
-    captions, split = gathered(rows, where)
+            rows += [(f"{at} row {row}", name, text, label) for text in texts]
+            pictures.setdefault(name, PictureRow(data, row, name))
+    captions, split, repairs = gathered(rows, where, max_bad_rows)
+    if renamed:
+        repairs += (f"{renamed:,} rows are called by number: their names are other pictures'",)
     source = "the data set's own" if has_split else SEEDED
-    details = {"layout": "Hugging Face data set", "captions_file": Path(where).name, "repairs": []}
+    details = {"layout": "Hugging Face data set", "captions_file": Path(where).name}
     return Collection(
         name=collection_name(captions),
         captions=captions,
         split=split or seeded_split(captions, seed),
         split_source=source,
-        pictures=pictures,
-        details=details | {"split_source": source},
+        pictures={name: pictures[name] for name in captions},
+        details=details | {"repairs": list(repairs), "split_source": source},
     )
+
+
+def _by_number(part, row):
+    return f"{part or 'image'}-{row:06d}"
+
+
+def _digest(flat, row):
+    """Of the bytes of a picture; None where there are none."""
+    content, path = flat[row]["image.bytes"], flat[row]["image.path"]
+    if content is None and path and os.path.isfile(path):
+        content = Path(path).read_bytes()
+    return content and hashlib.sha256(content).digest()
 
 
 def _flat(rows, where):
@@ -87,7 +121,7 @@ def _flat(rows, where):
     from datasets import Image
 
     columns = rows.column_names
-    if "image" not in columns or not any(re.fullmatch(CAPTIONS, c) for c in columns):
+    if "image" not in columns or not _caption_columns(columns):
         raise DataError(
             f"{where}: its columns are {', '.join(columns)}; expected image and caption, "
             "or image and caption_0 … caption_4"
@@ -100,20 +134,27 @@ def _flat(rows, where):
 
 def _names(flat, part):
     """What the images are called, in the order of the rows."""
-    if "filename" in flat.column_names:
-        return flat["filename"][:]
-    return [
-        path.replace("\\", "/").rpartition("/")[2] if path else f"{part or 'image'}-{row:06d}"
-        for row, path in enumerate(flat["image.path"][:])
-    ]
+    given = flat["filename"][:] if "filename" in flat.column_names else [None] * len(flat)
+    paths = [re.split(r"[/\\]", path or "")[-1] for path in flat["image.path"][:]]
+    names = enumerate(zip(given, paths, strict=True))
+    return [own or path or _by_number(part, row) for row, (own, path) in names]
 
 
-def _captions(flat):
-    """The captions of each row as a list; of caption_10 after caption_9."""
-    columns = [c for c in flat.column_names if re.fullmatch(CAPTIONS, c)]
-    columns = [flat[name][:] for name in sorted(columns, key=lambda name: (len(name), name))]
-    for cells in zip(*columns, strict=True):
-        yield [text for cell in cells for text in ([cell] if isinstance(cell, str) else cell)]
+def _caption_columns(columns):
+    """The columns with captions: caption_10 after caption_9."""
+    found = ([c for c in columns if re.fullmatch(pattern, c)] for pattern in CAPTIONS)
+    return sorted(next(filter(None, found), []), key=lambda name: (len(name), name))
+
+
+def _captions(flat, where):
+    """The captions of each row as a list, "" for one that is missing."""
+    columns = [flat[name][:] for name in _caption_columns(flat.column_names)]
+    for row, cells in enumerate(zip(*columns, strict=True)):
+        texts = [text for cell in cells for text in (cell if isinstance(cell, list) else [cell])]
+        texts = [text.get("raw") if isinstance(text, dict) else text for text in texts]
+        if not all(text is None or isinstance(text, str) for text in texts):
+            raise DataError(f"{where} row {row}: its captions are no text")
+        yield [text or "" for text in texts] or [""]
 
 
 def reason(error):
