@@ -3,8 +3,8 @@
 from clipsim.data.captioned_images import DataError
 from clipsim.data.photographs.caption_files import cleaned, file_text
 
-# As many composed descriptions as have the highest ρ on the half of the pairs rated side by side that
-# is not reported.
+# As many composed descriptions as have the highest ρ on the half of the pairs rated side by side
+# that nothing reports.
 N_COMPOSED, COMPOSED_SEED = 15_000, 0
 
 
