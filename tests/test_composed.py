@@ -13,11 +13,11 @@ from clipsim.data.composed.descriptions import vocabulary
 
 CAPTIONS = Path(__file__).parents[2] / "shared/flickr8k/captions.txt"
 SEVERAL = r"(two|three|four|several|some|many|a couple of|a group of)"
-PLURALS = "men|women|people|children|boys|girls|dogs|guys|ladies|kids|friends|players|players"
+PLURALS = "men|women|people|children|boys|girls|dogs|guys|ladies|kids|friends|players"
 # Words of one place or occasion beside words that it rules out.
 APART = {
-    r"\b(ski|skis|skiing|skier|skiers|snowboard\w*|snowman|snowball\w*|sled\w*)\b": (
-        r"\b(beach|sand|desert|pool|kitchen|room|couch|summer|swimsuit|swim trunks|grass|surf\w*)\b"
+    r"(?<!jet )(?<!water-)\b(ski|skis|skiing|skiers?|snowboard\w*|snowman|snowball|sled\w*)\b": (
+        r"\b(beach|sand|desert|pool|kitchen|room|couch|swimsuit|swim trunks|grass|surf\w*)\b"
     ),
     r"\b(swims?|swimming|dives?|diving)\b": (
         r"\b(couch|kitchen|street|snow|carpet|desert|desk|train|bus|bride|winter coat|scarf)\b"
@@ -61,7 +61,7 @@ def test_articles(many):
     vowel = r"(?!uni(?!n)|us|one|eu)[aeiou]"
     for text in (*many, *class_names()):
         assert not re.search(rf"\ba {vowel}|\ban (?!{vowel})\w", text, re.IGNORECASE), text
-        assert not re.search(rf"\ban? {SEVERAL}\b|\ban? ({PLURALS})\b", text.lower()), text
+        assert not re.search(rf"\ban? {SEVERAL}\b(?!-)|\ban? ({PLURALS})\b", text.lower()), text
 
 
 def test_verbs_agree(many):
@@ -124,7 +124,7 @@ def test_every_class_has_a_plain_name(many):
     assert all(re.fullmatch(r"[A-Za-z' \-]+", name) for name in names)
     assert sum(names[i] == "a dog" for i in range(151, 269)) > 60
     said = " ".join(many)
-    assert sum(name in said for name in named_frames()) > 0.9 * len(named_frames())
+    assert sum(name in said for name in named_frames()) > 0.85 * len(named_frames())
 
 
 @pytest.mark.skipif(not CAPTIONS.is_file(), reason="Flickr8k is not beside the project")

@@ -20,6 +20,7 @@ SEVERAL = ("two", "two", "two", "two", "three", "three", "several", "some", "a c
 GROUPS = (*SEVERAL, "a group of", "four", "many")  # of people
 P_SEVERAL, P_KIND, P_LOOKS, P_WHERE, P_THROUGH = 0.3, 0.5, 0.45, 0.88, 0.8
 P_ENDING, P_WHEN = 0.1, 0.07
+OWN_WHEN = r"rain|sun|snow"  # what is done tells the weather
 SAY = 0.25  # share of whole descriptions in a topic that has acts too
 SELF = {"his": "himself", "her": "herself", "its": "itself", "their": "themselves"}
 
@@ -57,7 +58,9 @@ def composed_descriptions(n, seed):
         if is_new:
             found[text] = None
     if len(found) < n:
-        raise ValueError(f"{n:,} descriptions: the vocabulary gives about {len(found):,}; ask less")
+        raise ValueError(
+            f"{n:,} descriptions: the vocabulary gives about {len(found):,}; ask less"
+        )
     return tuple(found)
 
 
@@ -96,7 +99,7 @@ def _act(act, rng):
     end = ""
     if "ending" in act and rng.random() < P_ENDING:
         end = _filled(_pick(rng, act["ending"]), rng, several, its)
-    elif place.get("weather", True) and rng.random() < P_WHEN:
+    elif rng.random() < P_WHEN and place.get("weather", True) and not re.search(OWN_WHEN, doing):
         end = _pick(rng, vocabulary()["words"]["when"])
     verb, form = "are" if several else "is", rng.random()
     present, participle = _inflected(doing, "" if several else "s"), _inflected(doing, "ing")
@@ -164,7 +167,7 @@ def _verb(verb, ending):
     if ending == "ing":
         if verb.endswith("ie"):
             return verb[:-2] + "ying"
-        if verb.endswith("e") and not verb.endswith(("ee", "ye")):
+        if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
             return verb[:-1] + "ing"
         double = re.search(r"(^|[^aeiou])[aeiou][^aeiouwxy]$", verb) and verb not in ONE_CONSONANT
         return verb + (verb[-1] if double else "") + "ing"
@@ -174,7 +177,7 @@ def _verb(verb, ending):
 # Verbs of two syllables that end like "run" but keep one consonant: "gathering".
 ONE_CONSONANT = {
     "gather", "wander", "hover", "whisper", "shovel", "entertain", "listen", "open", "water",
-    "pedal", "vacuum", "cover", "hammer", "color", "travel", "gallop", "sharpen", "exercise",
+    "iron", "kayak", "snorkel", "vacuum", "cover", "hammer", "color", "gallop",
 }  # fmt: skip
 
 
