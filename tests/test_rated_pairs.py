@@ -25,6 +25,7 @@ def write_rated(root, pairs, header="image_a\timage_b\tscore", row="{}\t{}\t{}")
 def root(tmp_path, monkeypatch):
     monkeypatch.setattr("clipsim.data.pictures.CACHE", tmp_path / "cache")
     monkeypatch.setattr("clipsim.data.photographs.judgments.FEWEST", 1)
+    monkeypatch.setattr("clipsim.data.FEWEST", 0)  # all validation images are rated ones here
     folders.kaggle(tmp_path)
     folders.write_lists(tmp_path)
     write(tmp_path, EXPERTS)
