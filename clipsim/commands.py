@@ -289,7 +289,7 @@ def shipped(
         return 0
     profile, best = record["profile"], record["history"][record["epoch"]]
     table = [[], ["terms", record["terms"]], ["weights", record["sha256"][:12]]]
-    table += [[key, str(profile[key])] for key in (*SETTINGS, "class_mix", "seed")]
+    table += [[key, str(profile[key])] for key in (*SETTINGS, "seed")]
     table.append(["validation recall", f"{best['mean_recall']:.3f} (mean of six)"])
     for row in record["measured"]["table1"]:
         if row["threshold_from"] != "paper":

@@ -43,7 +43,6 @@ ENCODERS = {
     "tiny": ("tiny", "tiny"),
 }
 PLACES = ("data_root", "pool_file", "output_root")
-WIDENED = ("projections", "efficientnet_lite0")  # what can be trained with `class_mix`
 CONDUCT = ("workers", "save_every", "keep", "study")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # "owner/name"
 
@@ -99,7 +98,6 @@ class Profile:
     captions_per_epoch: Literal["one", "all"] = "one"
     temperature: Positive = 0.07
     false_negatives: Literal["masked", "kept"] = "masked"  # of a batch: equal content or captions
-    class_mix: Fraction = 0.0  # α of pseudo-examples of the classifier's classes; 0: without
     mixed_precision: Literal["no", "bf16"] = "no"
     batch_norm: Literal["frozen", "train"] = "frozen"  # with trainable: all
     workers: Amount = 0  # processes that read pictures ahead, with trainable: all
@@ -125,8 +123,6 @@ class Profile:
             raise ValueError("pairs: scenes needs dataset: openmoji")
         if self.dataset == "openmoji" and self.pairs != "scenes":
             raise ValueError(f"pairs: {self.pairs} needs dataset: photographs")
-        if self.class_mix and (self.trainable, self.image_encoder) != WIDENED:
-            raise ValueError(f"class_mix needs trainable: {WIDENED[0]} and {WIDENED[1]}")
         if self.pool_file is not None and self.pool != "file":
             raise ValueError("pool_file needs pool: file")
 

@@ -10,7 +10,7 @@ from scipy.stats import norm
 import clipsim
 from clipsim import load_profile
 from clipsim.data import CaptionedImages, class_names, package_photographs
-from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, class_weights
+from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, class_weights, widening
 from clipsim.model.widening import PER_NAME, widened
 from clipsim.pictures import SHIPPED
 from clipsim.pictures.index import least_text_similarity
@@ -53,8 +53,9 @@ def test_the_least_similarity_of_a_text_is_reached_by_chance_in_one_folder_of_te
     assert reached == pytest.approx(1 - np.exp(-0.1), abs=0.02)
 
 
-def test_a_pseudo_example_points_to_its_class_and_is_as_long_as_a_photographs():
-    profile = SimpleNamespace(seed=0, class_mix=1.0)
+def test_a_pseudo_example_points_to_its_class_and_is_as_long_as_a_photographs(monkeypatch):
+    monkeypatch.setattr(widening, "MIX", 1.0)
+    profile = SimpleNamespace(seed=0)
     rng = np.random.default_rng(0)
     features = torch.from_numpy(rng.gamma(2, size=(40, 1280)).astype(np.float32))
     images = CaptionedImages(

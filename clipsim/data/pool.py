@@ -5,7 +5,7 @@ from clipsim.data.photographs.caption_files import cleaned, file_text
 
 # As many composed descriptions as have the highest ρ on the half of the pairs rated side by side
 # that nothing reports.
-N_COMPOSED, COMPOSED_SEED = 15_000, 0
+N_COMPOSED, COMPOSED_SEED = 10_000, 0
 
 
 def caption_pool(profile, images=None):

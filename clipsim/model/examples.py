@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from clipsim.model.features import image_features, text_features
-from clipsim.model.widening import widened
+from clipsim.model.widening import is_widened, widened
 
 
 def epoch_examples(captions_per_image, epoch, seed, captions_per_epoch="one"):
@@ -119,12 +119,12 @@ class RawExamples(Dataset):
 def examples_of(model, images):
     """What training reads of images and captions: features where the backbones are frozen.
 
-    With the profile's `class_mix`, its `images` are more than those given (`widened`).
+    Where composed descriptions are the pool, its `images` are more than those given (`widened`).
     """
     if not model.is_frozen:
         return RawExamples(images, model.text_backbone.tokens, Identities(images))
     all_images, of_images = images, image_features(model, images)
-    if model.profile.class_mix:
+    if is_widened(model.profile):
         all_images, of_images = widened(model.profile, images, of_images)
     # Those of photographs by themselves: as the cache may have them.
     groups = all_images.captions[: len(images)], all_images.captions[len(images) :]
