@@ -18,8 +18,8 @@ IDLE = 2000  # draws in a row that gave nothing new, after which the vocabulary 
 WORDS = range(4, 17)  # in a description
 SEVERAL = "two; two; two; two; three; three; several; some; a couple of"
 GROUPS = f"{SEVERAL}; a group of; four; many"  # of people
-# Shares of subjects that are several, and of those with a kind, looks, a place and so on: a pool of
-# plain short descriptions alone gives a worse score than one with details.
+# Shares of subjects that are several, and of those with a kind, looks, a place and so on: a pool
+# of short descriptions alone gives a worse score than one with details.
 P_SEVERAL, P_KIND, P_LOOKS, P_WHERE, P_THROUGH = 0.3, 0.5, 0.45, 0.88, 0.8
 P_ENDING, P_WHEN = 0.1, 0.07
 OWN_WHEN = r"rain|sun|snow"  # what is done tells the weather
