@@ -15,10 +15,10 @@ import torch
 from clipsim.data import class_names
 from clipsim.model.encoders import class_weights
 
-# Chosen by ρ on the half of the pairs rated side by side that nothing reports, and by how often the
-# class that the classifier is sure of is named for development photographs.
-MIX = 0.6  # α
-PER_NAME = 3  # pseudo-examples of each name
+# Chosen by ρ on the half of the pairs rated side by side that nothing reports, and by how often
+# the class that the classifier is sure of is named for development photographs.
+MIX = 0.7  # α
+PER_NAME = 4  # pseudo-examples of each name
 
 
 def is_widened(profile):

@@ -70,7 +70,7 @@ def make_shipped(data_root, folder=SHIPPED):
     known |= limits(describer, images.subset(images.indices("val")))
     compared = [metric for metric in METRICS if metric.key in scores]
     measured = {
-        "table1": table_1_rows(evaluations(pairs, scores, profile, compared)),
+        "table1": table_1_rows(evaluations(pairs, scores, profile, metrics=compared)),
         "calibration": sure,
         "limits": limits_measured(describer, images.subset(images.indices("test")), known),
     }
