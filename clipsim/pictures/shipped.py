@@ -47,6 +47,7 @@ def make_shipped(data_root, folder=SHIPPED):
     dict
         The record.
     """
+    commit = git_commit()  # before anything is written
     profile = load_profile(SHIPPED / "shipped.yaml", data_root=str(data_root))
     images = data.load(profile)
     trained = train_or_load(profile, images)
@@ -74,7 +75,7 @@ def make_shipped(data_root, folder=SHIPPED):
         "calibration": sure,
         "limits": limits_measured(describer, images.subset(images.indices("test")), known),
     }
-    record = describer.model.record | {"git_commit": git_commit(), "terms": TERMS}
+    record = describer.model.record | {"git_commit": commit, "terms": TERMS}
     record |= {"known": known, "measured": measured}
     write_record(folder, record)
     return record
