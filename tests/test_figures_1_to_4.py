@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_pairs import labelled_pairs
+from made_pairs import SCORES, SIMILAR, TESTED, described_pairs, labelled_pairs
 from reference import eq_4
 
 from clipsim.evaluation.figures_1_to_4 import (
@@ -10,7 +10,6 @@ from clipsim.evaluation.figures_1_to_4 import (
     FALSE_ALARM,
     MISS,
     Candidates,
-    case_record,
     comparison_class,
     described,
     errors_by_confidence,
@@ -18,7 +17,6 @@ from clipsim.evaluation.figures_1_to_4 import (
     matched_descriptions,
     typical_order,
 )
-from clipsim.retrieval import Retrieval
 
 KEYS = ("clip_score", "ssim_package", "fsim_package")
 
@@ -55,11 +53,6 @@ def test_the_most_typical_pair_is_the_one_in_the_middle_of_all_three():
     for values in scores.values():
         values[4] = np.median(np.delete(values, 4))
     assert typical_order(np.arange(21), scores)[0] == 4
-
-
-SIMILAR = np.array([0, 0, 0, 1, 1, 1, 0, -1], dtype=np.int8)
-SCORES = np.array([0.9, 0.6, 0.2, 0.1, 0.4, 0.8, 0.95, 0.99])
-TESTED = np.array([True] * 6 + [False, False])
 
 
 def errors(metric="ssim", **changes):
@@ -101,20 +94,8 @@ def test_matched_descriptions_are_the_extreme_cosines_each_description_once(high
     assert eq_4(np.eye(2), np.eye(2)) == pytest.approx(sum(c for *_, c in orthogonal) / 4)
 
 
-def test_descriptions_under_the_pictures_and_the_record_of_a_case():
-    """Eight pairs of sixteen images, each with four of six descriptions."""
-    pairs = labelled_pairs(8, "test", similar=SIMILAR)
-    rng = np.random.default_rng(2)
-    ids = np.array(pairs.image_ids)
-    chosen = np.array([rng.choice(6, 4, replace=False) for _ in ids])
-    pool = np.array([f"description {i}" for i in range(6)])
-    retrieval = Retrieval(
-        ids, rng.normal(size=(16, 3)), chosen, rng.random((16, 4)), pool, rng.normal(size=(6, 3))
-    )
-    case = errors()[0][FALSE_ALARM][0]
-    texts = described(case, pairs, retrieval)
+def test_descriptions_under_the_pictures_are_theirs():
+    pairs, retrieval = described_pairs()
+    texts = described(errors()[0][FALSE_ALARM][0], pairs, retrieval)
     for side, image_id in zip(texts, (pairs.id_a[0], pairs.id_b[0]), strict=True):
         assert [text for _, text in side] == retrieval.descriptions(image_id)[:3]
-    record = case_record(case, pairs, texts)
-    assert record["pair"] == [pairs.id_a[0], pairs.id_b[0]]
-    assert (record["similar"], record["error"], record["score"]) == (False, "false alarm", 0.9)

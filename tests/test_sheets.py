@@ -2,13 +2,12 @@
 
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from made_pairs import SCORES, SIMILAR, TESTED, described_pairs
 from matplotlib.text import Text
 
-from clipsim.data import LabelledPairs
-from clipsim.evaluation import COMPARISONS, FALSE_ALARM, METRICS, Candidates, errors_by_confidence
+from clipsim.evaluation import COMPARISONS, METRICS, Candidates, errors_by_confidence
 from clipsim.figures import (
     comparison_figure,
     image_sheet,
@@ -16,48 +15,20 @@ from clipsim.figures import (
     retrieval_sheet,
     worst_case_sheet,
 )
-from clipsim.retrieval import Retrieval
 
-SIMILAR = np.array([0, 0, 0, 1, 1, 1, 0, -1], dtype=np.int8)
-SCORES = np.array([0.9, 0.6, 0.2, 0.1, 0.4, 0.8, 0.95, 0.99])
-THRESHOLDS = np.array([0.5] * 6 + [np.nan, np.nan])
 KEYS = [metric.key for metric in METRICS]
+PAIRS, RETRIEVAL = described_pairs()
+IDS = RETRIEVAL.image_ids.tolist()
+IMAGES = SimpleNamespace(
+    pixels=dict.fromkeys(IDS, np.zeros((3, 224, 224), dtype=np.uint8)).__getitem__,
+    image_ids=IDS,
+    captions=[[f"own caption of {name}"] for name in IDS],
+    indices=lambda split: [4, 9] if split == "test" else [],
+)
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def pairs():
-    """Eight pairs of sixteen images."""
-    a, b = (np.array([f"{side} {i}" for i in range(8)]) for side in "ab")
-    kind = np.array(["even", "odd"] * 4)
-    none = np.array([""] * 8)
-    return LabelledPairs(a, b, SIMILAR, SIMILAR.astype(np.float32), kind, none, none)
-
-
-@pytest.fixture
-def retrieval(pairs):
-    """Four of six descriptions for each image."""
-    rng = np.random.default_rng(2)
-    ids = np.array(pairs.image_ids)
-    chosen = np.array([rng.choice(6, 4, replace=False) for _ in ids])
-    pool = np.array([f"description {i}" for i in range(6)])
-    sims, vectors = rng.random((16, 4)), rng.normal(size=(6, 3))
-    return Retrieval(ids, rng.normal(size=(16, 3)), chosen, sims, pool, vectors)
-
-
-@pytest.fixture
-def images(pairs):
-    pixels = np.zeros((3, 224, 224), dtype=np.uint8)
-    return SimpleNamespace(pixels={image_id: pixels for image_id in pairs.image_ids}.__getitem__)
-
-
-def pictures(figure):
-    return [axis for axis in figure.get_axes() if axis.images]
+def n_pictures(figure):
+    return sum(bool(axis.images) for axis in figure.get_axes())
 
 
 def words_on(figure):
@@ -65,71 +36,51 @@ def words_on(figure):
 
 
 def test_images_are_of_the_training_split(coloured):
-    figure, numbers, caption = image_sheet(coloured, seed=3)
+    figure, numbers, _ = image_sheet(coloured, seed=3)
     train = {coloured.image_ids[i] for i in coloured.indices("train")}
     assert set(numbers.image_id) <= train
-    assert len(numbers) == len(pictures(figure)) == len(set(numbers.image_id)) == 8
-    assert image_sheet(coloured, seed=3)[1].equals(numbers)
-    assert caption.startswith("8 training images")
+    assert len(numbers) == n_pictures(figure) == len(set(numbers.image_id)) == 8
 
 
-def test_pairs_are_the_first_of_each_kind_and_label(images, pairs):
-    figure, numbers, _ = pair_sheet(images, pairs, n=1)
-    assert numbers.id_a.tolist() == ["a 4", "a 0", "a 3", "a 1"]
-    assert len(pictures(figure)) == 8
-    titles = words_on(figure)
-    assert "even: similar" in titles
-    assert "odd: not similar" in titles
+def test_pairs_are_the_first_of_each_kind_and_label():
+    figure, numbers, _ = pair_sheet(IMAGES, PAIRS, n=1)
+    assert numbers.id_a.tolist() == PAIRS.id_a[[4, 0, 3, 1]].tolist()
+    assert n_pictures(figure) == 8
 
 
-def test_retrieved_descriptions_stand_under_their_image(images, retrieval):
-    ids = retrieval.image_ids.tolist()
-    images.image_ids, images.captions = ids, [[f"own caption of {name}"] for name in ids]
-    images.indices = lambda split: [4, 9] if split == "test" else []
-    figure, numbers, caption = retrieval_sheet(images, retrieval, seed=0, n_shown=3)
-    assert len(pictures(figure)) == 2
-    assert set(numbers.image_id) == {ids[4], ids[9]}
+def test_retrieved_descriptions_stand_under_their_image():
+    figure, numbers, _ = retrieval_sheet(IMAGES, RETRIEVAL, seed=0, n_shown=3)
+    assert n_pictures(figure) == 2
+    assert set(numbers.image_id) == {IDS[4], IDS[9]}
     for image_id, of_image in numbers.groupby("image_id"):
-        assert of_image.description.tolist() == retrieval.descriptions(image_id)
-        assert of_image["rank"].tolist() == [1, 2, 3, 4]
-    assert f"own caption of {ids[4]}" in words_on(figure)
-    assert "3 most similar" in caption
+        assert of_image.description.tolist() == RETRIEVAL.descriptions(image_id)
+    assert f"own caption of {IDS[4]}" in words_on(figure)
 
 
-@pytest.mark.parametrize("choice", [5, None])
-def test_a_figure_of_the_paper_or_that_there_is_none(choice, images, pairs, retrieval):
-    scores, thresholds = dict.fromkeys(KEYS, SCORES), dict.fromkeys(KEYS, THRESHOLDS)
-    if choice is None:
-        scores |= {"ssim_package": np.zeros(8)}  # which calls no pair alike
-    candidates = Candidates(pairs, retrieval, scores, thresholds)
-    figure, numbers, caption = comparison_figure(COMPARISONS[0], candidates, images)
-    if choice is None:
-        assert not pictures(figure)
-        assert "hold 0" in words_on(figure)
-        assert numbers.class_size.tolist() == [0]
-        assert caption == "No such pair among the test pairs."
-    else:
-        assert len(pictures(figure)) == 2
-        assert numbers.metric.tolist() == KEYS
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_figure_of_the_paper_or_that_there_is_none(is_there):
+    thresholds = dict.fromkeys(KEYS, np.where(TESTED, 0.5, np.nan))
+    scores = dict.fromkeys(KEYS, SCORES)
+    if not is_there:
+        scores["ssim_package"] = np.zeros(8)  # which calls no pair alike
+    candidates = Candidates(PAIRS, RETRIEVAL, scores, thresholds)
+    figure, numbers, caption = comparison_figure(COMPARISONS[0], candidates, IMAGES)
+    assert n_pictures(figure) == 2 * is_there
+    if is_there:
         assert set(numbers.says) == {"alike"}
         assert numbers.set_index("metric").paper_score["ssim"] == 0.81  # Figure 1 of the paper
-        assert "CLIP score 0.80, alike" in caption
+    else:
+        assert caption == "No such pair among the test pairs."
 
 
-def test_worst_cases_are_shown_and_it_is_said_where_there_is_none(images, pairs, retrieval):
+def test_worst_cases_are_shown_and_it_is_said_where_there_is_none():
     (metric,) = (metric for metric in METRICS if metric.key == "ssim")
-    tested = ~np.isnan(THRESHOLDS)
-    found = errors_by_confidence("ssim", SIMILAR, SCORES, THRESHOLDS, tested)
-    given = (images, pairs, retrieval, SCORES)
-    figure, numbers, caption = worst_case_sheet(metric, found, *given)
+    found = errors_by_confidence("ssim", SIMILAR, SCORES, np.full(8, 0.5), TESTED)
+    given = (IMAGES, PAIRS, RETRIEVAL, SCORES)
+    figure, numbers, _ = worst_case_sheet(metric, found, *given)
     assert numbers.error.tolist() == ["false alarm"] * 2 + ["miss"] * 2
-    assert numbers.id_a.tolist() == ["a 0", "a 1", "a 3", "a 4"]
-    assert len(pictures(figure)) == 8
-    assert caption == "SSIM: the worst of 2 × false alarm and 2 × miss among the test pairs."
-    alone = {FALSE_ALARM: found[FALSE_ALARM], "miss": []}
-    figure, numbers, _ = worst_case_sheet(metric, alone, *given)
-    assert len(pictures(figure)) == 4
+    assert numbers.id_a.tolist() == PAIRS.id_a[[0, 1, 3, 4]].tolist()
+    assert n_pictures(figure) == 8
+    figure, *_ = worst_case_sheet(metric, found | {"miss": []}, *given)
+    assert n_pictures(figure) == 4
     assert "no miss among the test pairs" in words_on(figure)
-    figure, numbers, _ = worst_case_sheet(metric, {FALSE_ALARM: [], "miss": []}, *given)
-    assert len(numbers) == 0
-    assert "no false alarm among the test pairs" in words_on(figure)
