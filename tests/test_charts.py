@@ -5,17 +5,9 @@ import pytest
 from made_pairs import of_three_seeds, study
 from sklearn.metrics import auc
 
-from clipsim import DualEncoder
+from clipsim import DualEncoder, figures
 from clipsim.evaluation.table_1 import seed_evaluations, seed_spread, table_1_rows
-from clipsim.figures import (
-    accuracy_charts,
-    alignment,
-    auc_chart,
-    score_distributions,
-    similarity_by_rank,
-    tables,
-    training_curves,
-)
+from clipsim.figures.tables import p_text
 
 
 def drawn(figure):
@@ -33,7 +25,7 @@ def test_training_curves_say_what_training_gained():
          "temperature": 0.07, "mean_recall": value, "images_per_s": 9, "recall": both}
         for i, value in enumerate((0.9, 0.2, 0.5, 0.4))
     ]  # fmt: skip
-    _, numbers, caption = training_curves(history)
+    _, numbers, caption = figures.training_curves(history)
     assert "from 0.900 before training to 0.500 in epoch 2" in caption
     assert numbers.loss.tolist() == [5.0, 4.0, 3.0, 2.0]
     assert "images_per_s" not in numbers  # no two runs are equally fast
@@ -46,7 +38,7 @@ def test_alignment_is_the_mean_cosine_of_matching_less_that_of_other_pairs(smoke
     cosines = model.encode_images(validation) @ texts.T
     own = np.eye(len(texts), dtype=bool)
     gap = cosines[own].mean() - cosines[~own].mean()
-    _, numbers, _ = alignment({"before": model, "after": model}, coloured)
+    _, numbers, _ = figures.alignment({"before": model, "after": model}, coloured)
     assert numbers.gap.tolist() == pytest.approx([gap] * len(numbers), abs=1e-6)
     shares = numbers.groupby(["training", "pairs"]).share.sum()
     assert shares.tolist() == pytest.approx([1] * 4)
@@ -54,7 +46,7 @@ def test_alignment_is_the_mean_cosine_of_matching_less_that_of_other_pairs(smoke
 
 def test_similarity_by_rank_holds_the_middle_of_the_images():
     sims = -np.sort(-np.random.default_rng(0).random((101, 5)), axis=1)
-    figure, numbers, _ = similarity_by_rank(sims)
+    figure, numbers, _ = figures.similarity_by_rank(sims)
     for rank, row in enumerate(numbers.itertuples()):
         ordered = sorted(sims[:, rank])
         assert [row.low, row.median, row.high] == pytest.approx([ordered[i] for i in (10, 50, 90)])
@@ -66,7 +58,7 @@ def test_score_distributions_leave_pairs_without_a_label_out():
         "ssim": np.array([0.8, 0.4, 0.5, 0.2, 0.3, 99]),
         "clip_score": np.array([0.8, 0.9, 0.5, 0.2, 0.3, -99]),
     }
-    _, numbers, _ = score_distributions(scores, np.array([1, 1, 0, 0, 0, -1]))
+    _, numbers, _ = figures.score_distributions(scores, np.array([1, 1, 0, 0, 0, -1]))
     assert numbers.high.max() == 0.9
     of_ssim = numbers[(numbers.metric == "ssim") & (numbers.pairs == "similar")]
     assert of_ssim[of_ssim.share > 0].share.tolist() == [0.5, 0.5]
@@ -80,15 +72,15 @@ def test_accuracy_and_curves_are_table_1s_source_by_source():
     seeds = seed_evaluations(pairs, of_three_seeds(pairs, scores, 2.0), profile, evaluated)
     every, spread = table_1_rows(evaluated), seed_spread(seeds, evaluated)
     rows = [row for row in every if row["threshold_from"] != "paper"]
-    figure, numbers, _ = accuracy_charts.accuracy_chart(every, spread, "accuracy")
+    figure, numbers, _ = figures.accuracy_chart(every, spread, "accuracy")
     assert numbers.accuracy.tolist() == [row["accuracy"] for row in rows]
     assert numbers.other_seeds.map(len).tolist() == [2, 0, 0, 0, 0, 2] * 2
     for row in rows:
         assert {round(x, 6) for x in (row["accuracy"], *row["accuracy_ci95"])} <= drawn(figure)
-    _, numbers, _ = accuracy_charts.threshold_sweeps(evaluated, "accuracy")
+    _, numbers, _ = figures.threshold_sweeps(evaluated, "accuracy")
     held_out = [np.nanmedian(one.thresholds) for one in evaluated]
     assert numbers.drop_duplicates(["metric", "source"]).threshold.tolist() == held_out
-    _, numbers, _ = accuracy_charts.roc_and_precision_recall(evaluated)
+    _, numbers, _ = figures.roc_and_precision_recall(evaluated)
     for one in evaluated:
         own = numbers[(numbers.metric == one.metric.key) & (numbers.source == one.source)]
         roc = own.dropna(subset="true_rate")
@@ -105,15 +97,15 @@ def test_a_studys_chart_shows_values_intervals_and_seeds():
          "auc_of_seeds": [auc - 0.01, auc + 0.02], "n_pairs": 40, "resampled": "pairs"}
         for group, auc in (("old", 0.8), ("new", 0.7)) for metric in ("clip_score", "ssim")
     ]  # fmt: skip
-    figure, numbers, _ = auc_chart(rows, [finding], "scenes")
+    figure, numbers, _ = figures.auc_chart(rows, [finding], "scenes")
     for row in rows:
         values = (row["auc"], *row["auc_ci95"], *row["auc_of_seeds"])
         assert {round(x, 6) for x in values} <= drawn(figure)
     found = numbers.loc[0, ["auc_ci95_low", "auc_seeds_high"]].tolist()
     assert found == pytest.approx([0.73, 0.82])
     nothing = finding | {"estimate": np.nan, "ci95": [np.nan, np.nan], "verdict": "undecided"}
-    assert auc_chart([], [nothing], "scenes")[0] is None
+    assert figures.auc_chart([], [nothing], "scenes")[0] is None
 
 
 def test_a_p_value_at_the_bootstrap_s_floor_is_a_bound():
-    assert tables.p_text(0.002, is_bound=True) == "< .002"
+    assert p_text(0.002, is_bound=True) == "< .002"
