@@ -14,16 +14,11 @@ class TestOverrides:
         ("item", "value"),
         [
             ("merge=false", False),
-            ("seed=7", 7),
             ("learning_rate=1", 1),
             ("learning_rate=1e-5", 1e-5),
-            ("learning_rate=.5", 0.5),
-            ("weight_decay=5.E+1", 50.0),
             ("max_images=null", None),
-            ("max_images=", None),
             ("mixed_precision=no", "no"),
             ("text_encoder=null", None),
-            ("image_encoder=12", "12"),
             ("on_bad_image = skip", "skip"),
         ],
     )
