@@ -17,6 +17,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: "smoke_run" not in item.fixturenames)
 
 
+@pytest.fixture(autouse=True)
+def no_figure_left():
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
 @pytest.fixture
 def smoke():
     """The smoke profile: tiny random encoders."""

@@ -7,7 +7,12 @@ import numpy as np
 from clipsim import load_profile
 from clipsim.data import LabelledPairs
 from clipsim.evaluation.table_1 import METRICS, evaluations
+from clipsim.retrieval import Retrieval
 
+# Eight pairs, of which six are tested at the threshold 0.5.
+SIMILAR = np.array([0, 0, 0, 1, 1, 1, 0, -1], dtype=np.int8)
+SCORES = np.array([0.9, 0.6, 0.2, 0.1, 0.4, 0.8, 0.95, 0.99])
+TESTED = np.array([True] * 6 + [False, False])
 COLUMNS = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
 
 
@@ -69,3 +74,13 @@ def of_three_seeds(pairs, scores, quality, scales=(1.0, 1.0)):
         }
         for seed, scale in enumerate(scales, start=1)
     }
+
+
+def described_pairs():
+    """Those eight pairs, and four of six descriptions for each of their sixteen images."""
+    pairs, rng = labelled_pairs(8, "test", similar=SIMILAR), np.random.default_rng(2)
+    ids = np.array(pairs.image_ids)
+    chosen = np.array([rng.choice(6, 4, replace=False) for _ in ids])
+    pool = np.array([f"description {i}" for i in range(6)])
+    sims, vectors = rng.random((16, 4)), rng.normal(size=(6, 3))
+    return pairs, Retrieval(ids, rng.normal(size=(16, 3)), chosen, sims, pool, vectors)

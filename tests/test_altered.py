@@ -8,7 +8,6 @@ import pytest
 from planted import PlantedModel, scenes
 from scipy.stats import spearmanr
 
-from clipsim import load_profile
 from clipsim.data import CaptionedImages, caption_pool
 from clipsim.evaluation.thresholds import best_threshold
 from clipsim.metrics import ssim
@@ -125,9 +124,3 @@ def test_training_data_matter_only_where_they_do(scored, monkeypatch):
     assert all(found["estimate"] == 0 for found in findings if found is not noisy)
     assert [row["n_train"] for row in rows] == [600, 300, 60, 60, 600, 600]
     assert len({epochs * n for epochs, n in trained.values()}) == 1
-
-
-def test_where_all_weights_are_trained_nothing_is_tried(scored):
-    whole = replace(scored["seeing"], profile=load_profile("smoke", trainable="all"))
-    rows, (found,) = altered.training_data(whole)
-    assert (rows, found["verdict"]) == ([], "not testable here")

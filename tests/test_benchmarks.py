@@ -41,12 +41,3 @@ def test_ratios_and_verdicts_are_those_of_the_medians(path):
             sign, bound = row["target"].split()
             below = row["ratio"] <= float(bound)
             assert row["met"] == (below if sign == "≤" else row["ratio"] >= float(bound)), row
-
-
-def test_a_row_knows_its_ratio_and_its_target(script):
-    rows = script("rows")
-    fast = rows.row("search", "a", "b", "s", (2.0, 6.0), "peer / ours", "≥ 3")
-    assert (fast["ratio"], fast["met"]) == (3.0, True)
-    large = rows.row("memory", "a", "the bound", "GiB", (5.0, 4.0), "ours / peer", "≤ 1")
-    assert (large["ratio"], large["met"]) == (1.25, False)
-    assert rows.row("x", "a", "b", "s", (1.0, 1.0), "ours / peer")["met"] is None

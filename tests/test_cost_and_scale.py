@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -110,16 +109,6 @@ def world():
     )
 
 
-def test_a_row_per_pool_search_and_number_of_queries(world):
-    rows = world[2]
-    found = [(row["pool"], row["search"], row["queries"]) for row in rows]
-    assert len(set(found)) == len(found) == 2 * 3 * 2
-    assert {row["pool"] for row in rows} == {100, 400}
-    for row in rows:  # by this clock everything takes a second
-        assert row["median_s"] == row["low_s"] == row["high_s"] == 1 / row["queries"]
-        assert row["ratio"] == (row["queries"] if row["search"] == study.EXACT else 1)
-
-
 def test_approximate_search_reaches_the_recall_with_the_least_effort(world):
     pool, queries, rows, _ = world
     assert min(row.get("recall", 1) for row in rows) >= study.RECALL
@@ -137,18 +126,8 @@ def test_approximate_search_reaches_the_recall_with_the_least_effort(world):
     assert found == {"effort": "nprobe=32", "recall": 1.0}
 
 
-def test_images_and_their_pairs(world):
-    rows = {(row["images"], row["work"]): row["median_s"] for row in world[3]}
-    assert {images for images, _ in rows} == {10, 40}
-    assert rows[40, study.SEARCH] == rows[40, study.ALL_PAIRS] == 1
-    assert rows[40, study.PAIR_BY_PAIR] == 40 * 39 / 2 / study.SAMPLED_PAIRS
-    assert (rows[40, study.ANEW], rows[40, study.ENCODE]) == (90, 80)
-    last = next(row for row in world[3][::-1] if row["work"] == study.ALL_PAIRS)
-    assert last["ratio"] == pytest.approx(40 * 39 / 2 / study.SAMPLED_PAIRS)
-
-
 def findings_of(world, anew, filed, pictures, gain):
-    """Stages and findings, where better search takes 1 / gain of the time."""
+    """Findings where better search takes 1 / gain of the time."""
     jitter = np.random.default_rng(0).uniform(0.9, 1.1, 7)
     seconds = {
         study.READ: 0.01, study.ENCODE: pictures, study.ANEW: anew, study.FILED: filed,
@@ -158,32 +137,15 @@ def findings_of(world, anew, filed, pictures, gain):
     of_gain = study.saving(gain * jitter, np.ones(7), PROFILE)
     by_pool = [row | of_gain for row in world[2]]
     savings = study.saving_rows(PROFILE, stages, by_pool, world[3])
-    return stages, study.cost_findings(PROFILE, stages, savings)
+    return study.cost_findings(PROFILE, stages, savings)
 
 
 def test_the_claims_can_hold_and_fail(world):
-    _, found = findings_of(world, anew=100, filed=9, pictures=1, gain=20)
+    found = findings_of(world, anew=100, filed=9, pictures=1, gain=20)
     assert [f["verdict"] for f in found] == ["supported"] * 6
-    _, found = findings_of(world, anew=0.01, filed=0.5, pictures=5, gain=0.4)
+    found = findings_of(world, anew=0.01, filed=0.5, pictures=5, gain=0.4)
     assert [f["verdict"] for f in found] == ["not supported"] * 6
-    assert all(-1 < f["estimate"] < 1 for f in found)
-
-
-def test_what_is_found_and_shown(world):
-    stages, found = findings_of(world, anew=100, filed=0.01, pictures=1, gain=4)
+    found = findings_of(world, anew=100, filed=0.01, pictures=1, gain=4)
     assert [f["estimate"] for f in found] == pytest.approx(
         [100.02 / 101.031, 0.03 / 1.041, 1 - 0.03 / 100.02, 0.75, 0.75, 0.75], abs=0.03
     )
-    cost, reduced = "retrieval_is_the_cost", "retrieval_can_be_reduced"
-    assert [f["claim"] for f in found] == [cost] * 2 + [reduced] * 4
-    assert [f["region"][0] for f in found] == [0.5] * 2 + [0.05] * 4  # .05: worth the trouble
-    figure, numbers, _ = study.cost_chart(stages, world[2], world[3], found)
-    plt.close(figure)
-    assert len(numbers) == len(stages) + len(world[2]) + len(world[3])
-
-
-def test_search_that_finds_too_little_saves_nothing(world):
-    poor = [row | ({"recall": 0.9} if "recall" in row else {}) for row in world[2]]
-    stages = {name: np.ones(7) for name in (study.ANEW, study.FILED, study.SEARCH)}
-    savings = study.saving_rows(PROFILE, stages, poor, world[3])
-    assert not [row for row in savings if "recall" in row["what"]]

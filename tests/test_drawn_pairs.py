@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clipsim import load_profile
-from clipsim.data import CaptionedImages, caption_pairs_of, concept_table, load
+from clipsim.data import CaptionedImages, concept_table, load
 from clipsim.data.scenes.scenes import JITTER
 from clipsim.studies.beyond_the_training_data import drawn_pairs
 from clipsim.studies.beyond_the_training_data.drawn_pairs import GAITS
@@ -92,11 +92,6 @@ def test_each_pair_has_a_counterpart_of_its_build(alike):
     assert of_other == pytest.approx(of_same, rel=0.1)
 
 
-def test_too_few_training_scenes_give_no_pairs():
-    few = load(load_profile("smoke", n_train_scenes=12))
-    assert drawn_pairs.scene_pairs_of(few, "train", 40, seed=0) is None
-
-
 def people(n_each):
     """Photographs of walking and of sitting people, and of what counts for no action."""
     texts = {
@@ -124,16 +119,3 @@ def test_photographs_count_for_the_one_action_that_their_captions_name():
     for a, b, similar in zip(pairs.id_a, pairs.id_b, pairs.similar, strict=True):
         assert (a.split()[0] == b.split()[0]) == similar
     assert len({frozenset(p) for p in zip(pairs.id_a, pairs.id_b, strict=True)}) == 180
-
-
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_photographs_of_the_split_asked_for(split):
-    images = load(load_profile("smoke", n_train_scenes=80, n_pairs=20))
-    photographs = CaptionedImages(
-        "photographs", images.image_ids, images.captions, images.split, None
-    )
-    profile = load_profile("flickr8k", n_pairs=10)
-    pairs = caption_pairs_of(photographs, profile, 10, split)
-    of_split = {images.image_ids[i] for i in images.indices(split)}
-    assert {*pairs.id_a, *pairs.id_b} <= of_split
-    assert Counter(pairs.similar.tolist()) == {1: 5, 0: 5}

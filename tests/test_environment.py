@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from clipsim.profile import REPOSITORY
+from clipsim.record import VARIABLES, keep_freed_memory
 
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # PyPI → conda-forge
 CONDA_ONLY = {"python", "pip"}
@@ -62,10 +63,6 @@ class TestLock:
         for name, requirement in declared().items():
             assert pins.get(name), f"{name} is not locked"
             assert all(requirement.specifier.contains(v) for v in pins[name]), name
-
-    def test_every_line_is_a_hashed_pin(self):
-        hashed = sum(1 + hashes.count("--hash=sha256:") for _, hashes in self.entries())
-        assert hashed == len(self.TEXT.splitlines())
 
 
 # A Python that stands in for the system's: it tells what it was asked to install.
@@ -180,3 +177,16 @@ class TestSetUp:
         ).stdout
         options = set(re.findall(r"│ +(--?[a-z]+)", run_help))
         assert options == set(re.findall(r"^  (--?[a-z]+)", done.stdout, re.MULTILINE))
+
+
+def test_what_the_user_has_set_stays_and_the_scripts_set_the_same(monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    keep_freed_memory()
+    assert {name: os.environ[name] for name in VARIABLES} == VARIABLES | {
+        "OMP_WAIT_POLICY": "ACTIVE"
+    }
+    script = (REPOSITORY / "scripts" / "environment.sh").read_text(encoding="utf-8")
+    for name, value in VARIABLES.items():
+        assert f"export {name}=${{{name}:-{value}}}" in script

@@ -11,9 +11,6 @@ from clipsim.report import check_parameters
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 MOST_LINES = 12  # of a code cell
-MOST_MODULES = 4  # of ours
-FOLDERS = ("clipsim", "clipsim.studies")  # what is imported from them counts as itself
-IMPORTS = (ast.Import, ast.ImportFrom)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 WHOLE_PATH = re.compile(r"""["'(\s](/(home|Users|root|mnt|tmp|data|work|content)/|~/|[A-Z]:\\)""")
 
@@ -71,22 +68,6 @@ def test_thin(notebook):
         assert len(cell.source.splitlines()) <= MOST_LINES, cell.source
         nodes = list(ast.walk(ast.parse(cell.source)))  # no magics, either
         assert not [node for node in nodes if isinstance(node, DEFINITIONS)], cell.source
-
-
-def test_imports_stand_in_one_cell_and_tell_one_story(notebook):
-    imports = [
-        [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, IMPORTS)]
-        for cell in code(notebook)
-    ]
-    assert sum(map(bool, imports)) == 1
-    modules = set()
-    for node in (node for of_cell in imports for node in of_cell):
-        names = {alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom):
-            of_folder = {f"{node.module}.{name}" for name in names}
-            names = of_folder if node.module in FOLDERS else {node.module}
-        modules |= {name for name in names if name.startswith("clipsim")}
-    assert len(modules) <= MOST_MODULES, modules
 
 
 def test_names_no_whole_path(notebook):

@@ -8,14 +8,7 @@ import pytest
 
 import clipsim
 from clipsim.profile import Profile
-from clipsim.record import (
-    StaleError,
-    atomic_path,
-    load_arrays,
-    read_results,
-    save_arrays,
-    start_run,
-)
+from clipsim.record import StaleError, atomic_path, read_results, start_run
 
 
 @pytest.fixture
@@ -56,16 +49,6 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
         half_written()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_arrays_are_read_back_only_for_the_same_data(tmp_path):
-    path = tmp_path / "arrays.npz"
-    save_arrays(path, "data 1", numbers=np.arange(3))
-    np.testing.assert_array_equal(load_arrays(path, "data 1", "03")["numbers"], [0, 1, 2])
-    with pytest.raises(StaleError, match="run notebook 03 again"):
-        load_arrays(path, "data 2", "03")
-    with pytest.raises(StaleError, match="run notebook 03 first"):
-        load_arrays(tmp_path / "none.npz", "data 1", "03")
 
 
 def test_a_run_with_overrides_never_writes_over_the_committed_results():

@@ -1,7 +1,5 @@
 """SSIM against scikit-image, piq and the values of other packages."""
 
-import dataclasses
-
 import numpy as np
 import piq
 import pytest
@@ -9,7 +7,7 @@ import torch
 from reference import photograph_pairs, random_image
 from skimage.metrics import structural_similarity
 
-from clipsim.metrics import PACKAGE, SSIMDefinition, ladder, luma, ssim, ssim_matrix
+from clipsim.metrics import PACKAGE, ladder, luma, ssim, ssim_matrix
 
 SIZES = [(33, 47), (224, 224), (640, 512)]
 SHADES = (0.0, 0.2, 1.0)
@@ -122,16 +120,10 @@ def test_uint8_float_numpy_and_torch_agree():
 IMAGE = np.full((3, 20, 20), 0.5)
 WRONG = {
     "a list": ([[1.0]], IMAGE, "a: expected a torch tensor or numpy array"),
-    "integers": (IMAGE.astype(int), IMAGE, "a: expected dtype uint8, float32 or float64"),
     "unlike dtypes": (IMAGE, IMAGE.astype("float32"), "b: expected the dtype of a, float64"),
     "grey": (IMAGE[0], IMAGE[0], r"a: expected shape \(3, H, W\), got \(20, 20\)"),
-    "one channel": (IMAGE[:1], IMAGE[:1], "a: expected shape"),
-    "channels last": (IMAGE.T, IMAGE.T, "move the channels before the rows"),
     "unlike shapes": (IMAGE, IMAGE[:, 1:], "b: expected the shape of a"),
-    "too small": (IMAGE[:, :10], IMAGE[:, :10], "a: expected height and width of at least 11"),
-    "below 0": (IMAGE, IMAGE - 0.6, r"b: expected values in \[0, 1\]"),
     "0 to 255": (255 * IMAGE, IMAGE, "divide 0–255 by 255"),
-    "not a number": (np.full((3, 20, 20), np.nan), IMAGE, r"a: expected values in \[0, 1\]"),
 }
 
 
@@ -140,12 +132,3 @@ def test_wrong_input_says_which_argument_and_what_was_expected(case):
     a, b, message = WRONG[case]
     with pytest.raises(ValueError, match=message):
         ssim(a, b)
-
-
-def test_a_definition_is_validated_where_it_is_made():
-    for wrong in ({"window": "box"}, {"window_size": 8}, {"data_range": 0.0}):
-        with pytest.raises(ValueError, match=next(iter(wrong))):
-            dataclasses.replace(SSIMDefinition(), **wrong)
-    for variant in ("wang", PACKAGE["fsim"]):
-        with pytest.raises(ValueError, match="variant: expected 'canonical', 'package'"):
-            ssim(IMAGE, IMAGE, variant)

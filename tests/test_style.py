@@ -8,14 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clipsim.figures import IDENTITY, show, style
+from clipsim.figures import IDENTITY, show
 from clipsim.figures.style import table_html
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 class TestShow:
@@ -24,13 +18,10 @@ class TestShow:
         places = {"figures_dir": tmp_path / "figures", "run_dir": tmp_path / "run"}
         return SimpleNamespace(profile=SimpleNamespace(name="x", dataset="openmoji", **places))
 
-    def shown(self, run, name, title=""):
+    def shown(self, run, name):
         figure, axis = plt.subplots(figsize=(3, 2))
-        if title:
-            figure.suptitle(title)
         axis.plot([1, 2], **IDENTITY["ssim"])
         show(run, name, figure, pd.DataFrame({"y": [1 / 3]}), "A line.")
-        return figure
 
     def test_keeps_the_figure_small_and_its_numbers(self, run):
         self.shown(run, "line")
@@ -47,14 +38,6 @@ class TestShow:
             files.append({path.name: path.read_bytes() for path in kept})
         assert files[0].keys() == {"figure_1.png", "figure_1.pdf", "figure_1.csv"}
         assert files[0] == files[1]
-
-    @pytest.mark.parametrize(("title", "alt"), [("It rises", "It rises"), ("", "A line.")])
-    def test_says_in_words_what_is_shown(self, run, monkeypatch, title, alt):
-        displayed = []
-        monkeypatch.setattr(style, "get_ipython", lambda: True)
-        monkeypatch.setattr(style, "display", lambda *shown, **known: displayed.append(known))
-        self.shown(run, "line", title)
-        assert displayed == [{"metadata": {"image/png": {"alt": alt}}}, {}]
 
 
 class TestTables:
@@ -74,9 +57,3 @@ class TestTables:
         cells = ["a &lt; b", "CLIP score", "0.123", "1e-09", "0.12", "–", "[0.123, 0.200]"]
         for cell in [*cells, "[1.000, 2.000]", "12,345", "train: 5,000"]:
             assert f">{cell}<" in written
-
-    def test_many_rows_end_in_dots_and_none_is_no_error(self):
-        text = table_html(pd.DataFrame({"n": range(500)}))
-        assert text.count("<tr>") < 70
-        assert "..." in text
-        assert ">n</th>" in table_html(pd.DataFrame({"n": []}))

@@ -16,7 +16,6 @@ from sklearn.metrics import (
 from clipsim import load_profile
 from clipsim.evaluation.table_1 import (
     METRICS,
-    accuracy_by_kind,
     evaluations,
     seed_spread,
     table_1_rows,
@@ -60,15 +59,6 @@ def test_the_interval_of_accuracy_is_near_the_binomial_one():
     row = table_1_rows(evaluations(pairs, {metric.key: score for metric in METRICS}, profile))[0]
     low, high = binom.ppf([0.025, 0.975], 400, row["accuracy"]) / 400
     assert row["accuracy_ci95"] == pytest.approx([low, high], abs=0.01)
-
-
-def test_accuracy_by_kind_averages_to_the_accuracy():
-    *_, evaluated = study(EQUAL)
-    by_kind = accuracy_by_kind(evaluated)
-    assert by_kind.keys() == {"even", "odd"}
-    for row, key in zip(table_1_rows(evaluated)[::2], ("clip_score", "ssim"), strict=False):
-        whole = np.mean([cell[key] for cell in by_kind.values()])
-        assert whole == pytest.approx(row["accuracy"])
 
 
 @pytest.fixture(scope="module")

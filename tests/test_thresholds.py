@@ -7,10 +7,8 @@ import pytest
 from made_pairs import joined, labelled_pairs
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from clipsim import load_profile
 from clipsim.evaluation.thresholds import (
     best_threshold,
-    held_out_decisions,
     held_out_thresholds,
     right_decisions,
     sweep,
@@ -65,10 +63,17 @@ def test_neighbouring_floats_and_large_ones_are_told_apart(scale, criterion):
     assert reverse.all() or not reverse.any()  # no threshold is right: one constant answer
 
 
-def test_without_both_classes_there_is_nothing_to_choose():
-    for similar in ([0, 0], [1, 1], []):
-        with pytest.raises(ValueError, match="similar pairs and other pairs"):
-            best_threshold([0.1, 0.2][: len(similar)], similar)
+@pytest.mark.parametrize(
+    ("scores", "similar", "criterion", "message"),
+    [
+        ([0.1, np.nan], [0, 1], "accuracy", "1 scores are not finite"),
+        ([0.1, 0.2, 0.3], [0, 1, -1], "accuracy", "leave out those in between"),
+        ([], [], "accuracy", "similar pairs and other pairs"),
+    ],
+)
+def test_what_no_threshold_can_be_chosen_from(scores, similar, criterion, message):
+    with pytest.raises(ValueError, match=message):
+        best_threshold(scores, similar, criterion)
 
 
 def test_test_pairs_do_not_move_their_threshold():
@@ -106,18 +111,6 @@ def test_pairs_in_between_have_no_threshold_and_no_decision():
     expected = accuracy_score(similar[kept], scores[kept] >= thresholds[kept])
     assert right[kept].mean() == pytest.approx(expected)
     assert not right[~kept].any()
-
-
-def test_every_model_decides_at_thresholds_of_its_own():
-    pairs = joined(labelled_pairs(50, "val", 1), labelled_pairs(50, "test", 2))
-    scores = np.random.default_rng(5).normal(size=100) + pairs.similar
-    decisions = held_out_decisions(
-        pairs, np.stack([scores, 10 * scores + 3]), load_profile("smoke")
-    )
-    np.testing.assert_array_equal(decisions[0], decisions[1])
-    called = scores[50:] >= best_threshold(scores[:50], pairs.similar[:50])
-    np.testing.assert_array_equal(decisions[0, 50:], called == pairs.similar[50:])
-    assert not decisions[:, :50].any()
 
 
 def test_the_sweep_is_scikit_learns_accuracy_and_best_where_the_threshold_is():

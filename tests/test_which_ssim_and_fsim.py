@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clipsim.metrics import ladder, ssim
+from clipsim.metrics import ssim
 from clipsim.studies import which_ssim_and_fsim as room
 
 
@@ -14,16 +14,9 @@ def pixels():
     return np.clip(waves + rng.normal(0, 9, waves.shape), 0, 255).astype(np.uint8)
 
 
-def test_random_pairs_are_distinct_and_of_different_images():
-    pairs = room.random_pairs(10, 30, seed=0)
-    assert len({tuple(pair) for pair in pairs.tolist()}) == 30
-    assert (pairs[:, 0] < pairs[:, 1]).all()
-    assert len(room.random_pairs(4, 100, seed=0)) == 6  # all there are
-
-
 def test_the_ladder_goes_from_the_canonical_ssim_to_the_packages(pixels):
     pairs = room.random_pairs(5, 10, seed=0)
-    _, table, caption = room.ladders(pixels, pairs)
+    _, table, _ = room.ladders(pixels, pairs)
     rungs = table[table.metric == "ssim"]
     ends = [
         np.array([ssim(pixels[a], pixels[b], variant=variant) for a, b in pairs])
@@ -32,10 +25,6 @@ def test_the_ladder_goes_from_the_canonical_ssim_to_the_packages(pixels):
     medians = [np.median(values) for values in ends]
     assert rungs["median"].iloc[[0, -1]].tolist() == pytest.approx(medians, abs=1e-5)
     assert rungs.moved.sum() == pytest.approx((ends[1] - ends[0]).mean(), abs=1e-5)
-    assert table.change.tolist() == [
-        label for name in ("ssim", "fsim") for label, _ in ladder(name)
-    ]
-    assert "R = 4095" in caption  # the step that makes the package's SSIM what it is
 
 
 def test_shares_count_what_lies_in_the_papers_range():

@@ -31,9 +31,15 @@ def best_threshold(scores, similar, criterion="accuracy"):
     Raises
     ------
     ValueError
-        If there are not both similar and other pairs.
+        If there are not both similar and other pairs, a pair has another label (such as the -1
+        of pairs in between), or a score is not a number.
     """
-    scores, similar = np.asarray(scores, dtype=float), np.asarray(similar, dtype=bool)
+    scores, similar = np.asarray(scores, dtype=float), np.asarray(similar)
+    if not np.isfinite(scores).all():
+        raise ValueError(f"{(~np.isfinite(scores)).sum()} scores are not finite numbers")
+    if not np.isin(similar, [0, 1]).all():
+        raise ValueError("a threshold needs pairs labelled 0 or 1; leave out those in between")
+    similar = similar.astype(bool)
     if similar.all() or not similar.any():
         raise ValueError("a threshold needs similar pairs and other pairs to choose from")
     levels = np.unique(scores)
