@@ -17,8 +17,6 @@ import timm
 import torch
 import torchvision
 import transformers
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from torch import nn
 from torch.nn.functional import linear, normalize, pad
 from torch.nn.utils.rnn import pad_sequence
@@ -117,6 +115,10 @@ class LatentSemantics(nn.Module):
 
     def fit(self, captions):
         """Learn vocabulary, weights and components from the training captions."""
+        # Here, as it takes two seconds that no other encoder needs.
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
         weights = vectorizer.fit_transform(captions)
         svd = TruncatedSVD(min(self.width, min(weights.shape) - 1), random_state=0).fit(weights)
@@ -163,6 +165,8 @@ class NgramTokens:
 
     def unpadded(self, texts):
         """Numbers of the known n-grams of each text: list of lists of int, none empty."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
         ngrams = CountVectorizer(ngram_range=(1, 2)).build_analyzer()
         found = [[self.vocabulary.get(ngram) for ngram in ngrams(text)] for text in texts]
         nothing = [len(self.vocabulary)]

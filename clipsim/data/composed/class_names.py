@@ -55,4 +55,4 @@ def _by_class(key):
 @lru_cache(maxsize=1)
 def _file():
     text = Path(__file__).with_name("class_names.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    return yaml.load(text, yaml.CSafeLoader)

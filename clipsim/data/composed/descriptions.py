@@ -70,7 +70,7 @@ def composed_descriptions(n, seed):
 def vocabulary():
     """composed.yaml as nested dicts."""
     text = Path(__file__).with_name("composed.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    return yaml.load(text, yaml.CSafeLoader)
 
 
 def _described(topic, rng):
