@@ -64,7 +64,7 @@ def marker_style(key):
     return {"marker": look["marker"], "color": look["color"], "markerfacecolor": face}
 
 
-def show(run, name, figure, numbers, caption):
+def show(run, name, figure, numbers, caption, data=None):
     """Save a figure with its numbers and, in a notebook, show it above its caption.
 
     Charts, sheets and studies return `figure, numbers, caption`, so that a notebook has one line:
@@ -85,6 +85,8 @@ def show(run, name, figure, numbers, caption):
         What the figure shows; floats are written with six significant digits.
     caption : str
         Markdown, computed from the numbers. The alternative text, where there is no title above.
+    data : str, optional
+        The name below the figure, where the data are not the profile's.
     """
     if figure is None:
         if get_ipython() is not None:
@@ -92,7 +94,7 @@ def show(run, name, figure, numbers, caption):
         return
     profile, (width, height) = run.profile, figure.get_size_inches()
     of_profile = "OpenMoji scenes" if profile.dataset == "openmoji" else "photographs"
-    foot = f"{of_profile} (profile {profile.name})"
+    foot = data or f"{of_profile} (profile {profile.name})"
     figure.text(0.995, 0, foot, ha="right", va="top", fontsize=6, color="#777777")
     box = Bbox.from_bounds(0, -FOOT_IN, width, height + FOOT_IN)
     drawn = io.BytesIO()

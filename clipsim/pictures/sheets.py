@@ -16,8 +16,8 @@ import pandas as pd
 import seaborn as sns
 
 from clipsim.data import DataError
-from clipsim.figures import FRAME, OTHER, PAGE_IN, SIMILAR, show_picture, wrapped
-from clipsim.pictures.index import clusters, most_alike, picture_graph
+from clipsim.figures import FRAME, PAGE_IN, SIMILAR, show_picture, wrapped
+from clipsim.pictures.index import clusters, most_alike, picture_graph, reaches
 from clipsim.retrieval import community_labels, component_labels, score_matrix
 
 COLUMNS = 6
@@ -58,7 +58,7 @@ def neighbour_sheet(index, n_rows=5):
             name, score, closest = row["name"], row["score"], row["most"][0]
             rows.append((asked, rank, name, score, closest["a"], closest["b"]))
             note = f"D = {score:.2f}\n{wrapped(closest['b'], 24, 3)}"
-            shown.append((name, note, SIMILAR if score >= threshold else OTHER))
+            shown.append((name, note, SIMILAR if score >= threshold else FRAME))
         strips.append((f"{asked}: {retrieval.descriptions(asked)[0]}", shown))
     columns = ["picture", "rank", "neighbour", "score", "description", "and"]
     table = pd.DataFrame(rows, columns=columns)
@@ -123,18 +123,22 @@ def answer_sheet(index, names, n=3):
     """
     found = index.retrieval.at(index.retrieval.rows(names))
     scores = score_matrix(found.description_vectors, index.describer.profile.normalisation)
-    figure = plt.figure(figsize=(PAGE_IN, 4.6), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1.25, 1])
+    figure = plt.figure(figsize=(PAGE_IN, 4.0), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1.5, 1])
     for axis, name in zip(top.subplots(1, len(names)), names, strict=True):
         show_picture(axis, index.images.pixels(name), SHOWN)
         lines = [wrapped(text, 24, 3) for text in found.descriptions(name)[:n]]
+        if reaches(found.sims[found.rows([name])[0], 0], index.known["least_similarity"]) is False:
+            lines.insert(0, "(none fits)")
         axis.set_xlabel("\n".join(lines), x=0, ha="left", fontsize=6)
     labels = [name.split(".")[0] for name in names]
     table = pd.DataFrame(scores, index=labels, columns=labels)
     own = np.eye(len(names), dtype=bool)
     axis = bottom.subplots()
     sns.heatmap(table, mask=own, annot=True, fmt=".2f", cmap="Blues", ax=axis, cbar=False)
-    axis.set_ylabel("")
+    axis.set(ylabel="")
+    axis.grid(False)
+    axis.tick_params(length=0)
     threshold = index.known["threshold"]
     figure.suptitle(
         "What the model sees in each picture, and how alike they are (Eq. 4)", x=0.01, ha="left"

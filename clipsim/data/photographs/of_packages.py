@@ -14,15 +14,14 @@ from clipsim.data.pictures import PictureFile, Pictures
 
 # File in the package, and what the package's own documentation says of it.
 TERMS = {
-    "astronaut.png": "NASA; public domain",
-    "camera.png": "Lav Varshney; CC0",
     "chelsea.png": "Stefan van der Walt; CC0",
-    "clock_motion.png": "Stefan van der Walt; public domain",
     "coffee.png": "Rachel Michetti, Pikolo Espresso Bar; CC0",
-    "coins.png": "Brooklyn Museum; no known copyright restrictions",
-    "rocket.jpg": "SpaceX; public domain",
-    "china.jpg": "danielbuechele; CC BY 2.0",
     "flower.jpg": "vultilion; CC BY 2.0",
+    "camera.png": "Lav Varshney; CC0",
+    "astronaut.png": "NASA; public domain",
+    "china.jpg": "danielbuechele; CC BY 2.0",
+    "rocket.jpg": "SpaceX; public domain",
+    "coins.png": "Brooklyn Museum; no known copyright restrictions",
 }
 
 
