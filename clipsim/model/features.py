@@ -12,7 +12,6 @@ bits of a vector depend neither on what else is in the shard nor on the number o
 import hashlib
 import json
 import warnings
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
@@ -122,13 +121,11 @@ def encoded_texts(model, texts, progress=True):
 
 
 def equal_lengths(sequences, most):
-    """Batches of sequences of one length, each at most `most` long in all: lists of positions."""
-    of_length = defaultdict(list)
-    for i, sequence in enumerate(sequences):
-        of_length[len(sequence)].append(i)
-    for length, rows in sorted(of_length.items()):
-        at_once = max(1, most // length)
-        yield from (rows[i : i + at_once] for i in range(0, len(rows), at_once))
+    """Batches of sequences of one length, each at most `most` long in all: arrays of positions."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    for length in np.unique(lengths):
+        rows, at_once = np.flatnonzero(lengths == length), max(1, most // length)
+        yield from np.split(rows, range(at_once, len(rows), at_once))
 
 
 def picture_vectors(model, shards):
