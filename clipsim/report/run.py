@@ -214,9 +214,7 @@ def _say(*lines):
 def _continuation(profile, overrides, only, check, rest):
     """The command that goes on with the notebooks of these numbers."""
     shell = os.environ.get(SHELL_COMMAND)
-    words = ["--profile", profile]
-    for item in overrides:
-        words += ["-p", item]
+    words = ["--profile", profile, *(word for item in overrides for word in ("-p", item))]
     words += ["--check"] if check else []
     words += ["--only", ",".join(rest)] if only else ["--from", rest[0]]
     command = shlex.quote(shell) if shell else "clipsim run"
