@@ -38,7 +38,6 @@ from clipsim.data.pictures import (
 )
 from clipsim.profile import HUB_ID
 
-DEPTH = 3
 SPLIT_LISTS = {"train": "train", "dev": "val", "test": "test"}
 HELD_OUT_SHARE = 0.1
 SEEDED = "seeded, 80/10/10 by image"
@@ -122,7 +121,7 @@ def folder_collection(root, seed, max_bad_rows=0):
     """
     from clipsim.data.photographs import huggingface
 
-    listing = Listing.of(root, DEPTH)
+    listing = Listing(root)
     tables = ((path, read) for pattern, read in READERS for path in listing.matching(pattern))
     found = next(tables, None)
     metadata = listing.matching(huggingface.METADATA)
@@ -362,10 +361,8 @@ def capped(images, max_images, seed):
     if max_images is None:
         return images
     training = [images.image_ids[i] for i in images.indices("train")]
-    reached = len(training) > max_images
-    report = {"max_images": max_images, "training_images": len(training), "reached": reached}
-    if not reached:
-        report["note"] = f"{len(training):,} training images never reach the cap {max_images:,}"
+    report = {"max_images": max_images, "training_images": len(training)}
+    report["reached"] = len(training) > max_images
     dropped = set(seeded_order(training, seed)[max_images:])
     kept = [i for i, image_id in enumerate(images.image_ids) if image_id not in dropped]
     return replace(images.subset(kept), details={**images.details, "cap": report})

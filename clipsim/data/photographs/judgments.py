@@ -31,7 +31,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from clipsim.data.captioned_images import SOURCES, DataError, LabelledPairs
-from clipsim.data.photographs.folders import DEPTH, folder_captions, photo_id
+from clipsim.data.photographs.folders import folder_captions, photo_id
 from clipsim.data.pictures import Listing
 
 LINES_NAMED = 20
@@ -100,8 +100,16 @@ def human_pairs(images, profile):
     DataError
         No judgments file, too many damaged rows, or fewer than 5 pairs of a class.
     """
-    named, parts, details = _named(images), {}, {}
-    for source, rows, found in _judgments(profile.data_root, profile.max_bad_rows, FILES):
+    root, named, parts, details = profile.data_root, _named(images), {}, {}
+    found = {source: _file(root, re.escape(name)) for source, name in FILES.items()}
+    found = {source: path for source, path in found.items() if path}
+    if not found:
+        raise DataError(
+            f"{root}: no {' or '.join(FILES.values())}; they come with Flickr8k's text archive, "
+            "or pass -p pairs=captions"
+        )
+    for source, path in found.items():
+        rows, report = _read(source, path, profile.max_bad_rows)
         pairs = _labelled_pairs(source, rows)
         kept = pairs[[a in named and b in named for a, b in pairs.index]]
         counts = _counts(pairs.similar, kept.similar)
@@ -111,9 +119,9 @@ def human_pairs(images, profile):
                     f"{FILES[source]}: {counts[label]} {label} pairs have both images on disk, "
                     f"{FEWEST} are needed; add photographs of the test split, or pairs=captions"
                 )
-        parts[source], details[source] = kept, found | counts
+        parts[source], details[source] = kept, report | counts
     details["agreement"] = _agreement(*parts.values()) if len(parts) == 2 else {}
-    rated, details[VSTS] = _rated_pairs(profile.data_root, profile.max_bad_rows, named)
+    rated, details[VSTS] = _rated_pairs(root, profile.max_bad_rows, named)
     if len(rated):
         parts[VSTS] = rated
     every = pd.concat(parts.values())
@@ -148,7 +156,7 @@ def rated_apart(images, root):
         `details["rated_apart"]` counts the images by the split that they left; as they were where
         the folder has no such ratings.
     """
-    found = _rating_file(root)
+    found = _file(root, RATED_FILE)
     if found is None:
         return images
     rows, _ = _rated_rows(found, max_bad_rows=1)
@@ -189,11 +197,12 @@ def caption_ratings(images, profile, source):
         Too many damaged rows, or no row that can be used.
     """
     root = Path(profile.data_root).expanduser()
-    if not Listing.of(root, DEPTH).matching(re.escape(FILES[source])):
+    path = _file(root, re.escape(FILES[source]))
+    if path is None:
         return None
     named = _named(images)
     texts = {(n, k): c for n, own in folder_captions(root).items() for k, c in enumerate(own)}
-    ((_, rows, _),) = _judgments(root, profile.max_bad_rows, [source])
+    rows, _ = _read(source, path, profile.max_bad_rows)
     rows["caption"] = rows.set_index(["other", "number"]).index.map(texts)
     rows = rows[(rows.image != rows.other) & rows.image.isin(named.keys())].dropna()
     if rows.empty:
@@ -211,11 +220,10 @@ def caption_ratings(images, profile, source):
     )
 
 
-def _rating_file(root):
-    """The file of pairs rated side by side, or None: people may have only the judgments."""
+def _file(root, pattern):
+    """The file in a folder whose name matches, or None: people may have some of them only."""
     root = Path(root).expanduser()
-    found = Listing.of(root, DEPTH).matching(RATED_FILE) if root.is_dir() else []
-    return next(iter(found), None)
+    return next(iter(Listing(root).matching(pattern)), None) if root.is_dir() else None
 
 
 def _lines(path):
@@ -246,7 +254,7 @@ def _rated_rows(path, max_bad_rows):
 
 def _rated_pairs(root, max_bad_rows, named):
     """Labels and graded scores of the pairs on disk, which half each is in, and a report."""
-    path = _rating_file(root)
+    path = _file(root, RATED_FILE)
     if path is None:
         return [], {"pairs_judged": 0}
     rows, report = _rated_rows(path, max_bad_rows)
@@ -282,18 +290,6 @@ def _first_half(pairs):
 def _named(images):
     """File name to image id; they differ where two data sets stand side by side."""
     return {image_id.removeprefix("flickr8k/"): image_id for image_id in images.image_ids}
-
-
-def _judgments(root, max_bad_rows, sources):
-    """Source, good rows and what to report of each judgments file in a folder."""
-    listing = Listing.of(Path(root).expanduser(), DEPTH)
-    found = [(s, path) for s in sources for path in listing.matching(re.escape(FILES[s]))[:1]]
-    if not found:
-        raise DataError(
-            f"{root}: no {' or '.join(FILES[s] for s in sources)}; they come with Flickr8k's text "
-            "archive, or pass -p pairs=captions"
-        )
-    return [(source, *_read(source, path, max_bad_rows)) for source, path in found]
 
 
 def _read(source, path, max_bad_rows):
