@@ -145,11 +145,9 @@ def picture_vectors(model, shards):
     # Each picture silences warnings for itself, which threads undo in any order.
     with warnings.catch_warnings(), ThreadPoolExecutor(READERS) as readers:
         for results in _read_ahead(lambda shard: list(readers.map(_pixels, shard)), shards):
-            filled = np.zeros((_filled(len(results)), 3, CROPPED, CROPPED), dtype=np.uint8)
-            for i, pixels in enumerate(results):
-                if not isinstance(pixels, str):
-                    filled[i] = pixels
-            batches = filled.reshape(-1, IMAGE_BATCH, *filled.shape[1:])
+            blank = np.zeros((3, CROPPED, CROPPED), dtype=np.uint8)
+            stack = np.stack([blank if isinstance(pixels, str) else pixels for pixels in results])
+            batches = _filled(torch.from_numpy(stack)).split(IMAGE_BATCH)
             features = torch.cat([pixel_features(model, batch) for batch in batches])
             vectors = model.project(features, "image", batch_size=IMAGE_BATCH)
             pairs = zip(results, vectors, strict=False)  # what filled up is left out
@@ -171,13 +169,12 @@ def caption_vectors(model, shards):
     """
     for captions in shards:
         features = encoded_texts(model, captions, progress=False)
-        filled = torch.zeros(_filled(len(captions)), features.shape[1])
-        filled[: len(captions)] = features
-        yield model.project(filled, "text", batch_size=IMAGE_BATCH)[: len(captions)]
+        yield model.project(_filled(features), "text", batch_size=IMAGE_BATCH)[: len(captions)]
 
 
-def _filled(count):
-    return -(-count // IMAGE_BATCH) * IMAGE_BATCH
+def _filled(rows):
+    """A tensor with rows of zeros behind it, so that all batches of it are of one size."""
+    return torch.cat([rows, rows.new_zeros(-len(rows) % IMAGE_BATCH, *rows.shape[1:])])
 
 
 def _pixels(file):

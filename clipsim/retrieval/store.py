@@ -165,7 +165,7 @@ def encode(model, source, folder, accelerator=None):
         If the store is of another model, of other things, or damaged.
     DataError
         If the store cannot be written.
-    EncodingInterrupted
+    KeyboardInterrupt
         After Ctrl-C or SIGTERM, once the shard under way is written.
     """
     folder = Path(folder)
@@ -210,10 +210,6 @@ def load_store(folder, model):
     vectors, names, record = read_vectors(Path(folder) / FILE, _made_by(model))
     broken = {name: reason for name, (_, reason) in json.loads(record["broken"]).items()}
     return Encoded(names, vectors, broken, source=record["source"])
-
-
-class EncodingInterrupted(KeyboardInterrupt):
-    """Encoding that was asked to stop; what is encoded is kept, and it says how to go on."""
 
 
 def _made_by(model):
@@ -268,7 +264,7 @@ def _encode_shards(model, shards, folder, made_by, accelerator):
             bar.update(len(shard))
             n_done += len(shard)
             if stop.is_set() and n_done < n_own:
-                raise EncodingInterrupted(
+                raise KeyboardInterrupt(
                     f"encoding stopped with {n_done:,} of {n_own:,} done, which are kept: "
                     "run the same again to go on"
                 )
