@@ -217,16 +217,15 @@ def load_arrays(path, fingerprint, made_by):
 
 def git_commit():
     """The commit of the code, "+changes" if the working tree departs from it, "" without git."""
-    command = ["git", "-C", str(REPOSITORY)]
+
+    def git(*words):
+        command = ["git", "-C", str(REPOSITORY), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        commit = subprocess.run(
-            [*command, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        code = ["clipsim", "notebooks", "profiles", "requirements.lock"]
-        changed = subprocess.run(
-            [*command, "status", "--porcelain", "--", *code],
-            capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
+        commit = git("rev-parse", "HEAD")
+        code = ("clipsim", "notebooks", "profiles", "requirements.lock")
+        changed = git("status", "--porcelain", "--", *code)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return commit + ("+changes" if changed else "")

@@ -168,7 +168,10 @@ def test_what_the_readers_refuse_is_put_aside(hub, tmp_path, path, data, message
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (ConnectionError("no route\nto host"), "download the folder data of https://huggingface"),
+        (
+            ConnectionError("no route\nto host"),
+            r"download data/\*\.parquet of https://huggingface",
+        ),
         (HFValidationError("a/b/c"), "jxie/flickr8k at main: the hub has no such data set"),
     ],
 )

@@ -149,18 +149,11 @@ def _least_reused(a, b, candidates, n_each):
 def _counts(rows, a, b, similar, cosine, n_pairs):
     _, uses = np.unique(np.concatenate([a, b]), return_counts=True)
     alike, unlike = cosine[similar == 1], cosine[similar == 0]
-    counts = {
+    return {
         "images": len(rows),
-        "pairs": len(a),
+        "pairs": len(a),  # of few images fewer than wanted, or an image in several
         "pairs_wanted": n_pairs,
-        "images_used": len(uses),
         "most_pairs_of_one_image": int(uses.max()),
         "cosine_similar": [float(alike.min()), float(alike.max())],
         "cosine_dissimilar": [float(unlike.min()), float(unlike.max())],
     }
-    if 2 * n_pairs > len(rows):
-        counts["note"] = (
-            f"{len(rows)} images are few for {n_pairs} pairs: {len(a)} pairs, "
-            f"an image in up to {uses.max()}"
-        )
-    return counts

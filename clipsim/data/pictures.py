@@ -14,6 +14,7 @@ import re
 import struct
 import unicodedata
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -42,6 +43,7 @@ NOT_DECODED = ("BUFR", "GRIB", "HDF5", "MPEG", "WMF")
 OF_CAMERAS = {".avif", ".heic", ".heif", ".jfif"}  # pictures even where Pillow lacks the format
 HIDDEN = (".", "__MACOSX")
 NAMED_AT_MOST = 10
+DEPTH = 3  # folders that a listing goes down: archives may lie unpacked as they came
 
 
 class BadImageError(BadInput, ValueError):
@@ -169,23 +171,17 @@ def pictures_below(root):
             yield path
 
 
-@dataclass(frozen=True)
 class Listing:
-    """What lies in a folder: pictures by file name (its `form`), and the rest; nearest first."""
+    """What lies in a folder, `DEPTH` levels deep: `pictures` by file name (its `form`), `others`.
 
-    pictures: dict[str, list[Path]]
-    others: list[Path]
+    Both in lists, the nearest first.
+    """
 
-    @classmethod
-    def of(cls, root, depth):
-        """The files of a folder, `depth` levels deep."""
-        pictures, others = {}, []
-        for path in sorted(files_below(root, depth), key=lambda path: len(path.parts)):
-            if path.suffix.lower() in picture_suffixes():
-                pictures.setdefault(form(path.name), []).append(path)
-            else:
-                others.append(path)
-        return cls(pictures, others)
+    def __init__(self, root):
+        self.pictures, self.others = defaultdict(list), []
+        for path in sorted(files_below(root, DEPTH), key=lambda path: len(path.parts)):
+            is_picture = path.suffix.lower() in picture_suffixes()
+            (self.pictures[form(path.name)] if is_picture else self.others).append(path)
 
     def matching(self, pattern):
         """Files other than pictures whose whole name matches, in upper or lower case."""

@@ -151,7 +151,7 @@ def batch_loader(dataset, batches, workers, device):
     return DataLoader(
         dataset,
         batch_sampler=list(batches),
-        collate_fn=_as_it_is,
+        collate_fn=tuple,
         num_workers=workers if isinstance(dataset, RawExamples) else 0,
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # else each start would draw from dropout's random stream
@@ -162,10 +162,6 @@ def batch_loader(dataset, batches, workers, device):
 def _undisturbed(worker):
     """Ctrl-C reaches the workers too, and only the training decides what it means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _as_it_is(batch):
-    return batch
 
 
 def retrieval_recall(image_vectors, text_vectors, owner, texts, ks=(1, 5, 10)):

@@ -12,7 +12,6 @@ bits of a vector depend neither on what else is in the shard nor on the number o
 import hashlib
 import json
 import warnings
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
@@ -122,13 +121,11 @@ def encoded_texts(model, texts, progress=True):
 
 
 def equal_lengths(sequences, most):
-    """Batches of sequences of one length, each at most `most` long in all: lists of positions."""
-    of_length = defaultdict(list)
-    for i, sequence in enumerate(sequences):
-        of_length[len(sequence)].append(i)
-    for length, rows in sorted(of_length.items()):
-        at_once = max(1, most // length)
-        yield from (rows[i : i + at_once] for i in range(0, len(rows), at_once))
+    """Batches of sequences of one length, each at most `most` long in all: arrays of positions."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    for length in np.unique(lengths):
+        rows, at_once = np.flatnonzero(lengths == length), max(1, most // length)
+        yield from np.split(rows, range(at_once, len(rows), at_once))
 
 
 def picture_vectors(model, shards):
@@ -148,11 +145,9 @@ def picture_vectors(model, shards):
     # Each picture silences warnings for itself, which threads undo in any order.
     with warnings.catch_warnings(), ThreadPoolExecutor(READERS) as readers:
         for results in _read_ahead(lambda shard: list(readers.map(_pixels, shard)), shards):
-            filled = np.zeros((_filled(len(results)), 3, CROPPED, CROPPED), dtype=np.uint8)
-            for i, pixels in enumerate(results):
-                if not isinstance(pixels, str):
-                    filled[i] = pixels
-            batches = filled.reshape(-1, IMAGE_BATCH, *filled.shape[1:])
+            blank = np.zeros((3, CROPPED, CROPPED), dtype=np.uint8)
+            stack = np.stack([blank if isinstance(pixels, str) else pixels for pixels in results])
+            batches = _filled(torch.from_numpy(stack)).split(IMAGE_BATCH)
             features = torch.cat([pixel_features(model, batch) for batch in batches])
             vectors = model.project(features, "image", batch_size=IMAGE_BATCH)
             pairs = zip(results, vectors, strict=False)  # what filled up is left out
@@ -174,13 +169,12 @@ def caption_vectors(model, shards):
     """
     for captions in shards:
         features = encoded_texts(model, captions, progress=False)
-        filled = torch.zeros(_filled(len(captions)), features.shape[1])
-        filled[: len(captions)] = features
-        yield model.project(filled, "text", batch_size=IMAGE_BATCH)[: len(captions)]
+        yield model.project(_filled(features), "text", batch_size=IMAGE_BATCH)[: len(captions)]
 
 
-def _filled(count):
-    return -(-count // IMAGE_BATCH) * IMAGE_BATCH
+def _filled(rows):
+    """A tensor with rows of zeros behind it, so that all batches of it are of one size."""
+    return torch.cat([rows, rows.new_zeros(-len(rows) % IMAGE_BATCH, *rows.shape[1:])])
 
 
 def _pixels(file):

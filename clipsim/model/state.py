@@ -121,8 +121,7 @@ def read_state(path):
 
 def clear_states(folder):
     """Delete the states of the training in `folder`."""
-    if (folder / FOLDER).is_dir():
-        shutil.rmtree(folder / FOLDER)
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
 
 
 def random_state(device):

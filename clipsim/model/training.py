@@ -13,6 +13,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 from textwrap import shorten
+from timeit import timeit
 
 import numpy as np
 import torch
@@ -253,7 +254,11 @@ class Trainer:
         asked_to_stop = stop is not None and stop.is_set()
         told = torch.stack([loss, torch.full_like(loss, float(asked_to_stop))])
         loss, asked = self.accelerator.gather(told[None]).mean(dim=0).tolist()
-        norm = self._gradient_norm()
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)  # before it is clipped
+        if profile.max_gradient_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(self.weights, profile.max_gradient_norm, norm)
+        norm = norm.item()
         if not (math.isfinite(loss) and math.isfinite(norm)):
             ids = [self.images.image_ids[image] for image in step[..., 0].ravel()]
             raise TrainingError(
@@ -267,14 +272,6 @@ class Trainer:
         self.sums["loss"] += loss
         self.sums["gradient_norm"] += norm
         return asked > 0
-
-    def _gradient_norm(self):
-        """Norm of the whole gradient before it is clipped, where the profile asks for that."""
-        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        norm, most = torch.nn.utils.get_total_norm(gradients), self.profile.max_gradient_norm
-        if most is not None:
-            torch.nn.utils.clip_grads_with_norm_(self.weights, most, norm)
-        return norm.item()
 
     def _finish_epoch(self):
         """Record the epoch, keep its model if it is the best so far, and go to the next."""
@@ -396,11 +393,11 @@ def training_estimate(profile, images, folder):
     model = trainer.model
     features_s = _features_s(model, images, sample) if model.is_frozen else 0.0
     step_s = _step_s(trainer)
-    validation_s = _seconds(lambda: trainer.validation.recall(model))
+    validation_s = timeit(lambda: trainer.validation.recall(model), number=1)
     validation_s *= len(images.indices("val")) / len(parts[1])
     counts = [len(images.captions[i]) for i in images.indices("train")]
-    epoch = examples.epoch_examples(counts, 1, profile.seed, profile.captions_per_epoch)
-    n_steps = len(examples.step_examples(epoch, *trainer.shape)) * profile.epochs
+    n_examples = len(counts) if profile.captions_per_epoch == "one" else sum(counts)
+    n_steps = n_examples // trainer.per_step * profile.epochs
     n_validations = profile.epochs + 1
     total_s = features_s + n_steps * step_s + n_validations * validation_s
     weights = sum(weight.nbytes for weight in model.trained_state().values())
@@ -426,22 +423,19 @@ def _features_s(model, images, sample):
     if stored_features(model, "image", parts[0].image_ids, parts[0].pixels_key) is not None:
         return 0.0
     texts = sorted({caption for group in sample.captions for caption in group})
-    sample_s = _seconds(lambda: (image_features(model, sample), encoded_texts(model, texts)))
-    return sample_s * sum(map(len, parts)) / len(sample)
+    seconds = timeit(lambda: image_features(model, sample), number=1)
+    seconds += timeit(lambda: encoded_texts(model, texts), number=1)
+    return seconds * sum(map(len, parts)) / len(sample)
 
 
 def _step_s(trainer):
     """Seconds of a step, reading included; the first ones, which warm up, do not count."""
     first = [(image, 0) for image in range(len(trainer.images))]
     steps = np.resize(first, (N_WARM + N_TIMED, *trainer.shape, 2))  # too few: repeated
-    loader = trainer.loader(steps)
+    loader, left = trainer.loader(steps), iter(steps)
     trainer.model.train()
-    times = [_seconds(lambda step=step: trainer.take_step(loader, step)) for step in steps]
+    for _ in range(N_WARM):
+        trainer.take_step(loader, next(left))
+    seconds = timeit(lambda: trainer.take_step(loader, next(left)), number=N_TIMED)
     trainer.model.eval()
-    return sum(times[N_WARM:]) / N_TIMED
-
-
-def _seconds(work):
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    return seconds / N_TIMED

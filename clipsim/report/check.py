@@ -11,6 +11,7 @@ import math
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from clipsim.figures import LABELS, save_table
@@ -165,9 +166,7 @@ def _same_training(committed, rerun):
     losses = [
         [epoch["loss"] for epoch in one["results"]["history"][1:]] for one in (committed, rerun)
     ]
-    return len(losses[0]) == len(losses[1]) and all(
-        math.isclose(*pair, rel_tol=ROUNDING) for pair in zip(*losses, strict=True)
-    )
+    return len(losses[0]) == len(losses[1]) and np.allclose(*losses, rtol=ROUNDING, atol=0)
 
 
 def tolerance(value, sd, is_same):

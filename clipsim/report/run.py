@@ -73,10 +73,7 @@ class NotebookFailure(Exception):
 
 def notebook_paths(folder):
     """Paths of the notebooks in `folder`, in the order of their two-digit numbers."""
-    paths = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
-    if not paths:
-        raise NotebookError(f"no notebooks in {folder}")
-    return paths
+    return sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
 
 
 def numbered(paths, number):
@@ -166,6 +163,7 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
     for position, path in enumerate(chosen):
         label = f"[{position + 1}/{len(chosen)}] {path.stem}"
         rest = [left.stem[:2] for left in chosen[position:]]
+        again = _continuation(profile, overrides, only, check, rest)
         try:
             with _timed(label):
                 bar = {"desc": label, "leave": False, "disable": not sys.stderr.isatty()}
@@ -175,10 +173,9 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
                 _say(f"{failure.stem}: {one_line(failure.message)}")
                 return 2
             kept = [f"kept: {relative(failure.kept)}"] if failure.kept else []
-            _say(failure, *kept, _continuation(profile, overrides, only, check, rest))
+            _say(failure, *kept, again)
             return 1
         except KeyboardInterrupt:
-            again = _continuation(profile, overrides, only, check, rest)
             _say(f"interrupted in {path.stem}", again)
             return 130
     if check:
@@ -214,9 +211,7 @@ def _say(*lines):
 def _continuation(profile, overrides, only, check, rest):
     """The command that goes on with the notebooks of these numbers."""
     shell = os.environ.get(SHELL_COMMAND)
-    words = ["--profile", profile]
-    for item in overrides:
-        words += ["-p", item]
+    words = ["--profile", profile, *(word for item in overrides for word in ("-p", item))]
     words += ["--check"] if check else []
     words += ["--only", ",".join(rest)] if only else ["--from", rest[0]]
     command = shlex.quote(shell) if shell else "clipsim run"

@@ -165,7 +165,7 @@ def encode(model, source, folder, accelerator=None):
         If the store is of another model, of other things, or damaged.
     DataError
         If the store cannot be written.
-    EncodingInterrupted
+    KeyboardInterrupt
         After Ctrl-C or SIGTERM, once the shard under way is written.
     """
     folder = Path(folder)
@@ -212,10 +212,6 @@ def load_store(folder, model):
     return Encoded(names, vectors, broken, source=record["source"])
 
 
-class EncodingInterrupted(KeyboardInterrupt):
-    """Encoding that was asked to stop; what is encoded is kept, and it says how to go on."""
-
-
 def _made_by(model):
     profile = model.profile
     return {
@@ -237,21 +233,18 @@ def _items(source):
 def _plan(items, folder, made_by):
     """What the store lacks, in shards (lists of Item); and how much it holds beyond the items."""
     known = _known(folder, made_by)
-    missing = [item for item in items if _is_missing(known.get((item.name, item.stamp)))]
+    missing = []
+    for item in items:
+        result = known.get((item.name, item.stamp))
+        # Where the system was at fault (no permission, a disk that is away), it is tried again.
+        if result is None or (isinstance(result, str) and "[Errno " in result):
+            missing.append(item)
     size = PICTURES_PER_SHARD
     if made_by["source"] == "captions":
         size = CAPTIONS_PER_SHARD
         missing.sort(key=lambda item: -len(item.name))  # those of one length go together
     shards = [missing[i : i + size] for i in range(0, len(missing), size)]
     return shards, len({name for name, _ in known} - {item.name for item in items})
-
-
-def _is_missing(result):
-    """Whether there is neither a vector nor a fault of the picture itself.
-
-    Where the system was at fault (no permission, a disk that is away), it is tried again.
-    """
-    return result is None or (isinstance(result, str) and "[Errno " in result)
 
 
 def _encode_shards(model, shards, folder, made_by, accelerator):
@@ -271,7 +264,7 @@ def _encode_shards(model, shards, folder, made_by, accelerator):
             bar.update(len(shard))
             n_done += len(shard)
             if stop.is_set() and n_done < n_own:
-                raise EncodingInterrupted(
+                raise KeyboardInterrupt(
                     f"encoding stopped with {n_done:,} of {n_own:,} done, which are kept: "
                     "run the same again to go on"
                 )

@@ -151,26 +151,21 @@ def pair_seconds(describer, images, pairs, n_rounds=PAIR_ROUNDS, clock=time.perf
     pixels = [np.stack([_pixels(file) for file in pair]) for pair in files]
     queries = [_image_vectors(model, pair) for pair in pixels]
     ids = [index.search(pair, profile.n_descriptions)[0] for pair in queries]
-    samples = caption_samples(model, index.captions, n_rounds + 1)
+    texts, times = zip(*caption_samples(model, index.captions, n_rounds + 1), strict=True)
+    turns = {
+        READ: lambda i: [_pixels(file) for file in files[i]],
+        ENCODE: lambda i: _image_vectors(model, pixels[i]),
+        ANEW: lambda i: model.project(encoded_texts(model, texts[i], progress=False), "text"),
+        FILED: lambda i: Describer.load(Path(folder), profile, model).index.vectors.copy(),
+        SEARCH: lambda i: index.search(queries[i], profile.n_descriptions),
+        SCORE: lambda i: caption_score(*describer.compared[ids[i]], profile.normalisation),
+        "SSIM": lambda i: ssim(*pixels[i]),
+        "FSIM": lambda i: fsim(*pixels[i]),
+    }
     with TemporaryDirectory() as folder:
         describer.save(Path(folder))
-        seconds = timed_rounds(
-            {
-                READ: lambda i: [_pixels(file) for file in files[i]],
-                ENCODE: lambda i: _image_vectors(model, pixels[i]),
-                ANEW: lambda i: model.project(
-                    encoded_texts(model, samples[i][0], progress=False), "text"
-                ),
-                FILED: lambda i: Describer.load(Path(folder), profile, model).index.vectors.copy(),
-                SEARCH: lambda i: index.search(queries[i], profile.n_descriptions),
-                SCORE: lambda i: caption_score(*describer.compared[ids[i]], profile.normalisation),
-                "SSIM": lambda i: ssim(*pixels[i]),
-                "FSIM": lambda i: fsim(*pixels[i]),
-            },
-            n_rounds,
-            clock,
-        )
-    return seconds | {ANEW: seconds[ANEW] * [times for _, times in samples[1:]]}
+        seconds = timed_rounds(turns, n_rounds, clock)
+    return seconds | {ANEW: seconds[ANEW] * times[1:]}
 
 
 def caption_samples(model, pool, n_samples):

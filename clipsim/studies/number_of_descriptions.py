@@ -212,10 +212,7 @@ def scored(profile, judged, choosing, chosen_on, counts, retrievals):
             tested = np.isin(found.image_ids, sample.pairs.image_ids)
             first["means"] = {space: means[space][:, tested] for space in means}
             first["image_cosine"] = np.prod(found.image_vectors[rows[0]], axis=1).sum(axis=1)
-    scores = {
-        name: tuple(map(np.stack, zip(*of_models, strict=True)))
-        for name, of_models in scores.items()
-    }
+    scores = {name: [*map(np.stack, zip(*own, strict=True))] for name, own in scores.items()}
     return Study(profile, judged, choosing, chosen_on, sample, counts, scores, **first)
 
 

@@ -137,20 +137,14 @@ def gathered(rows, source, max_bad_rows=None):
 
 def csv_table(path):
     """Read `captions.txt` or `captions.csv`: the columns image, caption and perhaps split."""
-    numbered = []
 
     def rows():
-        for where, row in _csv_rows(path, "image", "caption", also=OTHER_HEADINGS):
-            name = row["image"].strip()
-            if found := re.fullmatch(r"(.+\.\w+)#\d+", name):  # as in a token file
-                numbered.append(where)
-                name = found[1]
+        for where, row in _csv_rows(path, "image", "caption"):
+            name = re.sub(r"(\.\w+)#\d+$", r"\1", row["image"].strip())  # as in a token file
             yield where, name, row["caption"], row.get("split")
 
-    captions, split, _ = gathered(rows(), path)
     layout = f"Kaggle's {path.name}" if path.suffix.lower() == ".txt" else path.name
-    repairs = [f"{len(numbered):,} names without their #number"] if numbered else []
-    return CaptionTable(layout, captions, split, tuple(repairs))
+    return CaptionTable(layout, *gathered(rows(), path))
 
 
 def annotations_table(path):
@@ -221,11 +215,11 @@ def _is(kind, value):
     return value
 
 
-def _csv_rows(path, *needed, also=None):
+def _csv_rows(path, *needed):
     """Where a row stands, and its fields by the header's names, of a table.
 
-    Commas, semicolons or tabs separate, as in the header. `also` has headings that stand for
-    one that is needed and is not there.
+    Commas, semicolons or tabs separate, as in the header; `OTHER_HEADINGS` stand for those that
+    are needed and not there.
     """
     text = file_text(path)
     separator = ","
@@ -234,8 +228,8 @@ def _csv_rows(path, *needed, also=None):
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
-        for name, others in (also or {}).items():
-            other = next((o for o in others if o in header and name not in header), None)
+        for name in {*needed} - {*header}:
+            other = next((o for o in OTHER_HEADINGS.get(name, ()) if o in header), None)
             header = [name if heading == other else heading for heading in header]
         if any(header.count(name) != 1 for name in needed):
             raise DataError(

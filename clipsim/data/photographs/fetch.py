@@ -4,7 +4,6 @@ import os
 import shutil
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from clipsim.data.captioned_images import DataError
@@ -24,29 +23,18 @@ JUDGMENTS = (
 )
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a data set lies on the hub, what is needed of it, and who made it."""
-
-    repo: str
-    patterns: tuple[str, ...]
-    by_hand: str
-    work: str
-
-
+# Where a data set lies on the hub, what is needed of it, and who made it.
 SOURCES = {
     # Image and caption_0 … caption_4 in parquet files, in the official parts, 1.1 GB.
-    "flickr8k": Source(
+    "flickr8k": (
         "jxie/flickr8k",
-        ("data/*.parquet",),
-        "the folder data",
+        ["data/*.parquet"],
         "Flickr8k (Hodosh, Young and Hockenmaier, JAIR 47, 2013)",
     ),
     # The pictures in an archive of 4.4 GB; captions and Karpathy's splits in a table.
-    "flickr30k": Source(
+    "flickr30k": (
         "nlphuji/flickr30k",
-        ("flickr_annotations_30k.csv", "flickr30k-images.zip"),
-        "the table and the pictures (unpacked)",
+        ["flickr_annotations_30k.csv", "flickr30k-images.zip"],
         "Flickr30k (Young, Lai, Hodosh and Hockenmaier, TACL 2, 2014)",
     ),
 }
@@ -79,13 +67,19 @@ def fetch(name, folder, repo=None, revision="main"):
         In one line: the hub cannot be reached (and what to put where by hand), it has no such
         data set, or what is there is in no layout that is known.
     """
-    source, folder = SOURCES[name], Path(folder).expanduser()
+    own, files, work = SOURCES[name]
+    files = None if repo not in (None, own) else files  # of another repository all
+    folder = Path(folder).expanduser()
     partial = folder.with_name(f"{folder.name}.part")
     is_new = not folder.exists() or not any(folder.iterdir())
     if is_new:
-        _download(source, folder, partial, repo or source.repo, revision)
+        _download(repo or own, files, folder, partial, revision)
         for archive in partial.rglob("*.zip"):
-            _unpack(archive)
+            try:
+                shutil.unpack_archive(archive, archive.parent)  # nothing above that folder
+            except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError) as error:
+                fault = f"{archive.name}: cannot be unpacked ({reason(error)})"
+                raise DataError(fault) from None
         os.replace(partial, folder)
     try:
         found = folder_collection(folder, seed=0)
@@ -104,20 +98,19 @@ def fetch(name, folder, repo=None, revision="main"):
             "The pictures are not called by their file names: neither the human judgments nor a "
             "merge with the other data set will find them."
         )
-    return [*said, JUDGMENTS, TERMS.format(source.work)]
+    return [*said, JUDGMENTS, TERMS.format(work)]
 
 
-def _download(source, folder, partial, repo, revision):
+def _download(repo, files, folder, partial, revision):
     import huggingface_hub
     from huggingface_hub import errors
 
     missing = errors.RepositoryNotFoundError, errors.RevisionNotFoundError
-    wanted = source.patterns if repo == source.repo else None  # another's: everything
     try:
         # Asked first: without a network, what an interrupted call left would pass for whole.
         hub = huggingface_hub.HfApi()
         commit = hub.dataset_info(repo, revision=revision, timeout=REACHED_WITHIN_S).sha
-        options = {"revision": commit, "local_dir": partial, "allow_patterns": wanted}
+        options = {"revision": commit, "local_dir": partial, "allow_patterns": files}
         huggingface_hub.snapshot_download(repo, repo_type="dataset", **options)
     except (*missing, errors.HFValidationError):
         raise DataError(
@@ -125,18 +118,9 @@ def _download(source, folder, partial, repo, revision):
             "pass --repo ID"
         ) from None
     except Exception as error:  # the hub's client and its transport share no base class
-        files = source.by_hand if repo == source.repo else "the files"
+        files = " and ".join(files or ["the files"])
         raise DataError(
             f"the Hugging Face hub cannot be reached ({reason(error)}): run the same command "
-            f"again, or download {files} of https://huggingface.co/datasets/{repo} by hand into "
-            f"{folder} and pass -p data_root={folder}"
+            f"again, or download {files} of https://huggingface.co/datasets/{repo} by hand, "
+            f"unpack them into {folder} and pass -p data_root={folder}"
         ) from None
-
-
-def _unpack(archive):
-    """Unpack an archive where it lies; `zipfile` keeps every name inside the folder."""
-    try:
-        with zipfile.ZipFile(archive) as packed:
-            packed.extractall(archive.parent)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError) as error:
-        raise DataError(f"{archive.name}: cannot be unpacked ({reason(error)})") from None

@@ -38,7 +38,6 @@ from clipsim.data.pictures import (
 )
 from clipsim.profile import HUB_ID
 
-DEPTH = 3
 SPLIT_LISTS = {"train": "train", "dev": "val", "test": "test"}
 HELD_OUT_SHARE = 0.1
 SEEDED = "seeded, 80/10/10 by image"
@@ -122,8 +121,9 @@ def folder_collection(root, seed, max_bad_rows=0):
     """
     from clipsim.data.photographs import huggingface
 
-    listing = Listing.of(root, DEPTH)
-    found = _caption_file(listing)
+    listing = Listing(root)
+    tables = ((path, read) for pattern, read in READERS for path in listing.matching(pattern))
+    found = next(tables, None)
     metadata = listing.matching(huggingface.METADATA)
     if huggingface.is_dataset_folder(root) or (metadata and not found):
         return huggingface.dataset_collection(root, bool(metadata), seed, max_bad_rows)
@@ -172,12 +172,6 @@ def _one_name_each(table, found):
     said = f"{len(other):,} names match but for case, slashes or Unicode's form, as {other[:1]}"
     repairs = (*table.repairs, said) if other else table.repairs
     return replace(table, captions=captions, split=split or None, repairs=repairs)
-
-
-def _caption_file(listing):
-    """The first caption file of the table `READERS` and its reader, or None."""
-    found = ((path, reader) for pattern, reader in READERS for path in listing.matching(pattern))
-    return next(found, None)
 
 
 def _picture(listing, name):
@@ -239,9 +233,8 @@ def seeded_split(names, seed):
     """Split of each name: a tenth each "test" and "val", the rest "train"."""
     order = seeded_order(names, seed)
     held_out = round(len(order) * HELD_OUT_SHARE)
-    labels = ["test"] * held_out + ["val"] * held_out
-    labels += ["train"] * (len(order) - len(labels))
-    return dict(zip(order, labels, strict=True))
+    labels = dict.fromkeys(order, "train") | dict.fromkeys(order[: 2 * held_out], "val")
+    return labels | dict.fromkeys(order[:held_out], "test")
 
 
 def photo_id(name):
@@ -267,36 +260,21 @@ def merged(first, second):
     captions, split, pictures = {}, {}, {}
     for copies in copies_of.values():
         _, name = copies[0]
-        captions[name] = _merged_captions(copies)
-        split[name] = _merged_split(copies)
-        found = [part.pictures[n] for part, n in copies if n in part.pictures]
-        if found:
-            pictures[name] = found[0]
-    twice = [copies for copies in copies_of.values() if len(copies) > 1]
-    equal = sum(len({part.captions[n] for part, n in copies}) == 1 for copies in twice)
+        captions[name] = tuple(dict.fromkeys(c for part, n in copies for c in part.captions[n]))
+        # Seeded splits decide only where none is published.
+        published = {part.split[n] for part, n in copies if part.split_source != SEEDED} - {""}
+        splits = published or {part.split[n] for part, n in copies}
+        split[name] = next((s for s in (*HELD_OUT, "train") if s in splits), "")
+        for part, other in copies:
+            if other in part.pictures:
+                pictures.setdefault(name, part.pictures[other])
     details = {
         "layout": f"{first.name} and {second.name}, merged by Flickr's photo id",
-        "unique_photographs": len(copies_of),
-        "duplicates": len(twice),
-        "duplicates_with_equal_captions": equal,
+        "duplicates": len(first.captions) + len(second.captions) - len(copies_of),
         **_details_of_both(first, second),
     }
     name = f"{first.name} + {second.name}"
     return Collection(name, captions, split, "of both", pictures, details)
-
-
-def _merged_captions(copies):
-    captions = []
-    for part, name in copies:
-        captions += [c for c in part.captions[name] if c not in captions]
-    return tuple(captions)
-
-
-def _merged_split(copies):
-    of_both = [(part.split[n], part.split_source == SEEDED) for part, n in copies]
-    published = {split for split, seeded in of_both if split and not seeded}
-    splits = published or {split for split, _ in of_both}
-    return next((s for s in (*HELD_OUT, "train") if s in splits), "")
 
 
 def side_by_side(first, second):
@@ -313,21 +291,20 @@ def side_by_side(first, second):
 def _details_of_both(*parts):
     """What a reader should know of two data sets that share photographs."""
 
-    def leak(one, other):
-        held_out = {photo_id(name) for name, split in one.split.items() if split in HELD_OUT}
-        training = {photo_id(name) for name, split in other.split.items() if split == "train"}
-        return f"held out in {one.name}, trained on in {other.name}", len(held_out & training)
+    def ids(part, *splits):
+        return {photo_id(name) for name, split in part.split.items() if split in splits}
 
     return {
         "split_source": {part.name: part.split_source for part in parts},
-        "images_counted_twice": sum(len(part.captions) for part in parts),
-        "leaks_unmerged": dict([leak(*parts), leak(*parts[::-1])]),
+        "leaks_unmerged": {
+            f"held out in {one.name}, trained on in {other.name}": len(
+                ids(one, *HELD_OUT) & ids(other, "train")
+            )
+            for one, other in (parts, parts[::-1])
+        },
         "parts": {
-            part.name: {
-                **part.details,
-                "images_with_captions": len(part.captions),
-                "images_on_disk": len(part.pictures),
-            }
+            part.name: part.details
+            | {"images_with_captions": len(part.captions), "images_on_disk": len(part.pictures)}
             for part in parts
         },
     }
@@ -384,10 +361,8 @@ def capped(images, max_images, seed):
     if max_images is None:
         return images
     training = [images.image_ids[i] for i in images.indices("train")]
-    reached = len(training) > max_images
-    report = {"max_images": max_images, "training_images": len(training), "reached": reached}
-    if not reached:
-        report["note"] = f"{len(training):,} training images never reach the cap {max_images:,}"
+    report = {"max_images": max_images, "training_images": len(training)}
+    report["reached"] = len(training) > max_images
     dropped = set(seeded_order(training, seed)[max_images:])
     kept = [i for i, image_id in enumerate(images.image_ids) if image_id not in dropped]
     return replace(images.subset(kept), details={**images.details, "cap": report})
@@ -423,7 +398,9 @@ def picture_folder(path):
         raise DataError(f"{path}: cannot be read (permission denied)")
     files = {}
     for file in pictures_below(root):
-        if (name := _picture_id(file, root)) in files:
+        relative = os.fsencode(file.relative_to(root).as_posix())
+        name = relative.decode(errors="backslashreplace")  # bytes that are no UTF-8 written out
+        if name in files:
             raise DataError(f"{path}: two pictures in it read {name}; rename one")
         files[name] = PictureFile(file)
     if not files:
@@ -431,11 +408,6 @@ def picture_folder(path):
     ids = tuple(sorted(files, key=_natural))
     no_captions, no_split = ((),) * len(ids), np.full(len(ids), "")
     return CaptionedImages(str(path), ids, no_captions, no_split, read_image=Pictures(files))
-
-
-def _picture_id(path, root):
-    """The relative path with `/`; bytes that are no UTF-8 are written out."""
-    return os.fsencode(path.relative_to(root).as_posix()).decode(errors="backslashreplace")
 
 
 def _natural(image_id):

@@ -32,21 +32,21 @@ REACHED_WITHIN_S = 10
 
 def is_dataset_folder(root):
     """Whether a folder was written by `save_to_disk` or holds parquet files."""
-    return any((root / name).is_file() for name in SAVED) or any(
-        next(root.glob(pattern), None) for pattern in ("*.parquet", "*/*.parquet")
-    )
+    files = chain(map(root.joinpath, SAVED), root.glob("*.parquet"), root.glob("*/*.parquet"))
+    return any(path.is_file() for path in files)
 
 
 def dataset_collection(root, is_image_folder, seed, max_bad_rows):
     """The `Collection` of a folder: of `save_to_disk`, with parquet files, or for ImageFolder."""
     from datasets import load_dataset, load_from_disk
 
-    saved = any((root / name).is_file() for name in SAVED)
     try:
         if is_image_folder:
             dataset = load_dataset("imagefolder", data_dir=str(root))
+        elif any((root / name).is_file() for name in SAVED):
+            dataset = load_from_disk(str(root))
         else:
-            dataset = load_from_disk(str(root)) if saved else load_dataset(str(root))
+            dataset = load_dataset(str(root))
     except Exception as error:  # datasets raises many kinds, its own and pyarrow's
         raise DataError(f"{root}: not a readable data set ({reason(error)})") from None
     return _collection(dataset, str(root), seed, max_bad_rows)

@@ -22,18 +22,16 @@ Every good row is kept, damaged ones are counted by line.
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import spearmanr
 
 from clipsim.data.captioned_images import SOURCES, DataError, LabelledPairs
-from clipsim.data.photographs.folders import DEPTH, folder_captions, photo_id
+from clipsim.data.photographs.folders import folder_captions, photo_id
 from clipsim.data.pictures import Listing
 
 LINES_NAMED = 20
@@ -47,6 +45,7 @@ NUMBERS = {
     EXPERT: r"([1-4])\t([1-4])\t([1-4])",
     CROWD: r"(\d+(?:\.\d+)?(?:e-\d+)?)\t(\d+)\t(\d+)",
 }
+SCORES = ("score_0", "score_1", "score_2")  # of the crowd: share of yes, yes, no
 RATED_FILE = r"vsts\.tsv|visual_sts\.v2\.0\.all\.tsv"
 RATED_COLUMNS = ("image_a", "image_b", "score"), ("image1", "image2", "sim")
 
@@ -60,10 +59,9 @@ class CaptionRatings:
     source : {"expert", "crowd"}
     image_ids, others, captions : tuple of str, length R
         The image, the image that the caption belongs to, and the caption.
-    scores : array of float, shape (R, 3) or (R, 1)
+    scores : array of float32, shape (R, 3) or (R, 1)
         Experts' scores from 1, does not describe the image, to 4, does; sorted in the published
         file. Of the crowd the share of yes.
-    details : dict
     """
 
     source: str
@@ -71,7 +69,6 @@ class CaptionRatings:
     others: tuple[str, ...]
     captions: tuple[str, ...]
     scores: np.ndarray
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 def human_pairs(images, profile):
@@ -103,8 +100,16 @@ def human_pairs(images, profile):
     DataError
         No judgments file, too many damaged rows, or fewer than 5 pairs of a class.
     """
-    named, parts, details = _named(images), {}, {}
-    for source, rows, found in _judgments(profile.data_root, profile.max_bad_rows, FILES):
+    root, named, parts, details = profile.data_root, _named(images), {}, {}
+    found = {source: _file(root, re.escape(name)) for source, name in FILES.items()}
+    found = {source: path for source, path in found.items() if path}
+    if not found:
+        raise DataError(
+            f"{root}: no {' or '.join(FILES.values())}; they come with Flickr8k's text archive, "
+            "or pass -p pairs=captions"
+        )
+    for source, path in found.items():
+        rows, report = _read(source, path, profile.max_bad_rows)
         pairs = _labelled_pairs(source, rows)
         kept = pairs[[a in named and b in named for a, b in pairs.index]]
         counts = _counts(pairs.similar, kept.similar)
@@ -114,9 +119,9 @@ def human_pairs(images, profile):
                     f"{FILES[source]}: {counts[label]} {label} pairs have both images on disk, "
                     f"{FEWEST} are needed; add photographs of the test split, or pairs=captions"
                 )
-        parts[source], details[source] = kept, found | counts
+        parts[source], details[source] = kept, report | counts
     details["agreement"] = _agreement(*parts.values()) if len(parts) == 2 else {}
-    rated, details[VSTS] = _rated_pairs(profile.data_root, profile.max_bad_rows, named)
+    rated, details[VSTS] = _rated_pairs(root, profile.max_bad_rows, named)
     if len(rated):
         parts[VSTS] = rated
     every = pd.concat(parts.values())
@@ -151,7 +156,7 @@ def rated_apart(images, root):
         `details["rated_apart"]` counts the images by the split that they left; as they were where
         the folder has no such ratings.
     """
-    found = _rating_file(root)
+    found = _file(root, RATED_FILE)
     if found is None:
         return images
     rows, _ = _rated_rows(found, max_bad_rows=1)
@@ -192,89 +197,77 @@ def caption_ratings(images, profile, source):
         Too many damaged rows, or no row that can be used.
     """
     root = Path(profile.data_root).expanduser()
-    if not Listing.of(root, DEPTH).matching(re.escape(FILES[source])):
+    path = _file(root, re.escape(FILES[source]))
+    if path is None:
         return None
-    named, captions = _named(images), folder_captions(root)
-    ((_, rows, details),) = _judgments(root, profile.max_bad_rows, [source])
-    counts = {"own_captions": 0, "image_not_on_disk": 0, "caption_unknown": 0}
-    used = []
-    for row in rows.itertuples():
-        if row.image == row.other:
-            counts["own_captions"] += 1
-        elif row.image not in named:
-            counts["image_not_on_disk"] += 1
-        elif row.number >= len(captions.get(row.other, ())):
-            counts["caption_unknown"] += 1
-        else:
-            scores = row.numbers if source == EXPERT else [row.points / row.ratings]
-            caption, other = captions[row.other][row.number], named.get(row.other, row.other)
-            used.append((named[row.image], other, caption, scores))
-    if not used:
+    named = _named(images)
+    texts = {(n, k): c for n, own in folder_captions(root).items() for k, c in enumerate(own)}
+    rows, _ = _read(source, path, profile.max_bad_rows)
+    rows["caption"] = rows.set_index(["other", "number"]).index.map(texts)
+    rows = rows[(rows.image != rows.other) & rows.image.isin(named.keys())].dropna()
+    if rows.empty:
         raise DataError(
             f"{FILES[source]}: none of its rows has its image on disk; add photographs of the "
             "test split"
         )
-    image_ids, others, texts, scores = zip(*used, strict=True)
-    details = {**details, **counts, "used": len(used)}
-    scores = np.array(scores, dtype=np.float32)
-    return CaptionRatings(source, image_ids, others, texts, scores, details)
-
-
-def _rating_file(root):
-    """The file of pairs rated side by side, or None: people may have only the judgments."""
-    root = Path(root).expanduser()
-    return (
-        next(iter(Listing.of(root, DEPTH).matching(RATED_FILE)), None) if root.is_dir() else None
+    scores = rows[list(SCORES)] if source == EXPERT else (rows.points / rows.ratings).to_frame()
+    return CaptionRatings(
+        source,
+        image_ids=tuple(rows.image.map(named)),
+        others=tuple(named.get(name, name) for name in rows.other),
+        captions=tuple(rows.caption),
+        scores=scores.to_numpy(np.float32),
     )
+
+
+def _file(root, pattern):
+    """The file in a folder whose name matches, or None: people may have some of them only."""
+    root = Path(root).expanduser()
+    return next(iter(Listing(root).matching(pattern)), None) if root.is_dir() else None
+
+
+def _lines(path):
+    """The lines of a file that are not blank, by number."""
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    lines = pd.Series(text.split("\n"), dtype=object).str.removesuffix("\r")
+    lines.index += 1
+    return lines[lines.str.strip() != ""]
 
 
 def _rated_rows(path, max_bad_rows):
     """Names and ratings of a file, a data frame, and a report that counts the bad rows by line."""
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    lines = [line.rstrip("\r").split("\t") for line in text.split("\n")]
-    wanted = next((names for names in RATED_COLUMNS if {*names} <= {*lines[0]}), None)
+    cells = _lines(path).str.split("\t", expand=True)
+    header = cells.iloc[0].tolist() if len(cells) else []
+    wanted = next((names for names in RATED_COLUMNS if {*names} <= {*header}), None)
     if wanted is None:
         raise DataError(
             f"{path}: its first line must name image_a, image_b and score (or image1, image2, sim)"
         )
-    places = [lines[0].index(name) for name in wanted]
-    good, bad = [], []
-    for number, cells in enumerate(lines[1:], start=2):
-        if cells == [""]:
-            continue
-        a, b, score = (cells[i].strip() if i < len(cells) else "" for i in places)
-        a, b = (re.split(r"[/\\]", name)[-1] for name in (a, b))  # the original has paths
-        is_score = re.fullmatch(r"[0-4](\.\d+)?|5(\.0+)?", score)
-        if is_score and a != b and all(re.fullmatch(NAME, name) for name in (a, b)):
-            good.append((*sorted((a, b)), float(score)))
-        else:
-            bad.append(number)
-    report = _checked_report(path, len(good), bad, max_bad_rows)
-    return pd.DataFrame(good, columns=["a", "b", "score"]), report
+    a, b, score = (cells[header.index(name)][1:].fillna("").str.strip() for name in wanted)
+    a, b = (names.str.split(r"[/\\]", regex=True).str[-1] for names in (a, b))  # may be paths
+    good = a.str.fullmatch(NAME) & b.str.fullmatch(NAME) & (a != b)
+    good &= score.str.fullmatch(r"[0-4](\.\d+)?|5(\.0+)?")
+    rows = pd.DataFrame(np.sort([a[good], b[good]], axis=0).T, columns=["a", "b"])
+    rows["score"] = score[good].to_numpy(dtype=float)
+    return rows, _checked_report(path, good, max_bad_rows)
 
 
 def _rated_pairs(root, max_bad_rows, named):
     """Labels and graded scores of the pairs on disk, which half each is in, and a report."""
-    path = _rating_file(root)
+    path = _file(root, RATED_FILE)
     if path is None:
         return [], {"pairs_judged": 0}
     rows, report = _rated_rows(path, max_bad_rows)
-    judged = _with_labels(rows.groupby(["a", "b"]).score.mean())
+    score = rows.groupby(["a", "b"]).score.mean()
+    similar = np.select([score >= RATED_SIMILAR, score < RATED_DISSIMILAR], [1, 0], -1)
+    judged = pd.DataFrame({"similar": similar, "graded": score / 5})
     pairs = judged[[a in named and b in named for a, b in judged.index]].copy()
     pairs["chooses"] = _first_half(pairs.index)
-    counts = _counts(judged.similar, pairs.similar)
-    counts["choosing"] = int(pairs.chooses.sum())
-    for half in (0, 1):
-        in_half = pairs.similar[pairs.chooses == half]
-        if min((in_half == 1).sum(), (in_half == 0).sum()) < FEWEST:
-            note = f"not used: fewer than {FEWEST} pairs of a class in a half"
-            return [], report | counts | {"note": note}
-    return pairs, report | counts
-
-
-def _with_labels(score):
-    similar = np.select([score >= RATED_SIMILAR, score < RATED_DISSIMILAR], [1, 0], -1)
-    return pd.DataFrame({"similar": similar, "graded": score / 5})
+    report |= _counts(judged.similar, pairs.similar) | {"choosing": int(pairs.chooses.sum())}
+    sizes = pd.crosstab(pairs.chooses, pairs.similar).reindex([0, 1], fill_value=0)
+    if sizes.reindex(columns=[0, 1], fill_value=0).to_numpy().min() < FEWEST:
+        return [], report | {"note": f"not used: fewer than {FEWEST} pairs of a class in a half"}
+    return pairs, report
 
 
 def _first_half(pairs):
@@ -299,45 +292,30 @@ def _named(images):
     return {image_id.removeprefix("flickr8k/"): image_id for image_id in images.image_ids}
 
 
-def _judgments(root, max_bad_rows, sources):
-    """Source, good rows and what to report of each judgments file in a folder."""
-    listing = Listing.of(Path(root).expanduser(), DEPTH)
-    found = [(s, path) for s in sources for path in listing.matching(re.escape(FILES[s]))[:1]]
-    if not found:
-        raise DataError(
-            f"{root}: no {' or '.join(FILES[s] for s in sources)}; they come with Flickr8k's text "
-            "archive, or pass -p pairs=captions"
-        )
-    return [(source, *_read(source, path, max_bad_rows)) for source, path in found]
-
-
 def _read(source, path, max_bad_rows):
     """The good rows of a file, a data frame, and a report that counts the bad ones by line.
 
     A row's ratings become a sum of points and a number of ratings, so that labels are decided
     on whole numbers.
     """
-    pattern = re.compile(rf"({NAME})\t({NAME})#(\d+)\t{NUMBERS[source]}\r?")
-    good, bad = [], []
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    for line, row in enumerate(text.split("\n"), start=1):
-        if not row.strip():
-            continue
-        found = pattern.fullmatch(row)
-        points, ratings = _points(source, found.groups()[3:]) if found else (0, 0)
-        if ratings:
-            image, other, number, *numbers = found.groups()
-            good.append((image, other, int(number), numbers, points, ratings))
-        else:
-            bad.append(line)
-    report = _checked_report(path, len(good), bad, max_bad_rows)
-    columns = ["image", "other", "number", "numbers", "points", "ratings"]
-    return pd.DataFrame(good, columns=columns), report
+    pattern = rf"^({NAME})\t({NAME})#(\d+)\t{NUMBERS[source]}$"
+    rows = (
+        _lines(path).str.extract(pattern).set_axis(["image", "other", "number", *SCORES], axis=1)
+    )
+    rows[["number", *SCORES]] = rows[["number", *SCORES]].astype(float)
+    first, yes, no = (rows[name] for name in SCORES)
+    if source == EXPERT:
+        rows["points"], rows["ratings"] = first + yes + no, len(SCORES)
+        good = first.notna()
+    else:  # the share is that of its counts
+        rows["points"], rows["ratings"] = yes, yes + no
+        good = (rows.ratings > 0) & ((first * rows.ratings - yes).abs() <= 1e-6 * rows.ratings)
+    return rows[good], _checked_report(path, good, max_bad_rows)
 
 
-def _checked_report(path, n_good, bad, max_bad_rows):
-    """What to report of a file's rows; an error where too many are damaged."""
-    n_rows = n_good + len(bad)
+def _checked_report(path, good, max_bad_rows):
+    """What to report of a file's rows, good ones or not; an error where too many are damaged."""
+    n_rows, bad = len(good), good.index[~good].tolist()
     if not n_rows:
         raise DataError(f"{path}: no judgments in it")
     if len(bad) > max_bad_rows * n_rows:
@@ -349,14 +327,6 @@ def _checked_report(path, n_good, bad, max_bad_rows):
         )
     report = {"file": path.name, "rows": n_rows, "bad_rows": len(bad)}
     return report | {"bad_lines": bad[:LINES_NAMED]}
-
-
-def _points(source, numbers):
-    """Points and ratings; 0 ratings where the crowd's share is not that of its counts."""
-    if source == EXPERT:
-        return sum(map(int, numbers)), len(numbers)
-    share, yes, n = float(numbers[0]), int(numbers[1]), int(numbers[1]) + int(numbers[2])
-    return (yes, n) if abs(share * n - yes) <= 1e-6 * n else (0, 0)
 
 
 def _labelled_pairs(source, rows):
@@ -373,16 +343,15 @@ def _labelled_pairs(source, rows):
 
 
 def _counts(judged, here):
-    n_similar, n_dissimilar = int((here == 1).sum()), int((here == 0).sum())
-    labelled = n_similar + n_dissimilar
+    similar = here[here >= 0] == 1
     return {
         "pairs_judged": len(judged),
         "similar_judged": int((judged == 1).sum()),
         "pairs": len(here),
-        "similar": n_similar,
-        "dissimilar": n_dissimilar,
-        "in_between": len(here) - labelled,
-        "share_similar": n_similar / labelled if labelled else None,
+        "similar": int(similar.sum()),
+        "dissimilar": int((~similar).sum()),
+        "in_between": len(here) - len(similar),
+        "share_similar": float(similar.mean()),
     }
 
 
@@ -390,14 +359,11 @@ def _agreement(expert, crowd):
     """How far two sources agree on the pairs that both judged."""
     suffixes = "_expert", "_crowd"
     both = expert.merge(crowd, left_index=True, right_index=True, suffixes=suffixes)
-    result = {"pairs": len(both), "spearman": None, "labelled_by_both": 0, "equal_labels": None}
-    if len(both) < 3:
-        return result
-    if both.graded_expert.nunique() > 1 and both.graded_crowd.nunique() > 1:
-        rank = spearmanr(both.graded_expert, both.graded_crowd)
-        result["spearman"] = float(rank.statistic)
     labelled = both[(both.similar_expert >= 0) & (both.similar_crowd >= 0)]
-    if len(labelled):
-        result["labelled_by_both"] = len(labelled)
-        result["equal_labels"] = float((labelled.similar_expert == labelled.similar_crowd).mean())
-    return result
+    rho = both.graded_expert.corr(both.graded_crowd, "spearman", min_periods=3)
+    return {
+        "pairs": len(both),
+        "spearman": float(rho),
+        "labelled_by_both": len(labelled),
+        "equal_labels": float((labelled.similar_expert == labelled.similar_crowd).mean()),
+    }
