@@ -3,7 +3,6 @@
 from dataclasses import replace
 from io import BytesIO
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from own_pictures import BROKEN, GOOD, described_checkpoint, mixed_pictures
@@ -35,12 +34,6 @@ def folder(request, tmp_path_factory):
         yield describer, images, describer.described(encoded.names, vectors, 30)
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def scores_by_hand(describer, retrieval):
     sets = retrieval.description_vectors
     norm = describer.profile.normalisation
@@ -52,21 +45,6 @@ def between(scores):
     levels = np.unique(scores[np.triu_indices(len(scores), 1)])
     gap = 10 + np.argmax(np.diff(levels[10:-10]))
     return float(levels[gap : gap + 2].mean())
-
-
-def test_the_graph_has_the_pairs_that_eq_4_says(folder, monkeypatch):
-    describer, _, wide = folder
-    few = wide.first(4)
-    scores = scores_by_hand(describer, few)
-    threshold = between(scores)
-    graph = index.picture_graph(few, describer.profile.normalisation, threshold)
-    expected = {(i, j) for i in range(10) for j in range(i + 1, 10) if scores[i, j] >= threshold}
-    assert {tuple(sorted(edge)) for edge in graph.edges} == expected
-    for i, j, score in graph.edges(data="score"):
-        assert score == pytest.approx(scores[i, j], abs=1e-5)
-    monkeypatch.setattr(index, "MOST_EDGES", 44)
-    with pytest.raises(DataError, match=r"threshold -99: over 44 pairs.*raise it"):
-        index.picture_graph(few, "paper", -99)
 
 
 def test_the_most_alike_are_those_of_eq_4(folder):
@@ -117,7 +95,7 @@ def test_sheets_show_what_their_tables_say(folder):
     describer, images, wide = folder
     scores = scores_by_hand(describer, wide)
     norm = describer.profile.normalisation
-    figure, table, caption = neighbour_sheet(images, wide, norm, 0.5, n_rows=2)
+    figure, table, _ = neighbour_sheet(images, wide, norm, 0.5, n_rows=2)
     assert len(figure.axes) == 2 * COLUMNS
     assert table.picture.unique().tolist() == [GOOD[0], GOOD[5]]
     for row in table.itertuples():
@@ -125,12 +103,8 @@ def test_sheets_show_what_their_tables_say(folder):
         assert row.score == pytest.approx(scores[a, b], abs=1e-5)
         best = np.sort(np.delete(scores[a], a))[::-1]
         assert row.score == pytest.approx(best[row.rank - 1], abs=1e-5)
-    notes = [axis.get_xlabel().split("\n")[0] for axis in figure.axes]
-    assert [f"D = {score:.2f}" for score in table.score] == [t for t in notes if t[:2] == "D "]
-    assert f"{(table.score >= 0.5).mean():.0%} of the neighbours" in caption
-    figure, table, caption = search_sheet(images, describer, wide, ["a boat"])
+    figure, table, _ = search_sheet(images, describer, wide, ["a boat"])
     assert len(figure.axes) == len(table) == COLUMNS
-    assert f": {table.similarity[0]:.2f} to {table.similarity[0]:.2f}" in caption
     shown = np.asarray(figure.axes[0].images[0].get_array(), dtype=float)
     each = [Image.fromarray(images.pixels(name).transpose(1, 2, 0)) for name in GOOD]
     apart = [np.abs(shown - np.asarray(one.resize(shown.shape[:2]))).mean() for one in each]
@@ -153,7 +127,6 @@ def test_a_slider_that_moves_draws_anew(folder):
     box = explorer(images, wide, profile, middle)
     (n, tau), line, picture = box.children[0].children, box.children[1], box.children[2]
     assert (n.value, n.max, tau.value) == (profile.n_descriptions, 30, pytest.approx(middle))
-    assert Image.open(BytesIO(picture.value)).width > 700
     assert f"Pairs alike: {np.count_nonzero(np.triu(scores >= middle, 1)):,};" in line.value
     seen = [(line.value, picture.value)]
     for slider, value, n_pairs in ((tau, tau.max, 0), (tau, tau.min, 45), (n, 30, 45)):
