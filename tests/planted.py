@@ -5,15 +5,10 @@ import zlib
 import numpy as np
 
 from clipsim import load_profile
-from clipsim.data import load, load_pairs
+from clipsim.data import caption_pool, load, load_pairs
 from clipsim.data.scenes.scenes import concept_table
-
-
-def scenes(n_train_scenes):
-    """A profile with so many training scenes, its images, and 80 pairs each to choose and test."""
-    profile = load_profile("smoke", n_train_scenes=n_train_scenes, n_pairs=80, n_bootstrap=100)
-    images = load(profile)
-    return profile, images, load_pairs(profile, images)
+from clipsim.retrieval import Describer
+from clipsim.studies.beyond_the_training_data import experiments
 
 
 class PlantedModel:
@@ -49,3 +44,15 @@ class PlantedModel:
             for concept in scene.content:
                 vector[self.column[concept]] += 1
         return vector
+
+
+def seeing_and_blind():
+    """A profile, its scenes, evaluated pairs, and by name the describer of either model."""
+    profile = load_profile("smoke", n_train_scenes=600, n_pairs=80, n_bootstrap=100)
+    images = load(profile)
+    pairs, pool = load_pairs(profile, images), caption_pool(profile, images)
+    describers = {
+        name: Describer.of(profile, PlantedModel(images, name == "blind"), pool)
+        for name in ("seeing", "blind")
+    }
+    return profile, images, pairs.where(experiments.evaluated(pairs)), describers

@@ -1,4 +1,4 @@
-"""Caption retrieval against a full sort; pools that are kept; pairs scored image by image."""
+"""Pools that are kept, and pairs scored image by image."""
 
 from dataclasses import replace
 
@@ -15,40 +15,11 @@ from clipsim.retrieval import Describer, description_scores, scores_of_models
 POOL = ("a dog", "two cats on a mat", "a red boat")
 
 
-def unit(rng, *shape):
-    vectors = rng.normal(size=shape).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-@pytest.fixture
-def index():
-    rng = np.random.default_rng(0)
-    return CaptionIndex.build(unit(rng, 50, 8), [f"caption {i}" for i in range(50)])
-
-
-@pytest.mark.parametrize("n", [1, 7, 50])
-def test_search_equals_a_full_sort(index, n):
-    queries = unit(np.random.default_rng(1), 1500, 8)  # more than one block
-    ids, sims = index.search(queries, n)
-    similarity = queries.astype(float) @ index.vectors.T.astype(float)
-    expected = np.argsort(-similarity, axis=1)[:, :n]
-    np.testing.assert_array_equal(ids, expected)
-    np.testing.assert_allclose(sims, np.take_along_axis(similarity, expected, 1), atol=1e-6)
-
-
-@pytest.mark.parametrize("n", [0, 51])
-def test_an_n_that_the_pool_cannot_give_is_named(index, n):
-    with pytest.raises(ValueError, match=f"n_descriptions={n}: the pool has 50"):
-        index.search(index.vectors[:1], n)
-
-
-def test_bad_vectors_are_named(index):
-    with pytest.raises(ValueError, match=r"expected \(Q, 8\), got \(2, 9\)"):
-        index.search(np.ones((2, 9)), 1)
-    with pytest.raises(ValueError, match="one row for each of 1 captions"):
-        CaptionIndex.build(np.ones((2, 3)), ["a"])
-    with pytest.raises(ValueError, match="at least one"):
-        CaptionIndex.build(np.ones((0, 3)), [])
+def test_an_n_that_the_pool_cannot_give_is_named():
+    index = CaptionIndex.build(np.eye(3), POOL)
+    for n in (0, 4):
+        with pytest.raises(ValueError, match=f"n_descriptions={n}: the pool has 3"):
+            index.search(index.vectors[:1], n)
 
 
 @pytest.mark.parametrize("space", ["joint", "text"])

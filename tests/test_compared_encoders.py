@@ -10,9 +10,8 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from clipsim.data import load, load_pairs
-from clipsim.model import DualEncoder, image_backbone
+from clipsim.model import image_backbone
 from clipsim.studies.encoders_and_language import encoders
-from clipsim.studies.encoders_and_language.encoders import score_rows
 
 
 def test_a_random_encoder_is_its_draw_whatever_came_before():
@@ -37,28 +36,12 @@ def test_the_comparison_keeps_every_test_pair(smoke, monkeypatch):
     assert set(kept.image_ids) == set(few.image_ids) - set(np.array(few.image_ids)[:20])
 
 
-def test_scores_of_both_sides_and_spaces(smoke, tmp_path, monkeypatch):
-    monkeypatch.setattr("clipsim.model.features.CACHE", tmp_path / "cache")
-    monkeypatch.setattr("clipsim.profile.RUNS", tmp_path)
-    smoke = replace(smoke, n_seeds=1)
-    images = load(smoke)
-    pairs = load_pairs(smoke, images)
-    rows, findings = encoders.encoder_comparison(smoke, images, pairs)
-    assert ["(image side)" in found["experiment"] for found in findings] == [True, False]
-    assert rows[0]["auc_first_minus_this"] == 0
-    assert len(rows) == 2 * 4
-    scores = encoders.space_scores(smoke, [DualEncoder(smoke)], images, pairs)
-    joint, text = scores["Eq. 4, joint space"], scores["Eq. 4, text space"]
-    assert joint.shape == text.shape == (1, len(pairs))
-    assert not np.allclose(joint, text)
-
-
 def test_rows_are_of_each_source_and_differences_paired(smoke):
     source, rng = np.repeat(["expert", "vsts"], 200), np.random.default_rng(0)
     pairs = replace(labelled_pairs(400, "cross", n_images=80), source=source)
     good = pairs.similar + rng.normal(size=(2, 400))
     scores = {"good": good, "nearly": good + 0.05 * rng.normal(size=(2, 400)), "bad": -good}
-    rows = score_rows(smoke, pairs, scores)
+    rows = encoders.score_rows(smoke, pairs, scores)
     assert [(row["source"], row["group"]) for row in rows[:4]] == [
         ("expert", "good"), ("expert", "nearly"), ("expert", "bad"), ("vsts", "good"),
     ]  # fmt: skip

@@ -5,27 +5,23 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from planted import PlantedModel, scenes
+from made_pairs import labelled_pairs
+from planted import seeing_and_blind
 from sklearn.metrics import roc_auc_score
 
-from clipsim.data import CaptionedImages, LabelledPairs, caption_pool
+from clipsim.data import CaptionedImages, DataError
 from clipsim.retrieval import Describer, caption_score
 from clipsim.studies.beyond_the_training_data import ScoredPairs, experiments
-
-PIXELS = {"ssim", "fsim"}
 
 
 @pytest.fixture(scope="module")
 def scored():
     """Scenes and scores of a model that sees them, and of one that is blind."""
-    profile, images, pairs = scenes(n_train_scenes=600)
-    pairs, pool = pairs.where(experiments.evaluated(pairs)), caption_pool(profile, images)
-    noise = np.random.default_rng(0)
-    found = {}
-    for name, blind in (("seeing", False), ("blind", True)):
-        describer = Describer.of(profile, PlantedModel(images, blind), pool)
+    profile, images, pairs, describers = seeing_and_blind()
+    noise, found = np.random.default_rng(0), {}
+    for name, describer in describers.items():
         scores = {key: np.stack([v] * 2) for key, v in describer.scores(images, pairs).items()}
-        scores |= {key: noise.random(len(pairs)) for key in PIXELS}
+        scores |= {key: noise.random(len(pairs)) for key in ("ssim", "fsim")}
         found[name] = ScoredPairs(profile, images, [describer] * 2, pairs, scores)
     return found
 
@@ -107,12 +103,7 @@ def test_photographs_fit_by_the_words_of_people():
         "photographs", ("one", "two"), captions, np.array(["test", "test"]), read_image=None
     )
     pool = ("A dog jumps.", "A man on a mountain.", "Two boats at sea.")
-    pairs = LabelledPairs(
-        *(np.array([v]) for v in ("one", "two")),
-        similar=np.array([0], dtype=np.int8),
-        graded=np.zeros(1, dtype=np.float32),
-        **{name: np.array([""]) for name in ("kind", "split", "source")},
-    )
+    pairs = replace(labelled_pairs(1, "test"), id_a=np.array(["one"]), id_b=np.array(["two"]))
     found = experiments.fitting_descriptions(photographs, pairs, pool)
     assert found.tolist() == [[True, True, False]]
 
@@ -158,6 +149,14 @@ def test_the_pool_matters_only_to_a_model_that_sees(scored, model):
     assert (found["verdict"] == "supported") == (model == "seeing")
     if model == "seeing":
         assert control > 0.9 > empty
+
+
+def test_no_pair_with_enough_left_is_an_error(scored, fits):
+    of_all, describer = scored["seeing"], scored["seeing"].describers[0]
+    mentioned = [text for text, of_first in zip(of_all.pool, fits[0], strict=True) if of_first]
+    small = Describer.of(of_all.profile, describer.model, mentioned)
+    with pytest.raises(DataError, match="choose a smaller N"):
+        experiments.no_fitting_description(replace(of_all.where([0]), describers=[small]))
 
 
 @pytest.mark.parametrize("model", ["seeing", "blind"])

@@ -22,13 +22,6 @@ def groups(labels):
     return [set(np.flatnonzero(labels == label).tolist()) for label in range(labels.max() + 1)]
 
 
-def two_cliques():
-    """Images 0-4 and 5-9, all alike within, and one weak edge between."""
-    within = [(a, b) for s in (0, 5) for a in range(s, s + 5) for b in range(a + 1, s + 5)]
-    pairs = np.array([*within, (4, 5)])
-    return similarity_graph([""] * 10, pairs, np.array([0.9] * len(within) + [0.2]))
-
-
 @pytest.mark.parametrize("n_edges", [0, 10, 25, 60, 400])
 def test_components_are_those_of_a_search(n_edges):
     pairs, scores = random_edges(40, n_edges, seed=n_edges)
@@ -44,12 +37,6 @@ def test_without_edges_every_image_is_alone():
     assert component_labels(graph).tolist() == list(range(len(NAMES)))
     assert community_labels(graph, seed=0).tolist() == list(range(len(NAMES)))
     assert component_labels(similarity_graph([], [], [])).shape == (0,)
-
-
-def test_communities_part_what_one_weak_edge_joins():
-    graph = two_cliques()
-    assert component_labels(graph).tolist() == [0] * 10
-    assert community_labels(graph, seed=0).tolist() == [0] * 5 + [1] * 5
 
 
 def test_communities_weigh_the_scores():
@@ -107,8 +94,3 @@ def test_csv_comes_back_best_first(tmp_path):
     assert all(
         (r["name_a"], r["name_b"]) == (NAMES[int(r["a"])], NAMES[int(r["b"])]) for r in rows
     )
-
-
-def test_attributes_have_one_value_per_image():
-    with pytest.raises(ValueError, match="length"):
-        similarity_graph(["a", "b"], [], [], content=["x"])

@@ -1,22 +1,33 @@
 """Notebooks in JupyterLab, in a real browser, as a reader has them: opened, run, a slider moved.
 
-Lab serves copies in a folder of their own, since it saves what it runs; their screenshots are
-left in runs/browser.
+Lab serves copies in a folder of their own, since it saves what it runs, and has nothing of the
+user's; screenshots are left in runs/browser.
 """
 
-import math
-from contextlib import contextmanager
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
 
 import nbformat
 import pytest
-from lab import NO_CHROMIUM, PATIENCE_S, chromium, running_browser, running_lab
-from playwright.sync_api import TimeoutError as NotInTime
+from playwright.sync_api import sync_playwright
 
 from clipsim.profile import NOTEBOOKS, RUNS
 from clipsim.report.run import notebook_paths
 
+PATIENCE_S = 240  # for whatever is waited for; a quiet machine needs a tenth of it
+NAMES = (
+    os.environ.get("CLIPSIM_CHROMIUM"), "chromium", "chromium-browser", "google-chrome",
+    "google-chrome-stable", "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)  # fmt: skip
+CHROMIUM = next(filter(None, map(shutil.which, filter(None, NAMES))), None)
 OVERVIEW, FIGURES, OWN = "00_overview", "06_figures_1_to_4", "14_your_images"
-SCREENSHOTS = RUNS / "browser"
 # Lab shows a traceback as it shows what is written to stderr.
 COMPLAINT = '[data-mime-type="application/vnd.jupyter.stderr"]'
 HAS_RUN = f"""n_cells => {{
@@ -27,51 +38,70 @@ HAS_RUN = f"""n_cells => {{
     return ended === n_cells || (ended > 0 && stopped);
 }}"""
 IMAGES = 'Array.from(document.querySelectorAll(".jp-OutputArea-output img"))'
+DRAWN = f"() => {IMAGES}.every(image => image.complete && image.naturalWidth > 0)"
 ANOTHER = f"""before => {IMAGES}.length === before.length
     && {IMAGES}.some((image, i) => image.src !== before[i])"""
-WHOLE_HEIGHT = """() => {
-    const bottom = element => element.getBoundingClientRect().bottom;
-    const panel = document.querySelector(".jp-WindowedPanel-outer");
-    const cells = panel ? Array.from(panel.querySelectorAll(".jp-Cell")) : [];
-    if (!cells.length) return innerHeight;
-    panel.scrollTop = 0;
-    return Math.max(900, innerHeight + bottom(cells.at(-1)) - bottom(panel) + 20);
-}"""
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.kernel,
-    pytest.mark.skipif(chromium() is None, reason=NO_CHROMIUM),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: set CLIPSIM_CHROMIUM to its path"),
 ]
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with running_browser() as browser:
+    options = ["--disable-gpu", "--disable-quic", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=options, timeout=PATIENCE_S * 1000
+        )
         yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")
 def lab(smoke_run, tmp_path_factory):
-    """Copies of the notebooks, set to the smoke run, and a JupyterLab that serves them."""
+    """Copies of the notebooks, set to the smoke run; address and secret of a Lab serving them."""
     profile, _ = smoke_run
-    root = tmp_path_factory.mktemp("a reader's folder")
+    root, home = (tmp_path_factory.mktemp(name) for name in ("a reader's folder", "lab"))
     values = f'profile = "{profile.name}"\noverrides = {{"seed": {profile.seed}}}'
     for path in notebook_paths(NOTEBOOKS):
         notebook = nbformat.read(path, as_version=4)
         (cell,) = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
         cell.source = values
         nbformat.write(notebook, root / path.name)
-    with running_lab(root, tmp_path_factory.mktemp("lab")) as address:
-        yield root, *address
-
-
-def wait(page, what, condition, argument=None):
-    """Wait until a condition, a function in JavaScript, holds in the page."""
+    asks_nothing = home / "config/lab/user-settings/@jupyterlab/apputils-extension"
+    asks_nothing.mkdir(parents=True)
+    (asks_nothing / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    names = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
+    own = {f"JUPYTER_{name}_DIR": str(home / folder) for name, folder in names.items()}
+    own |= {"IPYTHONDIR": str(home / "ipython"), "JUPYTER_TOKEN": secrets.token_hex()}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += ["--ip=127.0.0.1", "--port=0", f"--ServerApp.root_dir={root}"]
+    # Should the tests be killed, it ends by itself.
+    command += ["--MappingKernelManager.cull_idle_timeout=300"]
+    command += ["--ServerApp.shutdown_no_activity_timeout=300"]
+    with (home / "lab.log").open("w") as log:
+        server = subprocess.Popen(
+            command, env=os.environ | own, cwd=home, stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
     try:
-        page.wait_for_function(condition, arg=argument, timeout=PATIENCE_S * 1000)
-    except NotInTime:
-        raise AssertionError(f"{what}: not within {PATIENCE_S} s") from None
+        yield root, address(server, home), own["JUPYTER_TOKEN"]
+    finally:
+        server.terminate()  # it ends its kernels first
+        server.wait(PATIENCE_S)
+
+
+def address(server, home):
+    give_up = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up and server.poll() is None:
+        for path in (home / "runtime").glob("jpserver-*.json"):
+            with suppress(ValueError):  # while it is half written
+                return json.loads(path.read_text())["url"]
+        time.sleep(0.1)
+    raise AssertionError(f"JupyterLab did not start: {(home / 'lab.log').read_text()[-2000:]}")
 
 
 @contextmanager
@@ -79,7 +109,6 @@ def executed(stem, browser, lab):
     """The page of a notebook that was opened and whose cells were all run, by Lab's menu."""
     root, url, token = lab
     cells = nbformat.read(root / f"{stem}.ipynb", as_version=4).cells
-    n_cells = sum(cell.cell_type == "code" for cell in cells)
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(PATIENCE_S * 1000)
     try:
@@ -87,50 +116,31 @@ def executed(stem, browser, lab):
         page.get_by_text("Python 3 (ipykernel) | Idle").first.wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        wait(page, f"all {n_cells} code cells of {stem} have run", HAS_RUN, n_cells)
-        assert not complaints(page)
+        page.wait_for_function(HAS_RUN, arg=sum(cell.cell_type == "code" for cell in cells))
+        assert not page.locator(COMPLAINT).all_text_contents()
         yield page
-        assert not complaints(page)
+        assert not page.locator(COMPLAINT).all_text_contents()
     finally:
-        screenshot(page, SCREENSHOTS / f"{stem}.png")
+        page.set_viewport_size({"width": 1280, "height": 8000})  # all of it is in view
+        page.evaluate('document.querySelector(".jp-WindowedPanel-outer")?.scrollTo(0, 0)')
+        page.wait_for_timeout(1000)
+        page.screenshot(path=RUNS / "browser" / f"{stem}.png")
         page.close()
-
-
-def complaints(page):
-    """What cells that failed, or libraries, say in red."""
-    return page.locator(COMPLAINT).all_text_contents()
-
-
-def screenshot(page, path):
-    """A picture of the window, made so high that the notebook is in view to its last cell."""
-    for _ in range(2):  # what comes into view gets its true height
-        height = min(math.ceil(page.evaluate(WHOLE_HEIGHT)), 16_000)
-        page.set_viewport_size(page.viewport_size | {"height": height})
-    page.screenshot(path=path)
 
 
 def sources(page):
     """What the images in the outputs show, in order; waits until they are all drawn."""
-    drawn = f"() => {IMAGES}.every(image => image.complete && image.naturalWidth > 0)"
-    wait(page, "every image is drawn", drawn)
+    page.wait_for_function(DRAWN)
     return page.evaluate(f"() => {IMAGES}.map(image => image.src)")
-
-
-def shown(notebook):
-    """Numbers of figures and tables in the outputs of an executed notebook."""
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    data = [output.get("data", {}) for cell in cells for output in cell.outputs]
-    return (
-        sum("image/png" in datum for datum in data),
-        sum(datum.get("text/html", "").count("<table") for datum in data),
-    )
 
 
 @pytest.mark.parametrize("stem", [OVERVIEW, FIGURES])
 def test_shows_what_the_run_showed(smoke_run, browser, lab, stem):
     profile, _ = smoke_run
-    path = profile.run_dir / "notebooks" / f"{stem}.ipynb"
-    figures, tables = shown(nbformat.read(path, as_version=4))
+    run = nbformat.read(profile.run_dir / "notebooks" / f"{stem}.ipynb", as_version=4)
+    outputs = [output.get("data", {}) for cell in run.cells for output in cell.get("outputs", [])]
+    figures = sum("image/png" in data for data in outputs)
+    tables = sum(data.get("text/html", "").count("<table") for data in outputs)
     assert tables
     assert figures or stem == OVERVIEW
     with executed(stem, browser, lab) as page:
@@ -144,7 +154,7 @@ def test_sliders_draw_the_clusters_anew(browser, lab):
         before = sources(page)
         assert before
         n.press("Home")
-        wait(page, "another figure follows the slider", ANOTHER, before)
+        page.wait_for_function(ANOTHER, arg=before)  # another figure follows the slider
         threshold.press("Home")
         page.get_by_text("N = 1, τ = -1.00").wait_for()
         assert len(sources(page)) == len(before)

@@ -77,12 +77,6 @@ def test_every_picture_of_the_report_has_words_of_its_own(smoke_run):
         assert len(set(words)) == len(words), page.name
 
 
-def test_writes_below_runs_and_not_over_what_is_committed(smoke_run):
-    profile, _ = smoke_run
-    assert profile.run_dir in profile.results_dir.parents
-    assert profile.run_dir in profile.figures_dir.parents
-
-
 def test_ends_by_printing_table_1(smoke_run):
     profile, printed = smoke_run
     table = (profile.figures_dir / "table_1.md").read_text(encoding="utf-8").strip()

@@ -182,15 +182,3 @@ def test_two_processes_stop_together_and_resume_to_the_same_weights(tmp_path):
     state, processes, whole, resumed = json.loads((tmp_path / "out.json").read_text())
     assert (state, processes) == ("step-00000004.pt", 2)
     assert resumed == whole
-
-
-def test_two_processes_train_one_model_and_say_so_once(tmp_path):
-    options = ["-p", "trainable=all", "-p", "epochs=1", "-p", "batch_size=4"]
-    train = ["-m", "clipsim", "train", *SETTINGS, *options, "--out", str(tmp_path)]
-    said = on_two_processes(*train)
-    assert said.count(", 2 × 1 threads") == said.count("best epoch 1 of 1") == 1
-    assert on_two_processes(*train).count("already trained") == 1
-    record = json.loads((tmp_path / "checkpoint.json").read_text(encoding="utf-8"))
-    assert [epoch["epoch"] for epoch in record["history"]] == [0, 1]
-    profile = load_profile("smoke", seed=3, trainable="all", epochs=1, batch_size=4)
-    assert record["profile"] == profile.settings

@@ -61,21 +61,6 @@ def test_a_result_does_not_depend_on_what_else_is_searched():
     np.testing.assert_array_equal(found[1], products)
 
 
-@pytest.mark.parametrize(
-    ("queries", "k", "what"),
-    [
-        (np.ones((2, 4)), 0, "k=0: expected 1 to 9"),
-        (np.ones((2, 4)), 10, "k=10: expected 1 to 9"),
-        (np.ones((2, 5)), 1, r"queries: expected \(Q, 4\), got \(2, 5\)"),
-        (np.ones(4), 1, r"queries: expected shape \(rows, d\)"),
-        (np.full((2, 4), np.nan), 1, "queries: a value is not finite"),
-    ],
-)
-def test_a_search_that_cannot_be_is_named(queries, k, what):
-    with pytest.raises(ValueError, match=what):
-        largest_products(queries, np.ones((9, 4)), k)
-
-
 def all_at_least(vectors, threshold):
     blocks = list(products_at_least(vectors, threshold))
     pairs = np.concatenate([np.empty((0, 2), int), *(pairs for pairs, _ in blocks)])
@@ -111,8 +96,12 @@ def test_there_may_be_too_few_of_anything():
     assert [list(products_at_least(normal(1, n, 4), -9)) for n in (0, 1)] == [[], []]
 
 
-def test_bad_vectors_and_thresholds_are_named_at_once():
+def test_what_cannot_be_searched_is_named_at_once():
     vectors = normal(1, 5, 4)
+    with pytest.raises(ValueError, match="k=6: expected 1 to 5"):
+        largest_products(vectors, vectors, 6)
+    with pytest.raises(ValueError, match=r"queries: expected \(Q, 4\), got \(2, 5\)"):
+        largest_products(np.ones((2, 5)), vectors, 1)
     with pytest.raises(ValueError, match="threshold: expected a number, got NaN"):
         products_at_least(vectors, float("nan"))
     vectors[3, 1] = np.inf

@@ -70,15 +70,11 @@ def test_named_vectors_come_back_as_they_were(tmp_path):
     assert (found.shape, names) == ((0, 3), ())
 
 
-def test_other_missing_damaged_and_foreign_files_are_named(tmp_path):
+def test_missing_damaged_and_foreign_files_are_named(tmp_path):
     path = tmp_path / "v.safetensors"
     with pytest.raises(StaleError, match=r"v\.safetensors is missing"):
         read_vectors(path, MADE_BY)
     write_vectors(path, np.ones((1, 3)), ["a"], MADE_BY)
-    with pytest.raises(StaleError, match=r"v\.safetensors was made by another checkpoint \(aaaa"):
-        read_vectors(path, MADE_BY | {"checkpoint": "b" * 64})
-    with pytest.raises(StaleError, match="another precision"):
-        read_vectors(path, MADE_BY | {"precision": "bf16"})
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StaleError, match=r"v\.safetensors is damaged"):
         read_vectors(path, MADE_BY)
@@ -241,20 +237,12 @@ def test_a_second_command_waits_for_the_first(model, photos, tmp_path, capsys):
     assert "waiting for another encoding" in capsys.readouterr().err
 
 
-def test_stores_that_cannot_be_written_or_seen_are_one_line(model, photos, tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="file cannot be written"):
-        encode(model, picture_folder(photos), tmp_path / "file")
-
+def test_a_full_disk_is_one_line(model, photos, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "write_vectors", full)
-        with pytest.raises(DataError, match=r"No space left.*what is encoded is kept"):
-            encode(model, picture_folder(photos), tmp_path / "store")
-    monkeypatch.setattr(store, "_encode_shards", lambda *_: None)  # by a process that sees nothing
-    with pytest.raises(DataError, match=r"lacks 42 of 42 vectors .*must see this folder"):
+    monkeypatch.setattr(store, "write_vectors", full)
+    with pytest.raises(DataError, match=r"No space left.*what is encoded is kept"):
         encode(model, picture_folder(photos), tmp_path / "store")
 
 
@@ -302,19 +290,3 @@ def test_killed_or_shared_out_the_bytes_are_those_of_one_process(photos, tmp_pat
     assert bytes_of(tmp_path / "shared") == bytes_of(tmp_path / "whole")
     noted = (tmp_path / "shared.log").read_text().split()
     assert len(noted) == len(set(noted)) == 42
-
-
-def test_the_number_of_threads_changes_no_bit(model, photos, tmp_path):
-    captions = [f"{'very ' * i}odd picture number {i}" for i in range(40)]
-    threads, stores = torch.get_num_threads(), []
-    try:
-        for n in (1, 2, 3):
-            torch.set_num_threads(n)
-            encode(model, picture_folder(photos), tmp_path / f"pictures {n}")
-            encode(model, captions, tmp_path / f"captions {n}")
-            stores.append(
-                [bytes_of(tmp_path / f"{kind} {n}") for kind in ("pictures", "captions")]
-            )
-    finally:
-        torch.set_num_threads(threads)
-    assert stores[0] == stores[1] == stores[2]

@@ -8,40 +8,26 @@ import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.metrics.pairwise import cosine_similarity
 
-from clipsim.model import DualEncoder
-from clipsim.studies.encoders_and_language.structure_or_meaning import (
-    CONDITIONS,
-    FRAME_WORDS,
-    OWN,
-    TRAINED,
-    clustered_share,
-    cosines,
-    probe_rows,
-    probed_spaces,
-    sentence_quadruples,
-    structure_findings,
-    word_counts,
-)
+from clipsim.studies.encoders_and_language import structure_or_meaning as room
 
 MAIN = "all slots, same words"
 
 
 @pytest.fixture(scope="module")
 def quadruples():
-    return sentence_quadruples(0)
+    return room.sentence_quadruples(0)
 
 
 def words(sentence):
     return sentence.lower().strip(".").replace(",", "").split()
 
 
-def overlap(quadruples, name, of_content):
-    """Mean Jaccard overlap of the anchor's content, or function, words with another sentence's."""
+def overlap(quadruples, name):
+    """Mean Jaccard overlap of the anchor's content words with another sentence's."""
     shared = []
     for q in quadruples:
         both = [set(words(text)) for text in (q.anchor, q.compared[name])]
-        function = ENGLISH_STOP_WORDS | FRAME_WORDS
-        a, b = (found - function if of_content else found & function for found in both)
+        a, b = (found - ENGLISH_STOP_WORDS - room.FRAME_WORDS for found in both)
         shared.append(len(a & b) / len(a | b) if a | b else 1)
     return np.mean(shared)
 
@@ -54,7 +40,7 @@ def test_at_least_200_and_no_sentence_twice(quadruples):
 
 
 def test_the_paraphrase_keeps_every_content_word_and_the_others_none(quadruples):
-    content = {name: overlap(quadruples, name, True) for name in quadruples[0].compared}
+    content = {name: overlap(quadruples, name) for name in quadruples[0].compared}
     assert content["paraphrase"] == 1
     assert max(content["exchanged_4"], content["control"]) < 0.01
     graded = [content[f"exchanged_{k}"] for k in range(1, 5)]
@@ -86,12 +72,14 @@ def planted(quadruples, structure_weight, meaning_weight):
 )
 def test_the_finding_follows_what_is_planted(quadruples, smoke, weights, verdict):
     bert = replace(smoke, text_encoder="some/folder/bert-base-uncased")
-    table = cosines(quadruples, planted(quadruples, *weights))
-    rows = probe_rows({"words": [table], OWN: [table], TRAINED: [table] * 2}, quadruples, smoke)
-    (other,) = structure_findings(rows, replace(smoke, text_encoder="minilm"))
+    table = room.cosines(quadruples, planted(quadruples, *weights))
+    rows = room.probe_rows(
+        {"words": [table], room.OWN: [table], room.TRAINED: [table] * 2}, quadruples, smoke
+    )
+    (other,) = room.structure_findings(rows, replace(smoke, text_encoder="minilm"))
     assert other["verdict"] == "not testable here"
-    found = structure_findings(rows, bert)
-    assert len(found) == 2 * len(CONDITIONS)
+    found = room.structure_findings(rows, bert)
+    assert len(found) == 2 * len(room.CONDITIONS)
     assert (found[0]["verdict"], found[0]["n_pairs"]) == (verdict, len(quadruples))
     assert "before contrastive training" in found[0]["experiment"]
     assert MAIN in found[0]["experiment"]
@@ -99,8 +87,8 @@ def test_the_finding_follows_what_is_planted(quadruples, smoke, weights, verdict
 
 def test_cosines_as_scikit_learn_has_them(quadruples):
     few = quadruples[:3]
-    encode = word_counts()["TF-IDF"]
-    table = cosines(few, encode)
+    encode = room.word_counts()["TF-IDF"]
+    table = room.cosines(few, encode)
     texts = [text for q in few for text in (q.anchor, *q.compared.values())]
     full = cosine_similarity(encode(texts))
     for i, q in enumerate(few):
@@ -112,8 +100,8 @@ def test_shares_by_a_slow_loop(quadruples, smoke):
     rng = np.random.default_rng(1)
     names = list(quadruples[0].compared)
     tables = [pd.DataFrame(rng.normal(size=(len(quadruples), 7)), columns=names) for _ in range(3)]
-    for row in probe_rows({"any": tables}, quadruples, smoke):
-        structure, meaning = CONDITIONS[row["condition"]]
+    for row in room.probe_rows({"any": tables}, quadruples, smoke):
+        structure, meaning = room.CONDITIONS[row["condition"]]
         of_seeds = [
             sum(t[structure][i] > t[meaning][i] for i in range(len(quadruples))) / len(quadruples)
             for t in tables
@@ -128,22 +116,13 @@ def test_concepts_are_drawn_together(quadruples, smoke):
     rng = np.random.default_rng(2)
     of_concept = {concept: rng.normal() for concept in sorted({q.concept for q in quadruples})}
     values = np.array([of_concept[q.concept] for q in quadruples])
-    _, (low, high) = clustered_share(values, quadruples, smoke)
-    _, (narrow_low, narrow_high) = clustered_share(rng.permutation(values), quadruples, smoke)
+    _, (low, high) = room.clustered_share(values, quadruples, smoke)
+    _, (narrow_low, narrow_high) = room.clustered_share(rng.permutation(values), quadruples, smoke)
     assert high - low > 1.5 * (narrow_high - narrow_low)
 
 
 def test_words_alone_find_the_meaning_of_a_paraphrase_in_the_same_words(quadruples, smoke):
-    spaces = {name: [cosines(quadruples, encode)] for name, encode in word_counts().items()}
-    rows = probe_rows(spaces, quadruples, smoke)
+    encoders = room.word_counts().items()
+    spaces = {name: [room.cosines(quadruples, encode)] for name, encode in encoders}
+    rows = room.probe_rows(spaces, quadruples, smoke)
     assert {row["share"] for row in rows if row["condition"] == MAIN} == {0}
-
-
-def test_every_space_of_a_small_model(quadruples, smoke, tmp_path, monkeypatch):
-    monkeypatch.setattr("clipsim.model.features.CACHE", tmp_path)
-    spaces = probed_spaces(smoke, quadruples[:12], [DualEncoder(smoke)])
-    expected = {OWN, TRAINED, "bag of words", "random weights", "text encoder, cls pooling"}
-    assert expected <= set(spaces)
-    assert {len(table) for tables in spaces.values() for table in tables} == {12}
-    first, second = spaces["random weights"]
-    assert not first.equals(second)

@@ -35,12 +35,3 @@ def test_shares_count_what_lies_in_the_papers_range():
     assert table.loc[("ssim", "canonical"), "share in the paper's range"] == 3 / 5
     assert table.loc[("ssim", "canonical"), "share called alike"] == 3 / 5
     assert table.loc[("fsim", "package"), "share in the paper's range"] == 1 / 2
-
-
-def test_separation_at_a_threshold_that_calls_everything_alike():
-    keys = ("clip_score", "ssim", "fsim", "ssim_package", "fsim_package")
-    similar = np.array([1, 0, 1, 0])
-    table = room.separation_table({key: np.array([0.9, 0.8, 0.95, 0.85]) for key in keys}, similar)
-    assert (table["called alike there"] == 1).all()
-    assert (table["balanced accuracy there"] == 0.5).all()
-    assert (table.auc == 1).all()
