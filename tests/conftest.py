@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,14 @@ from coloured import coloured_pictures
 from filelock import FileLock
 
 import clipsim
+
+PATIENCE_S = 240  # for whatever is waited for; a quiet machine needs a tenth of it
+NAMES = (
+    os.environ.get("CLIPSIM_CHROMIUM"), "chromium", "chromium-browser", "google-chrome",
+    "google-chrome-stable", "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)  # fmt: skip
+CHROMIUM = next(filter(None, map(shutil.which, filter(None, NAMES))), None)
 
 
 def pytest_collection_modifyitems(items):
@@ -22,6 +31,22 @@ def no_figure_left():
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, by playwright; the test is skipped where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: set CLIPSIM_CHROMIUM to its path")
+    from playwright.sync_api import sync_playwright
+
+    options = ["--disable-gpu", "--disable-quic", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=options, timeout=PATIENCE_S * 1000
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

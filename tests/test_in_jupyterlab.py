@@ -7,7 +7,6 @@ user's; screenshots are left in runs/browser.
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -15,18 +14,11 @@ from contextlib import contextmanager, suppress
 
 import nbformat
 import pytest
-from playwright.sync_api import sync_playwright
+from conftest import PATIENCE_S
 
 from clipsim.profile import NOTEBOOKS, RUNS
 from clipsim.report.run import notebook_paths
 
-PATIENCE_S = 240  # for whatever is waited for; a quiet machine needs a tenth of it
-NAMES = (
-    os.environ.get("CLIPSIM_CHROMIUM"), "chromium", "chromium-browser", "google-chrome",
-    "google-chrome-stable", "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-)  # fmt: skip
-CHROMIUM = next(filter(None, map(shutil.which, filter(None, NAMES))), None)
 OVERVIEW, FIGURES, OWN = "00_overview", "06_figures_1_to_4", "14_your_images"
 # Lab shows a traceback as it shows what is written to stderr.
 COMPLAINT = '[data-mime-type="application/vnd.jupyter.stderr"]'
@@ -45,19 +37,7 @@ ANOTHER = f"""before => {IMAGES}.length === before.length
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.kernel,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: set CLIPSIM_CHROMIUM to its path"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    options = ["--disable-gpu", "--disable-quic", "--disable-sync"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=options, timeout=PATIENCE_S * 1000
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def write_graph_page(index, threshold, path):
     position = {name: i for i, name in enumerate(index.names)}
     lowest = min(FEWEST * threshold, threshold)
     edges = [
-        {"from": position[a], "to": position[b], "value": round(float(score), 4)}
+        {"from": position[a], "to": position[b], "value": round(score, 6)}
         for a, b, score in index.pairs(lowest)
     ]
     nodes = [

@@ -25,7 +25,7 @@ SHELL_COMMAND = "CLIPSIM_COMMAND"  # set by run_all.sh: how the user called it
 PARAMETERS = {"profile", "overrides"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MESSAGE_LINES = 5
-PROGRESS_BAR = re.compile(r"\d\d:\d\d.*/s\]$")  # ends a line of tqdm's
+PROGRESS_BAR = re.compile(r"\d\d:\d\d.*(/s|s/\w+)\]$")  # ends a line of tqdm's, fast or slow
 SHUTDOWN_S = 20.0  # that an interrupted notebook has before it is killed
 
 
