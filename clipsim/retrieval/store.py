@@ -233,18 +233,21 @@ def _items(source):
 def _plan(items, folder, made_by):
     """What the store lacks, in shards (lists of Item); and how much it holds beyond the items."""
     known = _known(folder, made_by)
-    missing = []
-    for item in items:
-        result = known.get((item.name, item.stamp))
-        # Where the system was at fault (no permission, a disk that is away), it is tried again.
-        if result is None or (isinstance(result, str) and "[Errno " in result):
-            missing.append(item)
+    missing = [item for item in items if _is_missing(known.get((item.name, item.stamp)))]
     size = PICTURES_PER_SHARD
     if made_by["source"] == "captions":
         size = CAPTIONS_PER_SHARD
         missing.sort(key=lambda item: -len(item.name))  # those of one length go together
     shards = [missing[i : i + size] for i in range(0, len(missing), size)]
     return shards, len({name for name, _ in known} - {item.name for item in items})
+
+
+def _is_missing(result):
+    """Whether there is neither a vector nor a fault of the picture itself.
+
+    Where the system was at fault (no permission, a disk that is away), it is tried again.
+    """
+    return result is None or (isinstance(result, str) and "[Errno " in result)
 
 
 def _encode_shards(model, shards, folder, made_by, accelerator):
