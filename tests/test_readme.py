@@ -46,7 +46,7 @@ def sentences(*stems):
 
 def short(sentence):
     """Without the experiment that stands behind it."""
-    return sentence.partition(". ")[0].rstrip(".") + "."
+    return re.split(r"(?<=\.) (?=[A-Z])", sentence)[0]
 
 
 def listed(lines):
@@ -67,10 +67,9 @@ def notebooks():
 def verdicts():
     cells = []
     for rows in zip(*(of["13_verdicts"]["claims"] for of in (DEMO, PHOTOGRAPHS)), strict=True):
-        said = [verdict_words(row) for row in rows]
-        said = [words if "(" in words else f"**{words}**" for words in said]
+        demo, photographs = (re.sub(r"^[^(]*$", r"**\g<0>**", verdict_words(row)) for row in rows)
         claim = {"claim": rows[0]["text"], "in the paper": rows[0]["section"]}
-        cells.append(claim | dict(zip(("demo", "photographs"), said, strict=True)))
+        cells.append(claim | {"demo": demo, "photographs": photographs})
     return markdown_table(cells)
 
 
@@ -85,11 +84,8 @@ def expected_numbers():
 
 
 def nothing_fits(limits):
-    counts = limits.pop("counts")
-    shares = {key: f"{share:.0%} of {counts[key]:,}" for key, share in limits.items()}
-    return markdown_table(
-        [{"of": key.replace("_", " "), "nothing fits": words} for key, words in shares.items()]
-    )
+    rows = [(key, f"{limits[key]:.0%} of {n:,}") for key, n in limits["counts"].items()]
+    return markdown_table([{"of": k.replace("_", " "), "nothing fits": said} for k, said in rows])
 
 
 def expected():
@@ -120,8 +116,10 @@ def test_pictures_and_links_exist(page):
         assert (REPOSITORY / page).parent.joinpath(target).exists(), target
 
 
-def test_readme_is_short():
+def test_readme_is_short_and_the_newest_changes_are_of_this_version():
     assert len(PAGES["README.md"].splitlines()) <= 150
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    assert re.search(r"^## (\S+)", PAGES["CHANGELOG.md"], re.M)[1] == version
 
 
 def test_every_dependency_has_a_reason():
@@ -129,8 +127,3 @@ def test_every_dependency_has_a_reason():
     for name in re.findall(r'"([a-z0-9-]+)[=>]=', text.split("[project.optional")[0]):
         if name not in ("setuptools", "python"):
             assert re.search(rf"^\|.*\b{name}\b", PAGES["docs/dependencies.md"], re.M), name
-
-
-def test_the_newest_changes_are_of_this_version():
-    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
-    assert re.search(r"^## (\S+)", PAGES["CHANGELOG.md"], re.M)[1] == version
