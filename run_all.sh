@@ -8,8 +8,8 @@
 #   --from NN        start at this notebook, such as 03
 #   --only NN        run this notebook alone; may be repeated, or 05,06
 #   --list           list the notebooks and stop
-#   --check          run again below runs/check, and compare README's numbers, and all that no
-#                    training decides, with the committed results, each within its tolerance
+#   --check          run again below runs/check, and compare the numbers of docs/reproducing.md, and
+#                    all that no training decides, with the committed results
 #   --help           show this and stop
 #
 # The active environment is used if it has clipsim; else the first run makes .venv.

@@ -40,7 +40,7 @@ Descriptions = Annotated[
     int | None, Option("-n", min=1, help="descriptions per picture (default: the profile's)")
 ]
 Threshold = Annotated[
-    float | None, Option(help="scores from here on say alike (default: what notebook 05 chose)")
+    float | None, Option(help="scores from here on say alike (default: the model's own)")
 ]
 Store = Annotated[
     Path | None, Option(help="what encode made of this folder (default: kept in the cache)")
@@ -230,7 +230,7 @@ def search(
 
 def graph(
     folder: Annotated[Path, Argument(help="read with all folders in it")],
-    out: Annotated[Path | None, Option(help="file for the graph: .graphml, or .csv")] = None,
+    out: Annotated[Path | None, Option(help="file for the graph: .html, .graphml or .csv")] = None,
     store: Store = None,
     threshold: Threshold = None,
     checkpoint: Checkpoint = None,

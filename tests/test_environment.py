@@ -16,7 +16,7 @@ from clipsim.profile import REPOSITORY
 from clipsim.record import VARIABLES, keep_freed_memory
 
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # PyPI → conda-forge
-CONDA_ONLY = {"python", "pip"}
+CONDA_ONLY = ("python=3.11", "pip")
 
 
 def declared():
@@ -30,7 +30,7 @@ def conda_blocks():
     """Lines of environment.yml: those for conda, those for pip."""
     lines = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
     (pip,) = (line["pip"] for line in lines if isinstance(line, dict))
-    return [line for line in lines if isinstance(line, str)], pip
+    return [line for line in lines if isinstance(line, str) and line not in CONDA_ONLY], pip
 
 
 class TestConda:
@@ -43,7 +43,16 @@ class TestConda:
             assert name not in listed, f"{name} is listed twice"
             listed[name] = requirement.specifier
         wanted = {name: requirement.specifier for name, requirement in declared().items()}
-        assert {n: s for n, s in listed.items() if n not in CONDA_ONLY} == wanted
+        assert listed == wanted
+
+    def test_binder_reads_it(self):
+        """Nothing but what repo2docker passes on to conda, and the Python that it looks for."""
+        environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
+        assert environment.keys() == {"name", "channels", "dependencies"}  # and no prefix
+        lines = [line for line in environment["dependencies"] if isinstance(line, str)]
+        (python,) = filter(None, (re.match(r"python\s*=+\s*([\d\.]*)", line) for line in lines))
+        assert python[1] == "3.11"
+        assert conda_blocks()[1][-1] == "-e ."
 
 
 class TestLock:

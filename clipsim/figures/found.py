@@ -191,7 +191,7 @@ def _own_pictures(results):
 def _verdicts(results):
     claims = results["claims"]
     counts = Counter(row["verdict"] for row in claims)
-    words = [f"{n} {SAID[verdict].split(',')[0]}" for verdict, n in counts.most_common()]
+    words = [f"{n} {verdict}" for verdict, n in counts.most_common()]
     kinds = {verdict: [r["text"] for r in claims if r["verdict"] == verdict] for verdict in SAID}
     first = "; ".join(kinds["supported"][:2]) or "none"
     failed = "; ".join(kinds["not supported"][:2]) or "none"
@@ -214,7 +214,7 @@ def _claim(key, results):
     words = CLAIMS[key].words
     tested = [one for one in own if one.get("estimate") is not None] or own
     first = next((one for one in tested if one["verdict"] == said["verdict"]), tested[0])
-    counted = f" ({verdict_words(said)})" if len({one["verdict"] for one in own}) > 1 else ""
+    counted = "".join(verdict_words(said).partition(" (")[1:])  # where experiments disagree
     numbers = ""
     if first.get("estimate") is not None:
         ends = first["ci95"]

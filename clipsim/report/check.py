@@ -1,6 +1,6 @@
 """`run --check`: the notebooks run again below runs/check, and compared with what is committed.
 
-One rule. Compared are the numbers of a short list, those that README gives (`headlines`), and
+One rule. Compared are the numbers of a short list, those of docs/reproducing.md (`headlines`), and
 every number that no training decides: the data of each notebook, and all of `UNTRAINED`. Counts
 and texts must be equal, numbers agree within `ROUNDING`. On a GPU, or with other versions, the
 training may be another one, as another seed would give: the losses tell, and a headline that it
@@ -27,7 +27,7 @@ DEVIATIONS = 3
 
 
 def headlines(records):
-    """The numbers that README gives, each with its deviation over the training seeds.
+    """The numbers of docs/reproducing.md, each with its deviation over the training seeds.
 
     Parameters
     ----------
