@@ -60,7 +60,7 @@ def test_in_a_browser_the_slider_moves_the_threshold_and_a_click_shows_descripti
         (scores[-1] + 1) / 2,
     )
     assert "0 pairs alike" in counts.inner_text()
-    page.evaluate("new Promise(done => network.once('afterDrawing', done) || network.redraw())")
+    page.evaluate("network.stopSimulation()")  # or a picture moves away from the click
     place = page.evaluate("network.canvasToDOM(network.getPosition(2))")
     page.locator("#network").click(position=place)
     page.locator("#name", has_text=index.names[2]).wait_for()
