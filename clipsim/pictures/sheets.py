@@ -129,7 +129,7 @@ def answer_sheet(index, names, n=3):
         show_picture(axis, index.images.pixels(name), SHOWN)
         lines = [wrapped(text, 24, 3) for text in found.descriptions(name)[:n]]
         if reaches(found.sims[found.rows([name])[0], 0], index.known["least_similarity"]) is False:
-            lines.insert(0, "(none fits)")
+            lines.insert(0, "(unsure)")
         axis.set_xlabel("\n".join(lines), x=0, ha="left", fontsize=6)
     labels = [name.split(".")[0] for name in names]
     table = pd.DataFrame(scores, index=labels, columns=labels)
