@@ -28,7 +28,7 @@ from clipsim.profile import load_profile, read_overrides, relative
 SHOWN = 5  # descriptions of a picture, pairs of them, pictures of a community
 CARDS = (".png", ".pdf")
 SETTINGS = ("n_descriptions", "normalisation", "vector_space")
-UNKNOWN_PICTURE = "  (unsure: even the best description is less like it than of nearly all photographs)"
+UNKNOWN_PICTURE = "  (unsure: its best description fits worse than nearly all photographs')"
 UNKNOWN_TEXT = "no picture fits the text; these come closest"
 VERDICTS = {None: "", True: "alike", False: "different"}
 
