@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "BadImageError", "CROPPED", "PictureFile", "Pictures", "RESIZED", "preprocessed",
             "read_picture",
         ],
-        "pool": ["caption_pool", "file_pool"],
+        "pool": ["caption_pool", "composed_pool_key", "file_pool"],
         "scenes.captions": [
             "ALONE", "Mention", "SETTINGS", "STRUCTURES", "scene_captions", "singular",
             "with_article",

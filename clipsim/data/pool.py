@@ -1,5 +1,8 @@
 """The descriptions that a search may pick from."""
 
+import hashlib
+from pathlib import Path
+
 from clipsim.data.captioned_images import DataError
 from clipsim.data.photographs.caption_files import cleaned, file_text
 
@@ -52,6 +55,13 @@ def caption_pool(profile, images=None):
             "choose fewer, or a larger pool"
         )
     return unique
+
+
+def composed_pool_key():
+    """What composed descriptions depend on: one that kept them need not compose them to know."""
+    sources = sorted(Path(__file__).with_name("composed").glob("*.*"))
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
+    return [N_COMPOSED, COMPOSED_SEED, *digests]
 
 
 def file_pool(path):

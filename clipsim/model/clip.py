@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy, normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from clipsim.errors import BadInput
-from clipsim.model.encoders import LatentSemantics, image_backbone, text_backbone
+from clipsim.model.encoders import image_backbone, text_backbone
 from clipsim.model.features import image_features, text_features
 from clipsim.profile import Profile
 from clipsim.record import atomic_path, read_json
@@ -63,6 +63,8 @@ class DualEncoder(nn.Module):
     profile : Profile
     pretrained : bool
         False: random backbones, to be filled from a checkpoint that holds all weights.
+    text_width : int, optional
+        Of the text backbone's features: it is then built when the first text is encoded.
 
     Notes
     -----
@@ -74,32 +76,43 @@ class DualEncoder(nn.Module):
     noise, and each process would have its own.
     """
 
-    def __init__(self, profile, pretrained=True):
+    def __init__(self, profile, pretrained=True, text_width=None):
         super().__init__()
         self.profile = profile
         pretrained = pretrained and profile.weights == "pretrained"
+        self._text = (profile.text_encoder, pretrained, profile.text_pooling, profile.max_tokens)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(profile.seed)
             self.image_backbone = image_backbone(profile.image_encoder, pretrained)
-            self.text_backbone = text_backbone(
-                profile.text_encoder, pretrained, profile.text_pooling, profile.max_tokens
-            )
+            if text_width is None:
+                self.text_backbone = text_backbone(*self._text)
             self.image_head = _head(profile, self.image_backbone.width)
-            self.text_head = _head(profile, self.text_backbone.width)
+            self.text_head = _head(profile, text_width or self.text_backbone.width)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / profile.temperature)))
         self.is_frozen = profile.trainable == "projections"
-        if self.is_frozen:
-            self.image_backbone.requires_grad_(False)
-            self.text_backbone.requires_grad_(False)
+        for backbone in self._frozen:
+            backbone.requires_grad_(False)
         self.eval()
+
+    def __getattr__(self, name):
+        """The text backbone, built when the first text is encoded, where `load` left it out."""
+        if name == "text_backbone" and name not in self._modules:
+            self.text_backbone = text_backbone(*self._text).to(self.device).requires_grad_(False)
+            return self.text_backbone.eval()
+        return super().__getattr__(name)
+
+    @property
+    def _frozen(self):
+        """The backbones that are there and frozen."""
+        own = dict(self.named_children()) if self.is_frozen else {}
+        return [part for name, part in own.items() if name.endswith("_backbone")]
 
     def train(self, mode=True):
         """Training mode; what is frozen stays in evaluation mode."""
         super().train(mode)
-        if self.is_frozen:
-            self.image_backbone.eval()
-            self.text_backbone.eval()
-        elif self.profile.batch_norm == "frozen":
+        for backbone in self._frozen:
+            backbone.eval()
+        if not self.is_frozen and self.profile.batch_norm == "frozen":
             for layer in self.image_backbone.modules():
                 if isinstance(layer, _BatchNorm):
                     layer.eval()
@@ -187,7 +200,7 @@ class DualEncoder(nn.Module):
     def trained_state(self):
         """What comes from the training data: all weights, or all but the frozen backbones'."""
         of_packages = ("image_backbone.", "text_backbone.") if self.is_frozen else ()
-        if isinstance(self.text_backbone, LatentSemantics):
+        if self.profile.text_encoder == "lsa":
             of_packages = of_packages[:1]
         return {
             name: value.contiguous()
@@ -244,7 +257,6 @@ class DualEncoder(nn.Module):
         ]
         if differing:
             raise CheckpointError(f"{folder} does not fit the profile ({'; '.join(differing)})")
-        model = cls(profile, pretrained=profile.trainable == "projections")
         path = folder / "model.safetensors"
         try:
             if _sha256(path) != record["sha256"]:
@@ -252,6 +264,12 @@ class DualEncoder(nn.Module):
             state = load_file(path)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{path} is damaged: {error}") from None
+        # The text backbone of a package takes seconds that an answer about pictures need not wait.
+        of_package = profile.trainable == "projections" and profile.weights == "pretrained"
+        of_package &= profile.text_encoder not in ("lsa", "tiny")
+        widths = [state.get(name) for name in ("text_head.project.weight", "text_head.weight")]
+        width = next((w.shape[1] for w in widths if w is not None), None) if of_package else None
+        model = cls(profile, pretrained=profile.trainable == "projections", text_width=width)
         missing, unexpected = model.load_state_dict(state, strict=False)
         if unexpected or set(missing) & set(model.trained_state()):
             raise CheckpointError(f"{folder}: the weights do not fit the model")

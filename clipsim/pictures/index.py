@@ -272,7 +272,8 @@ def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
         with_pool = _with_store if Path(pool_file).is_dir() else _with_file
         describer = with_pool(profile, model)
     elif profile.pool == "composed":
-        describer = _encoded_once(profile, model, data.caption_pool(profile))
+        key = data.composed_pool_key()
+        describer = _encoded_once(profile, model, lambda: data.caption_pool(profile), key)
     else:
         try:
             describer = Describer.load(Path(checkpoint), profile, model)
@@ -360,15 +361,16 @@ def _profile(folder):
 
 
 def _with_file(profile, model):
-    return _encoded_once(profile, model, data.file_pool(profile.pool_file))
+    pool = data.file_pool(profile.pool_file)
+    return _encoded_once(profile, model, lambda: pool, pool)
 
 
-def _encoded_once(profile, model, pool):
-    folder = cache_folder("descriptions", model, profile.vector_space, pool)
+def _encoded_once(profile, model, pool, key):
+    folder = cache_folder("descriptions", model, profile.vector_space, key)
     try:
         return Describer.load(folder, profile, model)
     except StaleError:  # not encoded yet, or damaged
-        describer = Describer.of(profile, model, pool)
+        describer = Describer.of(profile, model, pool())
         describer.save(folder)
         return describer
 
