@@ -72,7 +72,8 @@ def report(smoke, tmp_path, monkeypatch):
     def write(copies, claims=(), profile_hash=smoke.hash):
         for stem, cells in copies.items():
             write_copy(tmp_path / "copies", stem, *cells)
-        record = {"profile_hash": profile_hash, "results": {"claims": list(claims)}}
+        results = {"claims": list(claims)}
+        record = {"profile_hash": profile_hash, "data": {}, "results": results}
         (tmp_path / "results" / "13_verdicts.json").write_text(json.dumps(record))
         index = write_report(smoke, tmp_path / "copies")
         assert index == tmp_path / "run" / "report" / "index.html"
