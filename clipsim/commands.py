@@ -292,12 +292,9 @@ def shipped(
     table += [[key, str(profile[key])] for key in (*SETTINGS, "seed")]
     table.append(["validation recall", f"{best['mean_recall']:.3f} (mean of six)"])
     for row in record["measured"]["table1"]:
-        if row["threshold_from"] != "paper":
-            low, high = row["auc_ci95"]
-            area = f"AUC {row['auc']:.3f} [{low:.3f}, {high:.3f}], ρ {row['spearman']:.3f}"
-            table.append(
-                [f"{row['source']}, {row['metric']}", f"{area}, {row['n_pairs']:,} pairs"]
-            )
+        low, high = row["auc_ci95"]
+        area = f"AUC {row['auc']:.3f} [{low:.3f}, {high:.3f}], ρ {row['spearman']:.3f}"
+        table.append([f"{row['source']}, {row['metric']}", f"{area}, {row['n_pairs']:,} pairs"])
     limits = record["measured"]["limits"]
     counts = limits.pop("counts")
     table += [

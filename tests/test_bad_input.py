@@ -104,7 +104,7 @@ def checkpoint(tmp_path_factory):
 @pytest.fixture
 def place(tmp_path, checkpoint, monkeypatch):
     """The current folder: three pictures in `photos`, an empty folder `data`."""
-    for module in ("pictures.index", "model.features", "data.pictures"):
+    for module in ("pictures.chosen_model", "model.features", "data.pictures"):
         monkeypatch.setattr(f"clipsim.{module}.CACHE", tmp_path / "cache")
     place = tmp_path / "place"
     (place / "data").mkdir(parents=True)

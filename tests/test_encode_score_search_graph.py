@@ -38,7 +38,7 @@ def photos(tmp_path):
 @pytest.fixture
 def call(checkpoint, tmp_path, monkeypatch, capsys):
     """Run a command on the tiny model; its status, what stdout has (JSON read), and stderr."""
-    for module in ("pictures.index", "model.features"):
+    for module in ("pictures.chosen_model", "model.features"):
         monkeypatch.setattr(f"clipsim.{module}.CACHE", tmp_path / "cache")
 
     def call(*words):

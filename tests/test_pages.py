@@ -17,7 +17,7 @@ N_PICTURES = 5
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("clipsim.pictures.index.CACHE", tmp_path_factory.mktemp("cache"))
+        patch.setattr("clipsim.pictures.chosen_model.CACHE", tmp_path_factory.mktemp("cache"))
         folder = tmp_path_factory.mktemp("my <b>pictures")
         noise_pictures(folder, N_PICTURES)
         yield PictureIndex(

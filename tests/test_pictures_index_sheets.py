@@ -13,8 +13,7 @@ from PIL import Image
 from reference import eq_4
 
 from clipsim.data import BadImageError, DataError, read_picture
-from clipsim.pictures import index
-from clipsim.pictures.index import PictureIndex, compare, describe, own_describer
+from clipsim.pictures import PictureIndex, answers, compare, describe, index, own_describer
 from clipsim.pictures.sheets import COLUMNS, explorer, neighbour_sheet, search_sheet
 
 SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
@@ -24,7 +23,7 @@ SETTINGS = [{}, {"vector_space": "text", "normalisation": "paper"}]
 def folder(request, tmp_path_factory):
     """The index of a folder, with 30 descriptions of each picture."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("pictures.index", "model.features"):
+        for module in ("pictures.chosen_model", "model.features"):
             patch.setattr(f"clipsim.{module}.CACHE", tmp_path_factory.mktemp("cache"))
         checkpoint = described_checkpoint(tmp_path_factory.mktemp("model"), **request.param)
         describer = own_describer(checkpoint)
@@ -63,20 +62,20 @@ def test_the_graph_has_the_pairs_that_eq_4_says(folder, monkeypatch):
     few = wide.first(4)
     scores = scores_by_hand(describer, few)
     threshold = between(scores)
-    graph = index.picture_graph(few, describer.profile.normalisation, threshold)
+    graph = answers.picture_graph(few, describer.profile.normalisation, threshold)
     expected = {(i, j) for i in range(10) for j in range(i + 1, 10) if scores[i, j] >= threshold}
     assert {tuple(sorted(edge)) for edge in graph.edges} == expected
     for i, j, score in graph.edges(data="score"):
         assert score == pytest.approx(scores[i, j], abs=1e-5)
-    monkeypatch.setattr(index, "MOST_EDGES", 44)
+    monkeypatch.setattr(answers, "MOST_EDGES", 44)
     with pytest.raises(DataError, match=r"threshold -99: over 44 pairs.*raise it"):
-        index.picture_graph(few, "paper", -99)
+        answers.picture_graph(few, "paper", -99)
 
 
 def test_the_most_alike_are_those_of_eq_4(folder):
     describer, wide = folder.describer, folder.retrieval
     scores = scores_by_hand(describer, wide)
-    found = index.most_alike(wide, wide.at([3]), describer.profile.normalisation, 99)
+    found = answers.most_alike(wide, wide.at([3]), describer.profile.normalisation, 99)
     order = np.argsort(-scores[3], kind="stable")
     assert [row["name"] for row in found] == [GOOD[i] for i in order]
     np.testing.assert_allclose([row["score"] for row in found], scores[3][order], atol=1e-5)
@@ -85,7 +84,7 @@ def test_the_most_alike_are_those_of_eq_4(folder):
 def test_clusters_come_largest_first_with_a_description_of_their_own(folder):
     wide = folder.retrieval
     few = wide.first(3)
-    groups = index.clusters(few, np.array([7, 1, 1, 7, 1, 0, 1, 7, 0, 9]))
+    groups = answers.clusters(few, np.array([7, 1, 1, 7, 1, 0, 1, 7, 0, 9]))
     members = [[1, 2, 4, 6], [0, 3, 7], [5, 8], [9]]
     assert [group["names"] for group in groups] == [[GOOD[i] for i in rows] for rows in members]
     for group, rows in zip(groups, members, strict=True):
@@ -149,7 +148,7 @@ def test_a_slider_that_moves_draws_anew(folder):
 
 def test_sliders_say_when_too_many_pairs_are_alike(folder, monkeypatch):
     describer, images, wide = folder.describer, folder.images, folder.retrieval
-    monkeypatch.setattr(index, "MOST_EDGES", 3)
+    monkeypatch.setattr(answers, "MOST_EDGES", 3)
     box = explorer(images, wide, describer.profile, 5.0)
     box.children[0].children[1].value = -1.0
     assert "raise it" in box.children[1].value

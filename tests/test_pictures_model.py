@@ -13,7 +13,7 @@ from clipsim.data import DataError, load
 from clipsim.data.pool import caption_pool
 from clipsim.evaluation import steps
 from clipsim.model.clip import CheckpointError, DualEncoder
-from clipsim.pictures.index import SHIPPED, chosen_checkpoint, known, own_describer
+from clipsim.pictures.chosen_model import SHIPPED, chosen_checkpoint, known, own_describer
 from clipsim.record import StaleError
 from clipsim.retrieval.caption_index import CAPTIONS
 
@@ -57,7 +57,7 @@ def trained(request, tmp_path_factory):
 @pytest.fixture
 def copy(trained, tmp_path, monkeypatch):
     """A copy of the checkpoint that a test may change, and a cache of its own."""
-    monkeypatch.setattr("clipsim.pictures.index.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("clipsim.pictures.chosen_model.CACHE", tmp_path / "cache")
     return shutil.copytree(trained[3], tmp_path / "checkpoint")
 
 

@@ -13,7 +13,7 @@ from clipsim.data import CaptionedImages, class_names, package_photographs
 from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, class_weights, widening
 from clipsim.model.widening import PER_NAME, widened
 from clipsim.pictures import SHIPPED
-from clipsim.pictures.index import least_text_similarity
+from clipsim.pictures.chosen_model import least_text_similarity
 
 LARGEST = 4 * 2**20  # bytes of the weights
 

@@ -51,11 +51,12 @@ def accuracy_chart(rows, spread, criterion):
     for axis, source, _, shown in panels:
         _draw_intervals(axis, shown, criterion)
         for place, row in enumerate(shown):
-            axis.text(1.015, place, f"{row[criterion]:.2f}", va="center", ha="right")
+            beside = {"transform": axis.get_yaxis_transform(), "va": "center"}
+            axis.text(1.01, place, f"{row[criterion]:.2f}", **beside)
         papers = [np.nan if m.paper_accuracy is None else m.paper_accuracy for m in METRICS]
         axis.plot(papers, [metric.label for metric in METRICS], "x", color=GREY, markersize=6)
         axis.axvline(0.5, color=LIGHT, linewidth=0.8)
-        axis.set(xlabel=f"{in_words(criterion)} (fraction)", xlim=(0.35, 1.02))
+        axis.set(xlabel=f"{in_words(criterion)} (fraction)", xlim=(0.35, 1.0))
         top = max(shown, key=lambda row: row[criterion])
         best[source] = f"{compared_metric(top).label} {top[criterion]:.2f}"
         judges = f"{SOURCES[source].capitalize()}: " if source else ""

@@ -267,8 +267,8 @@ class DualEncoder(nn.Module):
         # The text backbone of a package takes seconds that an answer about pictures need not wait.
         of_package = profile.trainable == "projections" and profile.weights == "pretrained"
         of_package &= profile.text_encoder not in ("lsa", "tiny")
-        widths = [state.get(name) for name in ("text_head.project.weight", "text_head.weight")]
-        width = next((w.shape[1] for w in widths if w is not None), None) if of_package else None
+        first = "text_head.weight" if profile.head == "linear" else "text_head.project.weight"
+        width = state[first].shape[1] if of_package and first in state else None
         model = cls(profile, pretrained=profile.trainable == "projections", text_width=width)
         missing, unexpected = model.load_state_dict(state, strict=False)
         if unexpected or set(missing) & set(model.trained_state()):

@@ -1,7 +1,9 @@
-"""Anybody's pictures: a trained model for them, their descriptions, the most alike, clusters.
+"""Anybody's pictures: the model that ships, or another, and what it finds among them.
 
-`index` has the model that describes them, vectors, scores and the graph, `sheets` what notebook
-14 shows. `own_describer(chosen_checkpoint())` describes; `encoded_folder` reads pictures.
+`index` compares, describes and indexes folders (`clipsim.compare`, `describe`, `PictureIndex`);
+`chosen_model` has the model with its descriptions and what its data tell, `answers` what is found
+among described pictures; `pages` writes cards and the graph's page, `sheets` is for notebook 14,
+and `shipped` makes the model that ships.
 """
 
 import lazy_loader as lazy
@@ -9,10 +11,14 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
+        "answers": [
+            "best_for_text", "clusters", "deciding_pairs", "descriptions", "most_alike",
+            "picture_graph",
+        ],
+        "chosen_model": ["SHIPPED", "chosen_checkpoint", "known", "own_describer"],
         "index": [
-            "PictureIndex", "SHIPPED", "best_for_text", "chosen_checkpoint", "clusters", "compare",
-            "deciding_pairs", "describe", "described_pictures", "descriptions", "known",
-            "most_alike", "own_describer", "picture_graph", "pictures_record", "scored_pairs",
+            "PictureIndex", "compare", "describe", "described_pictures", "pictures_record",
+            "scored_pairs",
         ],
         "pages": ["write_card", "write_graph_page"],
         "sheets": ["answer_sheet", "cluster_sheet", "explorer", "neighbour_sheet", "search_sheet"],

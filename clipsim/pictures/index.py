@@ -1,55 +1,38 @@
-"""Anybody's pictures: described, compared, searched, grouped by the model that ships, or another.
-
-The model that ships is the folder `pretrained`: a checkpoint like notebook 02's, whose record also
-holds what a user needs and its data gave: when pictures are alike, how sure that is, and when no
-description fits (`clipsim.pictures.shipped`). Descriptions are encoded once for each model.
+"""Anybody's pictures: described, compared, and a folder of them indexed.
 
 A score depends on the two pictures, the model and its descriptions alone, never on the other
-pictures. What is encoded is kept in the cache folder, never among the user's files.
+pictures. What is encoded of a folder is kept in the cache folder, never among the user's files.
 """
 
-import hashlib
-import json
 import os
-import sys
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from pydantic import ValidationError
 
 from clipsim import data
 from clipsim.data import DataError
-from clipsim.model import (
-    CheckpointError,
-    DualEncoder,
-    checkpoint_record,
-    encoded_texts,
-    is_whole,
-    picture_vectors,
+from clipsim.model import picture_vectors
+from clipsim.pictures.answers import (
+    best_for_text,
+    deciding_pairs,
+    descriptions,
+    most_alike,
+    picture_graph,
 )
-from clipsim.profile import CACHE, REPOSITORY, Profile, relative
-from clipsim.record import StaleError, read_record
-from clipsim.retrieval import (
-    CaptionIndex,
-    Describer,
-    encode,
-    joined,
-    largest_products,
-    load_store,
-    products_at_least,
-    score_pairs,
-    similarity_graph,
+from clipsim.pictures.chosen_model import (
+    cache_folder,
+    judged,
+    known,
+    least_text_similarity,
+    reaches,
+    shipped_describer,
 )
+from clipsim.retrieval import encode, score_pairs
 
-SHIPPED = REPOSITORY / "clipsim" / "pretrained"
-THRESHOLDS = "05_threshold_sweeps"
-MOST_EDGES = 2_000_000  # of a graph with its clusters in 2 GiB of memory
 SHARD = 32  # pictures in the network at once
-CHANCE = 0.1  # of the folders without a fitting picture one is said to fit
 SHOWN = 5  # pairs of descriptions that explain a score
 
 
@@ -69,7 +52,8 @@ def compare(a, b, describer=None):
         "score" (Eq. 4, from -1 to 1), "alike" (at or above "threshold"), "share_alike" (of
         caption-judged pairs with such a score, how many were similar), "image_cosine"; "most" and
         "least", the pairs of descriptions that raised and lowered the score (`deciding_pairs`);
-        "pictures", what `described_pictures` says of each. None where the model does not know.
+        "pictures", the descriptions of each (`pictures_record`). None is what the model does not
+        know.
 
     Raises
     ------
@@ -214,180 +198,6 @@ class PictureIndex:
         return picture_graph(self.retrieval, self.describer.profile.normalisation, threshold)
 
 
-@lru_cache(maxsize=1)
-def shipped_describer():
-    """The model that ships, with its composed descriptions."""
-    return own_describer()
-
-
-def chosen_checkpoint(folder=None):
-    """The folder of the model to use: the one that the user names, else the one that ships.
-
-    Raises `CheckpointError` if it cannot be read; says on stderr if its training was interrupted.
-    """
-    found = SHIPPED if folder is None else Path(folder).expanduser()
-    _profile(found)
-    if not is_whole(checkpoint_record(found)):
-        print(
-            f"warning: the training of {relative(found)} was interrupted: its best epoch is used",
-            file=sys.stderr,
-        )
-    return found
-
-
-def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
-    """The model of a checkpoint with its encoded descriptions.
-
-    Parameters
-    ----------
-    checkpoint : str or Path, optional
-        Folder; see `chosen_checkpoint`.
-    pool_file : str or Path, optional
-        Descriptions to choose from, one per line, or a folder that the command `encode` filled
-        from such a file; by default those of the model's profile.
-    n_descriptions : int, optional
-        N; by default the profile's.
-
-    Returns
-    -------
-    Describer
-        Its `profile` is that of the checkpoint, with these two changes.
-
-    Raises
-    ------
-    CheckpointError
-        If the model cannot be read.
-    StaleError
-        If there are no descriptions beside it, or those of `pool_file` are another model's.
-    DataError
-        If the file cannot be read, or there are fewer than N descriptions.
-    """
-    checkpoint = chosen_checkpoint(checkpoint)
-    model = DualEncoder.load(checkpoint)
-    profile = model.profile
-    if n_descriptions is not None:
-        profile = replace(profile, n_descriptions=n_descriptions)
-    if pool_file is not None:
-        profile = replace(profile, pool="file", pool_file=str(pool_file))
-        with_pool = _with_store if Path(pool_file).is_dir() else _with_file
-        describer = with_pool(profile, model)
-    elif profile.pool == "composed":
-        key = data.composed_pool_key()
-        describer = _encoded_once(profile, model, lambda: data.caption_pool(profile), key)
-    else:
-        try:
-            describer = Describer.load(Path(checkpoint), profile, model)
-        except StaleError as error:
-            raise StaleError(
-                f"no descriptions beside the model ({error}); run notebook 03_caption_retrieval "
-                "of its profile, or pass --pool FILE with one description per line"
-            ) from None
-    n_captions = len(describer.index.captions)
-    if profile.n_descriptions > n_captions:
-        raise DataError(
-            f"N = {profile.n_descriptions}: there are {n_captions:,} descriptions; choose fewer "
-            "(-n), or a larger pool"
-        )
-    return describer
-
-
-def known(describer):
-    """What the data of a model tell of its scores; None, each, where they do not.
-
-    Parameters
-    ----------
-    describer : Describer
-
-    Returns
-    -------
-    dict
-        "threshold", from which score on two pictures are called alike, and "threshold_from", where
-        it is from, or why there is none; "calibration", pairs of a score and the share of
-        caption-judged pairs with such a score that were similar; "least_similarity" of a picture
-        and the best of its descriptions if that fits; "chance", pairs of a similarity and the
-        share of pictures that a text which fits none of them reaches it with.
-    """
-    model, profile = describer.model, describer.profile
-    nothing = dict.fromkeys(("calibration", "least_similarity", "chance"))
-    if profile.settings == model.profile.settings and "known" in model.record:
-        return nothing | model.record["known"]
-    threshold, origin = _held_out_threshold(describer)
-    return nothing | {"threshold": threshold, "threshold_from": origin}
-
-
-def _held_out_threshold(describer):
-    """The threshold that notebook 05 chose for this very model, pool and N, and where it is from.
-
-    Where people of several sources judged the pairs, it is the experts'. None and why not, where
-    there is none.
-    """
-    if describer.profile.pool == "file":
-        return None, "a threshold is known for the model's own descriptions only"
-    try:
-        found = read_record(describer.profile, THRESHOLDS)
-    except StaleError as error:
-        return None, str(error)
-    if found["data"].get("fingerprint") != describer.model.record["data"]:
-        return None, f"notebook {THRESHOLDS} last ran on other data than the model's"
-    try:
-        row = next(
-            row
-            for row in found["results"]["table1"]
-            if row["metric"] == "clip_score" and row["threshold_from"] != "paper"
-        )
-    except (KeyError, TypeError, StopIteration):
-        return None, f"the results of notebook {THRESHOLDS} are damaged: run it again"
-    judges = f", {row['source']} pairs" if "source" in row else ""
-    return row["threshold"], f"held out, notebook {THRESHOLDS}{judges}"
-
-
-def cache_folder(kind, model, *content):
-    """A folder of the cache for what a model makes of some content."""
-    text = json.dumps([model.fingerprint, *content])
-    return CACHE / kind / hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _profile(folder):
-    """The profile that made a checkpoint; `CheckpointError` if this version does not know it."""
-    try:
-        return Profile(**checkpoint_record(folder)["profile"])
-    except (KeyError, TypeError, ValidationError) as error:
-        fault = error.errors()[0] if isinstance(error, ValidationError) else None
-        reason = f"{fault['loc'][0]}: {fault['msg']}" if fault else error
-        raise CheckpointError(
-            f"{relative(folder)} was made by settings that this version cannot use ({reason}): "
-            "train anew"
-        ) from None
-
-
-def _with_file(profile, model):
-    pool = data.file_pool(profile.pool_file)
-    return _encoded_once(profile, model, lambda: pool, pool)
-
-
-def _encoded_once(profile, model, pool, key):
-    folder = cache_folder("descriptions", model, profile.vector_space, key)
-    try:
-        return Describer.load(folder, profile, model)
-    except StaleError:  # not encoded yet, or damaged
-        describer = Describer.of(profile, model, pool())
-        describer.save(folder)
-        return describer
-
-
-def _with_store(profile, model):
-    stored = load_store(profile.pool_file, model)
-    if stored.source != "captions":
-        raise DataError(f"{profile.pool_file} holds {stored.source}, not descriptions")
-    if profile.vector_space == "text":
-        raise DataError(
-            f"{profile.pool_file} holds vectors of the joint space, and this model's profile "
-            "compares texts in the text encoder's own: pass the file of descriptions"
-        )
-    index = CaptionIndex.build(stored.vectors, stored.names)
-    return Describer(profile, model, index, index.vectors)
-
-
 def described_pictures(describer, pictures, n=None):
     """Some pictures, read and described one by one, whatever they are called.
 
@@ -482,26 +292,6 @@ def scored_pairs(names, found, profile, knowledge, n_reasons):
     ]
 
 
-def judged(score, knowledge):
-    """What a score says: "alike", and "share_alike" of judged pairs with such a score."""
-    curve = knowledge["calibration"]
-    share = None if curve is None else float(np.interp(score, *np.transpose(curve)))
-    return {"alike": reaches(score, knowledge["threshold"]), "share_alike": share}
-
-
-def least_text_similarity(knowledge, n_pictures):
-    """What one of n pictures reaches with a text that fits none, in one folder of ten; or None."""
-    if knowledge["chance"] is None:
-        return None
-    similarity, share = np.transpose(knowledge["chance"])  # the share falls
-    return float(np.interp(-CHANCE / max(1, n_pictures), -share, similarity))
-
-
-def reaches(value, least):
-    """Whether a value is at or above the least that counts; None where there is none."""
-    return None if least is None else bool(value >= least)
-
-
 def pictures_record(names, found, knowledge):
     """Each picture's "name", "descriptions", and whether the best of them "fits"."""
     return [
@@ -517,165 +307,3 @@ def pictures_record(names, found, knowledge):
 def whole_path(path):
     """`path` from the root: the name of a picture file wherever the caller stands."""
     return os.path.abspath(Path(path).expanduser())
-
-
-def descriptions(picture):
-    """The N descriptions of one picture: list of {"text", "similarity"}, the best first."""
-    found = zip(picture.pool[picture.ids[0]], picture.sims[0], strict=True)
-    return [{"text": str(text), "similarity": float(value)} for text, value in found]
-
-
-def best_for_text(describer, retrieval, text, k):
-    """The pictures that a text describes best (Eq. 3).
-
-    Parameters
-    ----------
-    describer : Describer
-    retrieval : Retrieval
-        Of the pictures to choose from, by this describer.
-    text : str
-    k : int
-        How many pictures at most.
-
-    Returns
-    -------
-    list of dict
-        The best first: "name" of the picture, "similarity" (the cosine of text and picture in the
-        joint space) and "description", the first one of the picture.
-    """
-    query = describer.model.project(encoded_texts(describer.model, [text], progress=False), "text")
-    return [
-        {"name": str(retrieval.image_ids[i]), "similarity": float(similarity)}
-        | {"description": str(retrieval.pool[retrieval.ids[i, 0]])}
-        for i, similarity in _largest(query, retrieval.image_vectors, k)
-    ]
-
-
-def most_alike(retrieval, picture, normalisation, k):
-    """The pictures most alike another one (Eq. 4).
-
-    Parameters
-    ----------
-    retrieval : Retrieval
-        Of the pictures to choose from.
-    picture : Retrieval
-        Of the one picture, by the same describer; where it is among the others, so it is here.
-    normalisation : {"mean", "paper"}
-    k : int
-        How many pictures at most.
-
-    Returns
-    -------
-    list of dict
-        The most alike first: "name", "score", and one pair each of `deciding_pairs`.
-    """
-    return [
-        {"name": str(retrieval.image_ids[i]), "score": score}
-        | deciding_pairs(picture, retrieval.at([i]), 1)
-        for i, score in _largest(picture.sums(normalisation), retrieval.sums(normalisation), k)
-    ]
-
-
-def deciding_pairs(picture_a, picture_b, n):
-    """Which pairs of descriptions made the score of two pictures, and which spoke against it.
-
-    Eq. 4 is the mean of all N² cosines of a description of the one with one of the other.
-
-    Parameters
-    ----------
-    picture_a, picture_b : Retrieval
-        Of one picture each (`Retrieval.at`), by the same describer.
-    n : int
-        How many pairs at most.
-
-    Returns
-    -------
-    dict of str to list of dict
-        "most" and "least", each with rows {"a", "b", "cosine"}: the largest cosines first, and
-        the smallest first.
-    """
-    cosines = _unit(picture_a.description_vectors[0]) @ _unit(picture_b.description_vectors[0]).T
-    texts_a, texts_b = (picture.pool[picture.ids[0]] for picture in (picture_a, picture_b))
-    order = np.argsort(-cosines, axis=None, kind="stable")
-    return {
-        name: [
-            {"a": str(texts_a[i]), "b": str(texts_b[j]), "cosine": float(cosines[i, j])}
-            for i, j in zip(*np.unravel_index(chosen, cosines.shape), strict=True)
-        ]
-        for name, chosen in (("most", order[:n]), ("least", order[::-1][:n]))
-    }
-
-
-def picture_graph(retrieval, normalisation, threshold):
-    """The graph of the pictures, an edge where Eq. 4 is at or above a threshold.
-
-    Parameters
-    ----------
-    retrieval : Retrieval
-    normalisation : {"mean", "paper"}
-    threshold : float
-
-    Returns
-    -------
-    networkx.Graph
-        As `clipsim.retrieval.similarity_graph`.
-
-    Raises
-    ------
-    DataError
-        If there are more than `MOST_EDGES`.
-    """
-    blocks = products_at_least(retrieval.sums(normalisation), threshold)
-    pairs, scores = joined(_bounded(blocks, threshold))
-    return similarity_graph(retrieval.image_ids.tolist(), pairs, scores)
-
-
-def clusters(retrieval, labels):
-    """Groups of pictures, the largest first.
-
-    Parameters
-    ----------
-    retrieval : Retrieval
-    labels : array of int, shape (M,)
-        Of the communities or components of the pictures' graph.
-
-    Returns
-    -------
-    list of dict
-        "names", in the order of the pictures, and "typical": of all descriptions of its pictures
-        the one closest to their mean.
-    """
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    return [
-        {"names": retrieval.image_ids[rows].tolist(), "typical": _typical(retrieval.at(rows))}
-        for rows in sorted(members, key=lambda rows: (-len(rows), rows[0]))
-    ]
-
-
-def _typical(pictures):
-    ids, counts = np.unique(pictures.ids, return_counts=True)
-    vectors = _unit(pictures.pool_vectors[ids])
-    return str(pictures.pool[ids[np.argmax(vectors @ (counts @ vectors))]])
-
-
-def _bounded(blocks, threshold):
-    n_edges = 0
-    for pairs, scores in blocks:
-        n_edges += len(pairs)
-        if n_edges > MOST_EDGES:
-            raise DataError(
-                f"threshold {threshold:g}: over {MOST_EDGES:,} pairs score as much; raise it"
-            )
-        yield pairs, scores
-
-
-def _largest(query, vectors, k):
-    """Positions and products of the k vectors nearest to one, the nearest first."""
-    if len(vectors) == 0:
-        return []
-    positions, products = largest_products(query, vectors, min(k, len(vectors)))
-    return list(zip(positions[0].tolist(), products[0].tolist(), strict=True))
-
-
-def _unit(vectors):
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from clipsim import data
 from clipsim.figures import PAGE_IN, beside_descriptions, use_style
-from clipsim.pictures.index import descriptions
+from clipsim.pictures.answers import descriptions
 from clipsim.record import atomic_path
 
 NETWORK = "templates/lib/vis-9.1.2/vis-network.min.js"  # in the package pyvis

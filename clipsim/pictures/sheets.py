@@ -17,7 +17,8 @@ import seaborn as sns
 
 from clipsim.data import DataError
 from clipsim.figures import FRAME, PAGE_IN, SIMILAR, show_picture, wrapped
-from clipsim.pictures.index import clusters, most_alike, picture_graph, reaches
+from clipsim.pictures.answers import clusters, most_alike, picture_graph
+from clipsim.pictures.chosen_model import reaches
 from clipsim.retrieval import community_labels, component_labels, score_matrix
 
 COLUMNS = 6

@@ -16,12 +16,11 @@ from clipsim.evaluation import (
     METRICS,
     calibration,
     evaluations,
-    held_out_thresholds,
     table_1_rows,
     train_or_load,
 )
 from clipsim.model import class_weights, image_features, matched_vectors, write_record
-from clipsim.pictures.index import SHIPPED, least_text_similarity, own_describer
+from clipsim.pictures.chosen_model import SHIPPED, least_text_similarity, own_describer
 from clipsim.profile import load_profile
 from clipsim.record import git_commit
 
@@ -54,24 +53,17 @@ def make_shipped(data_root, folder=SHIPPED):
     kept = {key: trained.record[key] for key in ("epoch", "data", "processes", "history")}
     trained.save(folder, kept, torch.float16)
     describer = own_describer(folder)
-    pairs = data.load_pairs(profile, images)
-    scores = describer.scores(images, pairs)
-    experts = pairs.where(pairs.source == "expert")
-    clip_scores = scores["clip_score"][pairs.source == "expert"]
-    thresholds = held_out_thresholds(
-        experts, clip_scores, profile.threshold_criterion, profile.seed
-    )
-    sure = calibration(experts, clip_scores, profile.seed)
+    rows, sure = accuracy(profile, images, describer)
+    experts = next(row for row in rows if row["metric"] == "clip_score")
     known = {
-        "threshold": float(np.nanmedian(thresholds)),
-        "threshold_from": f"cross-fitted on {np.isfinite(thresholds).sum():,} pairs that experts "
-        "judged by captions",
+        "threshold": experts["threshold"],
+        "threshold_from": f"cross-fitted on {experts['n_pairs']:,} pairs that experts judged by "
+        "captions",
         "calibration": sure.pop("curve"),
     }
     known |= limits(describer, images.subset(images.indices("val")))
-    compared = [metric for metric in METRICS if metric.key in scores]
     measured = {
-        "table1": table_1_rows(evaluations(pairs, scores, profile, metrics=compared)),
+        "table1": rows,
         "calibration": sure,
         "limits": limits_measured(describer, images.subset(images.indices("test")), known),
     }
@@ -79,6 +71,33 @@ def make_shipped(data_root, folder=SHIPPED):
     record |= {"known": known, "measured": measured}
     write_record(folder, record)
     return record
+
+
+def accuracy(profile, images, describer):
+    """Table 1's rows of Eq. 4 and the image cosine, and how sure a score is of experts' pairs.
+
+    Parameters
+    ----------
+    profile : Profile
+        With the `data_root` of the judgments.
+    images : CaptionedImages
+    describer : Describer
+
+    Returns
+    -------
+    rows : list of dict
+        As `clipsim.evaluation.table_1_rows`, at held-out thresholds; the experts' come first.
+    sure : dict
+        From `clipsim.evaluation.calibration`.
+    """
+    pairs = data.load_pairs(profile, images)
+    scores = describer.scores(images, pairs)
+    compared = [metric for metric in METRICS if metric.key in scores]
+    rows = table_1_rows(evaluations(pairs, scores, profile, metrics=compared))
+    by_experts = pairs.source == "expert"
+    experts, clip_scores = pairs.where(by_experts), scores["clip_score"][by_experts]
+    held_out = [row for row in rows if row["threshold_from"] != "paper"]
+    return held_out, calibration(experts, clip_scores, profile.seed)
 
 
 def limits(describer, photographs):

@@ -1,0 +1,222 @@
+"""Which model describes a user's pictures, with which descriptions, and what its data tell.
+
+The model that ships is the folder `pretrained`: a checkpoint like notebook 02's, whose record also
+holds what a user needs (`known`): when pictures are alike, how sure that is, and when no
+description fits (`clipsim.pictures.shipped` makes it). Descriptions are encoded once for each
+model, and kept in the cache folder.
+"""
+
+import hashlib
+import json
+import sys
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from clipsim import data
+from clipsim.data import DataError
+from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, is_whole
+from clipsim.profile import CACHE, REPOSITORY, Profile, relative
+from clipsim.record import StaleError, read_record
+from clipsim.retrieval import CaptionIndex, Describer, load_store
+
+SHIPPED = REPOSITORY / "clipsim" / "pretrained"
+THRESHOLDS = "05_threshold_sweeps"
+CHANCE = 0.1  # of the folders without a fitting picture one is said to fit
+
+
+@lru_cache(maxsize=1)
+def shipped_describer():
+    """The model that ships, with its composed descriptions."""
+    return own_describer()
+
+
+def chosen_checkpoint(folder=None):
+    """The folder of the model to use: the one that the user names, else the one that ships.
+
+    Raises `CheckpointError` if it cannot be read; says on stderr if its training was interrupted.
+    """
+    found = SHIPPED if folder is None else Path(folder).expanduser()
+    _profile(found)
+    if not is_whole(checkpoint_record(found)):
+        print(
+            f"warning: the training of {relative(found)} was interrupted: its best epoch is used",
+            file=sys.stderr,
+        )
+    return found
+
+
+def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
+    """The model of a checkpoint with its encoded descriptions.
+
+    Parameters
+    ----------
+    checkpoint : str or Path, optional
+        Folder; see `chosen_checkpoint`.
+    pool_file : str or Path, optional
+        Descriptions to choose from, one per line, or a folder that the command `encode` filled
+        from such a file; by default those of the model's profile.
+    n_descriptions : int, optional
+        N; by default the profile's.
+
+    Returns
+    -------
+    Describer
+        Its `profile` is that of the checkpoint, with these two changes.
+
+    Raises
+    ------
+    CheckpointError
+        If the model cannot be read.
+    StaleError
+        If there are no descriptions beside it, or those of `pool_file` are another model's.
+    DataError
+        If the file cannot be read, or there are fewer than N descriptions.
+    """
+    checkpoint = chosen_checkpoint(checkpoint)
+    model = DualEncoder.load(checkpoint)
+    profile = model.profile
+    if n_descriptions is not None:
+        profile = replace(profile, n_descriptions=n_descriptions)
+    if pool_file is not None:
+        profile = replace(profile, pool="file", pool_file=str(pool_file))
+        with_pool = _with_store if Path(pool_file).is_dir() else _with_file
+        describer = with_pool(profile, model)
+    elif profile.pool == "composed":
+        key = data.composed_pool_key()
+        describer = _encoded_once(profile, model, lambda: data.caption_pool(profile), key)
+    else:
+        try:
+            describer = Describer.load(Path(checkpoint), profile, model)
+        except StaleError as error:
+            raise StaleError(
+                f"no descriptions beside the model ({error}); run notebook 03_caption_retrieval "
+                "of its profile, or pass --pool FILE with one description per line"
+            ) from None
+    n_captions = len(describer.index.captions)
+    if profile.n_descriptions > n_captions:
+        raise DataError(
+            f"N = {profile.n_descriptions}: there are {n_captions:,} descriptions; choose fewer "
+            "(-n), or a larger pool"
+        )
+    return describer
+
+
+def known(describer):
+    """What the data of a model tell of its scores; None, each, where they do not.
+
+    Parameters
+    ----------
+    describer : Describer
+
+    Returns
+    -------
+    dict
+        "threshold", from which score on two pictures are called alike, and "threshold_from", where
+        it is from, or why there is none; "calibration", pairs of a score and the share of
+        caption-judged pairs with such a score that were similar; "least_similarity" of a picture
+        and the best of its descriptions if that fits; "chance", pairs of a similarity and the
+        share of pictures that a text which fits none of them reaches it with.
+    """
+    model, profile = describer.model, describer.profile
+    nothing = dict.fromkeys(("calibration", "least_similarity", "chance"))
+    if profile.settings == model.profile.settings and "known" in model.record:
+        return nothing | model.record["known"]
+    threshold, origin = _held_out_threshold(describer)
+    return nothing | {"threshold": threshold, "threshold_from": origin}
+
+
+def _held_out_threshold(describer):
+    """The threshold that notebook 05 chose for this very model, pool and N, and where it is from.
+
+    Where people of several sources judged the pairs, it is the experts'. None and why not, where
+    there is none.
+    """
+    if describer.profile.pool == "file":
+        return None, "a threshold is known for the model's own descriptions only"
+    try:
+        found = read_record(describer.profile, THRESHOLDS)
+    except StaleError as error:
+        return None, str(error)
+    if found["data"].get("fingerprint") != describer.model.record["data"]:
+        return None, f"notebook {THRESHOLDS} last ran on other data than the model's"
+    try:
+        row = next(
+            row
+            for row in found["results"]["table1"]
+            if row["metric"] == "clip_score" and row["threshold_from"] != "paper"
+        )
+    except (KeyError, TypeError, StopIteration):
+        return None, f"the results of notebook {THRESHOLDS} are damaged: run it again"
+    judges = f", {row['source']} pairs" if "source" in row else ""
+    return row["threshold"], f"held out, notebook {THRESHOLDS}{judges}"
+
+
+def cache_folder(kind, model, *content):
+    """A folder of the cache for what a model makes of some content."""
+    text = json.dumps([model.fingerprint, *content])
+    return CACHE / kind / hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _profile(folder):
+    """The profile that made a checkpoint; `CheckpointError` if this version does not know it."""
+    try:
+        return Profile(**checkpoint_record(folder)["profile"])
+    except (KeyError, TypeError, ValidationError) as error:
+        fault = error.errors()[0] if isinstance(error, ValidationError) else None
+        reason = f"{fault['loc'][0]}: {fault['msg']}" if fault else error
+        raise CheckpointError(
+            f"{relative(folder)} was made by settings that this version cannot use ({reason}): "
+            "train anew"
+        ) from None
+
+
+def _with_file(profile, model):
+    pool = data.file_pool(profile.pool_file)
+    return _encoded_once(profile, model, lambda: pool, pool)
+
+
+def _encoded_once(profile, model, pool, key):
+    folder = cache_folder("descriptions", model, profile.vector_space, key)
+    try:
+        return Describer.load(folder, profile, model)
+    except StaleError:  # not encoded yet, or damaged
+        describer = Describer.of(profile, model, pool())
+        describer.save(folder)
+        return describer
+
+
+def _with_store(profile, model):
+    stored = load_store(profile.pool_file, model)
+    if stored.source != "captions":
+        raise DataError(f"{profile.pool_file} holds {stored.source}, not descriptions")
+    if profile.vector_space == "text":
+        raise DataError(
+            f"{profile.pool_file} holds vectors of the joint space, and this model's profile "
+            "compares texts in the text encoder's own: pass the file of descriptions"
+        )
+    index = CaptionIndex.build(stored.vectors, stored.names)
+    return Describer(profile, model, index, index.vectors)
+
+
+def judged(score, knowledge):
+    """What a score says: "alike", and "share_alike" of judged pairs with such a score."""
+    curve = knowledge["calibration"]
+    share = None if curve is None else float(np.interp(score, *np.transpose(curve)))
+    return {"alike": reaches(score, knowledge["threshold"]), "share_alike": share}
+
+
+def least_text_similarity(knowledge, n_pictures):
+    """What one of n pictures reaches with a text that fits none, in one folder of ten; or None."""
+    if knowledge["chance"] is None:
+        return None
+    similarity, share = np.transpose(knowledge["chance"])  # the share falls
+    return float(np.interp(-CHANCE / max(1, n_pictures), -share, similarity))
+
+
+def reaches(value, least):
+    """Whether a value is at or above the least that counts; None where there is none."""
+    return None if least is None else bool(value >= least)
