@@ -86,6 +86,9 @@ def test_wrong_input_says_which_argument_and_what_was_expected(images):
         (images.astype(int), {}, "images: expected dtype"),
         (images * 1.0, {}, r"images\[0:1\]: expected values in \[0, 1\]"),
         (images, {"dtype": "float16"}, "dtype: expected 'float32' or 'float64'"),
+        (images, {"pairs": [[0, M]]}, f"pairs: expected integers .* from 0 to {M - 1}"),
+        (images, {"pairs": [[-1, 0]]}, "pairs: expected integers"),
+        (images, {"pairs": [[0.5, 1.0]]}, "pairs: expected integers"),
     ]
     for stack, options, message in wrong:
         with pytest.raises(ValueError, match=message):

@@ -42,6 +42,24 @@ class TestExecution:
         assert printed == [sys.executable, str(runner.REPOSITORY), "mine", overrides]
         assert [path.name for path in (study / "out").iterdir()] == ["00_first.ipynb"]
 
+    def test_progress_bars_go_and_controls_stay(self, study):
+        path = study / "notebooks" / "00_first.ipynb"
+        bars = "import time\nfrom tqdm.auto import tqdm\n"
+        bars += "for _ in tqdm(range(3), unit='image'): pass\n"
+        bars += "for _ in tqdm(range(1), unit='image'): time.sleep(1.5)  # s/image"
+        slider = "from ipywidgets import IntSlider\nIntSlider(description='N')"
+        write_notebook(path, f"{bars}\nprint('done')")
+        self.execute(study, path)
+        copy = nbformat.read(study / "out" / "00_first.ipynb", as_version=4)
+        assert [output.output_type for output in copy.cells[-1].outputs] == ["stream"]
+        assert "widgets" not in copy.metadata
+        write_notebook(path, bars, slider)
+        self.execute(study, path)
+        copy = nbformat.read(study / "out" / "00_first.ipynb", as_version=4)
+        (output,) = (output for cell in copy.cells for output in cell.get("outputs", []))
+        assert runner.WIDGET in output.data
+        assert "widgets" in copy.metadata
+
     def test_a_failure_keeps_the_last_good_copy(self, study):
         path = study / "notebooks" / "00_first.ipynb"
         (study / "out").mkdir()

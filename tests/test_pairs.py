@@ -8,7 +8,8 @@ import photograph_folders as folders
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from clipsim.data import CaptionedImages, DataError
+from clipsim import load_profile
+from clipsim.data import CaptionedImages, DataError, load, load_pairs
 from clipsim.data.pairs import caption_pairs
 
 TOPICS = ("dog grass", "surfer wave", "rock face", "cyclist street", "child swing", "band stage")
@@ -120,3 +121,14 @@ def test_captions_that_are_all_alike(images):
     )
     with pytest.raises(DataError, match="pairs=captions needs 5 pairs of each class"):
         pairs_of(alike)
+
+
+def test_ids_that_repeat_and_an_image_paired_with_itself_are_refused():
+    images = load(load_profile("smoke"))
+    with pytest.raises(DataError, match="image ids repeat"):
+        images.subset([0, 0])
+    pairs = load_pairs(load_profile("smoke", n_pairs=8))
+    with pytest.raises(DataError, match="paired with itself"):
+        replace(pairs, id_b=pairs.id_a)
+    with pytest.raises(DataError, match="differ in length"):
+        replace(pairs, kind=pairs.kind[1:])

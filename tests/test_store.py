@@ -290,3 +290,19 @@ def test_killed_or_shared_out_the_bytes_are_those_of_one_process(photos, tmp_pat
     assert bytes_of(tmp_path / "shared") == bytes_of(tmp_path / "whole")
     noted = (tmp_path / "shared.log").read_text().split()
     assert len(noted) == len(set(noted)) == 42
+
+
+def test_the_number_of_threads_changes_no_bit(model, photos, tmp_path):
+    captions = [f"{'very ' * i}odd picture number {i}" for i in range(40)]
+    threads, stores = torch.get_num_threads(), []
+    try:
+        for n in (1, 2, 3):
+            torch.set_num_threads(n)
+            encode(model, picture_folder(photos), tmp_path / f"pictures {n}")
+            encode(model, captions, tmp_path / f"captions {n}")
+            stores.append(
+                [bytes_of(tmp_path / f"{kind} {n}") for kind in ("pictures", "captions")]
+            )
+    finally:
+        torch.set_num_threads(threads)
+    assert stores[0] == stores[1] == stores[2]

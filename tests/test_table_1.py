@@ -16,6 +16,7 @@ from sklearn.metrics import (
 from clipsim import load_profile
 from clipsim.evaluation.table_1 import (
     METRICS,
+    accuracy_by_kind,
     evaluations,
     seed_spread,
     table_1_rows,
@@ -99,3 +100,12 @@ def test_values_mean_and_sd_stand_apart_from_the_bootstrap(seeds):
     threshold = next(r for r in rows if r["statistic"] == "threshold")
     assert threshold["bootstrap_sd"] is None
     assert max(threshold["values"]) > 3 * min(threshold["values"])
+
+
+def test_accuracy_by_kind_averages_to_the_accuracy():
+    *_, evaluated = study(EQUAL)
+    by_kind = accuracy_by_kind(evaluated)
+    assert by_kind.keys() == {"even", "odd"}
+    for row, key in zip(table_1_rows(evaluated)[::2], ("clip_score", "ssim"), strict=False):
+        whole = np.mean([cell[key] for cell in by_kind.values()])
+        assert whole == pytest.approx(row["accuracy"])

@@ -69,6 +69,8 @@ def test_neighbouring_floats_and_large_ones_are_told_apart(scale, criterion):
         ([0.1, np.nan], [0, 1], "accuracy", "1 scores are not finite"),
         ([0.1, 0.2, 0.3], [0, 1, -1], "accuracy", "leave out those in between"),
         ([], [], "accuracy", "similar pairs and other pairs"),
+        ([0.1, 0.2], [0], "accuracy", "expected"),
+        ([0.1, 0.2], [0, 1], "auc", "expected accuracy or balanced_accuracy"),
     ],
 )
 def test_what_no_threshold_can_be_chosen_from(scores, similar, criterion, message):

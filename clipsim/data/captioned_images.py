@@ -59,6 +59,12 @@ class CaptionedImages:
     scenes: Mapping[str, Any] = field(default_factory=dict)
     pixels_key: str = ""
 
+    def __post_init__(self):
+        if not len(self.image_ids) == len(self.captions) == len(self.split):
+            raise DataError(f"{self.name}: image_ids, captions and split differ in length")
+        if len(set(self.image_ids)) != len(self.image_ids):
+            raise DataError(f"{self.name}: image ids repeat")
+
     def __len__(self):
         return len(self.image_ids)
 
@@ -129,6 +135,12 @@ class LabelledPairs:
     split: np.ndarray
     source: np.ndarray
     details: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if len({len(getattr(self, name)) for name in PAIR_COLUMNS}) != 1:
+            raise DataError("labelled pairs: columns differ in length")
+        if (self.id_a == self.id_b).any():
+            raise DataError("labelled pairs: an image is paired with itself")
 
     def __len__(self):
         return len(self.id_a)

@@ -35,6 +35,10 @@ def best_threshold(scores, similar, criterion="accuracy"):
         of pairs in between), or a score is not a number.
     """
     scores, similar = np.asarray(scores, dtype=float), np.asarray(similar)
+    if scores.shape != similar.shape or scores.ndim != 1:
+        raise ValueError(f"scores {scores.shape} and labels {similar.shape}: expected (P,) both")
+    if criterion not in ("accuracy", "balanced_accuracy"):
+        raise ValueError(f"criterion={criterion!r}: expected accuracy or balanced_accuracy")
     if not np.isfinite(scores).all():
         raise ValueError(f"{(~np.isfinite(scores)).sum()} scores are not finite numbers")
     if not np.isin(similar, [0, 1]).all():

@@ -31,7 +31,10 @@ def score_matrix(images, maps, combine, min_side, pairs, dtype):
     check_images(images, "images", "(M, 3, H, W)", min_side)
     n_images = len(images)
     every = np.stack(np.triu_indices(n_images, k=1), axis=1)
-    index = every if pairs is None else np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    index = every if pairs is None else np.asarray(pairs).reshape(-1, 2)
+    if index.size and (index.dtype.kind not in "iu" or index.min() < 0 or index.max() >= n_images):
+        raise ValueError(f"pairs: expected integers (P, 2) from 0 to {n_images - 1}")
+    index = index.astype(np.int64)
     with torch.no_grad(), tempfile.TemporaryFile(prefix="clipsim-maps-") as file:
         scores = _pair_scores(*_table(images, maps, dtype, file), index, combine)
     if pairs is not None:

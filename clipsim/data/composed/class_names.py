@@ -1,11 +1,12 @@
 """Plain English for the 1,000 classes of ImageNet-1k: a tabby is a cat."""
 
-import re
 from functools import lru_cache
 from pathlib import Path
 
 import yaml
 from timm.data import ImageNetInfo
+
+from clipsim.data.scenes.captions import with_article
 
 
 @lru_cache(maxsize=1)
@@ -35,12 +36,6 @@ def named_frames():
         own = [frames[kinds[i]]] * 2 if i in kinds else []
         found.setdefault(name, "; ".join([frames["any"], *own]))
     return found
-
-
-def with_article(words):
-    """ "An" before the sound of a vowel: an owl, a unicycle, an umbrella."""
-    vowel = re.match(r"(?!uni(?!n)|us|one|eu)[aeiou]", words, re.IGNORECASE)
-    return f"{'an' if vowel else 'a'} {words}"
 
 
 def _by_class(key):

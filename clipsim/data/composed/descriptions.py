@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from clipsim.data.composed.class_names import named_frames, with_article
-from clipsim.data.scenes.captions import plural
+from clipsim.data.composed.class_names import named_frames
+from clipsim.data.scenes.captions import plural, with_article
 
 IDLE = 2000  # draws in a row that gave nothing new, after which the vocabulary is exhausted
 WORDS = range(4, 17)  # in a description

@@ -6,6 +6,7 @@ matters: many leave out an object, about half leave out the setting. Words come 
 concepts.yaml; numbers, articles and agreement are made here.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,9 +73,10 @@ def scene_captions(scene, seed):
     return tuple(captions)
 
 
-def with_article(noun):
-    """The noun after "a" or "an"."""
-    return f"{'an' if noun.startswith(VOWEL_SOUND) else 'a'} {noun}"
+def with_article(words):
+    """The words after "a", or "an" before the sound of a vowel: an owl, a unicycle."""
+    vowel = re.match(r"(?!uni(?!n)|us|one|eu)[aeiou]", words, re.IGNORECASE)
+    return f"{'an' if vowel else 'a'} {words}"
 
 
 def plural(noun):
