@@ -172,6 +172,11 @@ class Profile:
         return self._outcome_dir / "figures" / self.name
 
     @property
+    def pages_dir(self):
+        """Folder of the notebooks as Markdown; as `results_dir`."""
+        return self._outcome_dir / "docs" / self.name
+
+    @property
     def _outcome_dir(self):
         is_committed = self.is_pristine and self.output_root is None
         return REPOSITORY if is_committed else self.run_dir

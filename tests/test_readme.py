@@ -12,14 +12,17 @@ from clipsim.data.photographs.of_packages import TERMS
 from clipsim.evaluation import verdict_words
 from clipsim.figures import found, markdown_table, paper_and_run, seed_sentence, table_1_markdown
 from clipsim.pictures import SHIPPED
-from clipsim.profile import NOTEBOOKS, REPOSITORY
-from clipsim.report import headlines, notebook_paths, outline, tolerance
+from clipsim.profile import NOTEBOOKS, REPOSITORY, load_profile
+from clipsim.report import headlines, made_of, notebook_paths, outline, tolerance
 
 BLOCK = re.compile(r"<!-- from [^>]*-->\n\n(.*?)\n\n<!-- end -->", re.DOTALL)
 TOP = ("README.md", "CONTRIBUTING.md", "NOTICE.md", "CHANGELOG.md", "benchmarks/README.md")
 PAGES = {
     name: (REPOSITORY / name).read_text(encoding="utf-8")
-    for name in (*TOP, *(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")))
+    for name in (
+        *TOP,
+        *(path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "docs").rglob("*.md")),
+    )
 }
 
 
@@ -57,9 +60,10 @@ def notebooks():
     """Of each its question, and the first thing it found: on photographs, else on the demo."""
     cells = []
     for path in notebook_paths(NOTEBOOKS):
-        results = PHOTOGRAPHS.get(path.stem) or DEMO.get(path.stem)
+        profile = "flickr8k" if path.stem in PHOTOGRAPHS else "demo"
+        results = RECORDS[profile].get(path.stem, {}).get("results")
         question = outline(path)[1].partition(" (paper")[0]
-        row = {"notebook": f"[{path.stem}](notebooks/{path.name})", "question": question}
+        row = {"notebook": f"[{path.stem}](docs/{profile}/{path.stem}.md)", "question": question}
         cells.append(row | {"found": short(found(path.stem, results)[0]) if results else "–"})
     return markdown_table(cells)
 
@@ -108,6 +112,15 @@ def expected():
 @pytest.mark.parametrize("page", PAGES)
 def test_what_is_generated_is_what_the_results_say(page):
     assert BLOCK.findall(PAGES[page]) == expected().get(page, [])
+
+
+@pytest.mark.parametrize("profile", RECORDS)
+def test_the_notebooks_pages_are_of_these_results(profile):
+    for stem in RECORDS[profile]:
+        page = REPOSITORY / "docs" / profile / f"{stem}.md"
+        assert page.is_file(), f"{page} is missing: run the notebooks of {profile}"
+        foot = page.read_text(encoding="utf-8").splitlines()[-1]
+        assert foot == made_of(load_profile(profile), stem), f"{page} is older than its results"
 
 
 @pytest.mark.parametrize("page", PAGES)

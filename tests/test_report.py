@@ -1,8 +1,10 @@
-"""The report of hand-made executed notebooks."""
+"""The pages of hand-made executed notebooks: HTML, and Markdown."""
 
 import base64
 import io
 import json
+
+from dataclasses import replace
 
 import nbformat
 import numpy as np
@@ -11,7 +13,7 @@ from page_elements import broken_links, elements
 from PIL import Image
 
 from clipsim.profile import Profile
-from clipsim.report.pages import write_report
+from clipsim.report.pages import write_pages, write_report
 
 FIRST, LAST = "03_caption_retrieval", "05_threshold_sweeps"
 FORMULA = r"""With $\hat u_i$ the vectors of a picture,
@@ -38,9 +40,9 @@ def shown(**data):
     return nbformat.v4.new_output("display_data", named)
 
 
-def figure(array, alt=ALT):
+def figure(array, alt=ALT, name="n_sweep"):
     output = shown(image_png=png(array))
-    output.metadata = {"image/png": {"width": 30, "height": 20, "alt": alt}}
+    output.metadata = {"image/png": {"width": 30, "height": 20, "alt": alt, "figure": name}}
     return output
 
 
@@ -144,3 +146,56 @@ class TestIndex:
         folder = report({LAST: []})
         assert {page.stem for page in folder.iterdir()} == {"index", LAST}
         assert [path.name for path in folder.parent.iterdir()] == ["report"]
+
+
+class TestMarkdown:
+    """What a code host shows."""
+
+    @pytest.fixture
+    def pages(self, smoke, tmp_path, monkeypatch):
+        """Writes the cells of notebook 03 for scenes or photographs; returns page and index."""
+        monkeypatch.setattr(Profile, "pages_dir", tmp_path / "pages")
+        monkeypatch.setattr(Profile, "results_dir", tmp_path / "results")
+
+        def write(*cells, dataset="openmoji", pairs="scenes"):
+            write_copy(tmp_path / "copies", FIRST, *cells)
+            profile = replace(smoke, dataset=dataset, pairs=pairs)
+            index = write_pages(profile, tmp_path / "copies")
+            return [
+                path.read_text(encoding="utf-8")
+                for path in (tmp_path / f"pages/{FIRST}.md", index)
+            ]
+
+        return write
+
+    def test_figures_are_links_and_code_is_folded(self, pages, tmp_path):
+        said = nbformat.v4.new_output("stream", text="9 pairs\nfigure: a.png\n")
+        link = prose("See [Table 1](05_threshold_sweeps.ipynb) and [names](../docs/names.md).")
+        page, index = pages(link, code(said, figure(CHART)))
+        assert f'<img src="../../figures/smoke/n_sweep.png" alt="{ALT}" width="30">' in page
+        assert "<summary>Code</summary>\n\n```python\nscore(x)\n```\n\n</details>" in page
+        assert "```\n9 pairs\n```" in page
+        assert "[Table 1](05_threshold_sweeps.md) and [names](../../docs/names.md)" in page
+        assert f"]({FIRST}.md)" in index and "n_sweep.png" in index
+        assert f"]({LAST}.md)" not in index
+
+    def test_tables_keep_their_words_and_lose_their_style(self, pages):
+        html = '<style>#T_1 th {}</style><table id="T_1"><td class="a b">ρ &lt; 1</td></table>'
+        page, _ = pages(code(shown(text_html=html, text_plain="ρ")))
+        assert "<table><td>ρ &lt; 1</td></table>" in page
+
+    @pytest.mark.parametrize(
+        ("dataset", "pairs"), [("openmoji", "scenes"), ("photographs", "human")]
+    )
+    def test_photographs_and_their_captions_stay_away(self, pages, dataset, pairs):
+        quoting = code(shown(text_plain="a dog runs"))
+        quoting.metadata.tags = ["quotes"]
+        sheet = code(figure(PICTURE, name="sheet_pairs"))
+        page, _ = pages(quoting, sheet, dataset=dataset, pairs=pairs)
+        is_shown = dataset == "openmoji"
+        assert ("a dog runs" in page, "sheet_pairs.png" in page) == (is_shown, is_shown)
+
+    def test_neither_parameters_nor_paths_of_one_machine(self, pages):
+        given = code(source='overrides = {"data_root": "/home/me/flickr8k"}')
+        given.metadata.tags = ["injected-parameters"]
+        assert "/home/me" not in pages(given)[0]

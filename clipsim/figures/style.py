@@ -111,7 +111,8 @@ def show(run, name, figure, numbers, caption, data=None):
     save_table(numbers, folder / f"{name}.csv")
     print(f"figure: {relative(folder / name)}.png, .csv; {relative(vectors / name)}.pdf")
     if get_ipython() is not None:
-        display(figure, metadata={"image/png": {"alt": figure.get_suptitle() or caption}})
+        about = {"alt": figure.get_suptitle() or caption, "figure": name}
+        display(figure, metadata={"image/png": about})
         display(Markdown(f"*{caption}*"))
     plt.close(figure)
 

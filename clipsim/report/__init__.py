@@ -1,6 +1,6 @@
 """The study as a whole: notebooks executed, compared with the committed results, and rendered.
 
-`run_notebooks` is the command `run`; `write_report` makes the pages; no notebook imports these.
+`run_notebooks` is the command `run`; `write_report` and `write_pages` make HTML and Markdown of them; no notebook imports these.
 """
 
 import lazy_loader as lazy
@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "check": ["headlines", "tolerance"],
-        "pages": ["write_report"],
+        "pages": ["made_of", "write_pages", "write_report"],
         "run": ["check_parameters", "notebook_paths", "outline", "run_notebooks"],
     },
 )  # fmt: skip

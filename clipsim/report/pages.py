@@ -1,11 +1,13 @@
-"""The report: every executed notebook as a page, and an index of them, for any browser.
+"""Every executed notebook as a page, and an index of them: HTML to open or mail, Markdown to commit.
 
-nbconvert makes the pages, with the template in `templates`. Nothing of them is loaded from
-elsewhere, so that the folder can be opened as it lies, or mailed: formulas become MathML, which
-browsers draw themselves; figures become WebP inside the page.
+nbconvert makes the pages, with the templates in `templates`. Nothing of the HTML is loaded from
+elsewhere, so that the folder can be opened as it lies: formulas become MathML, which browsers draw
+themselves; figures become WebP inside the page. The Markdown is read where a repository is shown:
+it links to the figures that are committed, and has neither photographs nor their captions.
 """
 
 import base64
+import hashlib
 import io
 import re
 from datetime import datetime
@@ -14,17 +16,25 @@ from pathlib import Path
 import nbformat
 from humanize import precisedelta
 from latex2mathml.converter import convert
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, MarkdownExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import TagRemovePreprocessor
 from PIL import Image
 
 from clipsim.evaluation import CLAIMS, verdict_words
-from clipsim.record import StaleError, atomic_path, read_results
-from clipsim.report.run import outline
+from clipsim.figures import found
+from clipsim.profile import NOTEBOOKS
+from clipsim.record import StaleError, atomic_path, read_record, read_results
+from clipsim.report.run import notebook_paths, outline
 
 CHART_COLOURS = 8192  # at most, smoothed edges included
 QUALITY = 80  # of other pictures, out of 100
 NOTEBOOK_LINK = re.compile(r' href="([^"]+)\.ipynb"')
+TEMPLATES = {"template_name": "templates", "extra_template_basedirs": [str(Path(__file__).parent)]}
+PARAMETER_TAGS = {"parameters", "injected-parameters"}  # of one machine; the title has the profile
+OWN_PICTURES = "14_your_images"  # whatever it shows is its reader's
+STYLING = re.compile(r'<style.*?</style>\s*| (?:id|class|scope|style)="[^"]*"', re.DOTALL)
+PATHS = re.compile(r"^(figure|results): .*\n?", re.MULTILINE)  # a page has them already
 
 
 class _Renderer(IPythonRenderer):
@@ -52,18 +62,15 @@ def write_report(profile, executed):
     Path
         The index.
     """
-    exporter = HTMLExporter(
-        template_name="templates", extra_template_basedirs=[str(Path(__file__).parent)]
-    )
+    exporter = HTMLExporter(**TEMPLATES)
     markdown = MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True))
     exporter.register_filter("markdown2html", markdown.render)
     exporter.register_filter("webp", webp)
-    copies = [path for path in executed.glob("[0-9][0-9]_*.ipynb") if "." not in path.stem]
     try:
         claims = read_results(profile, "13_verdicts")["claims"]
     except StaleError:  # not all notebooks have run yet
         claims = []
-    pages = [_page(path, claims) for path in sorted(copies)]
+    pages = [_page(path, claims) for path in _copies(executed)]
     index = exporter.environment.get_template("contents.html.j2")
     written = {"index.html": index.render(pages=pages, profile=profile.name)}
     stems = {page["stem"] for page in pages}
@@ -83,6 +90,82 @@ def write_report(profile, executed):
         if path.name not in written:
             path.unlink()
     return folder / "index.html"
+
+
+def write_pages(profile, executed):
+    """Write the executed notebooks as Markdown to the profile's `pages_dir`.
+
+    Parameters
+    ----------
+    profile : Profile
+        Of photographs: what is named `figure_*` or `sheet_*`, and what cells tagged "quotes" show,
+        is left out, and so is the notebook of one's own pictures.
+    executed : Path
+        Folder of the executed notebooks. Pages of others stay as they are.
+
+    Returns
+    -------
+    Path
+        The index, README.md.
+    """
+    folder, hides = profile.pages_dir, profile.dataset == "photographs"
+    up = "../../"  # to where figures/ and results/ are
+    exporter = MarkdownExporter(**TEMPLATES)
+    exporter.register_preprocessor(
+        TagRemovePreprocessor(remove_cell_tags=PARAMETER_TAGS, enabled=True)
+    )
+    exporter.register_filter("plain_table", lambda html: STYLING.sub("", html).strip())
+    exporter.register_filter("without_paths", lambda said: PATHS.sub("", said).strip())
+    written = {}
+    for path in _copies(executed):
+        if hides and path.stem == OWN_PICTURES:
+            continue
+        about = {"hides": hides, "figures": f"{up}figures/{profile.name}"}
+        text, _ = exporter.from_filename(path, about | {"made_of": made_of(profile, path.stem)})
+        text = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](\1.md)", text)
+        written[path.stem] = re.sub(r"\]\(\.\./(?!\.\.)", f"]({up}", text)
+    for stem, text in written.items():
+        with atomic_path(folder / f"{stem}.md") as temporary:
+            temporary.write_text(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", encoding="utf-8")
+    with atomic_path(folder / "README.md") as temporary:
+        temporary.write_text(_contents(profile), encoding="utf-8")
+    return folder / "README.md"
+
+
+def made_of(profile, stem):
+    """The line at the foot of a Markdown page: which results it tells of, and their hash."""
+    path = profile.results_dir / f"{stem}.json"
+    if not path.is_file():
+        return "This notebook records no results."
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    commit = read_record(profile, stem)["git_commit"][:10]
+    link = f"../../results/{profile.name}/{path.name}"
+    return f"From [{path.name}]({link}), commit {commit} <!-- {digest} -->"
+
+
+def _contents(profile):
+    """The index of the Markdown pages: each question, what was found, and a figure."""
+    lines = [f"# The notebooks, as they ran with the profile {profile.name}"]
+    for notebook in notebook_paths(NOTEBOOKS):
+        page = profile.pages_dir / f"{notebook.stem}.md"
+        if not page.is_file():
+            continue
+        title, question = outline(notebook)
+        lines += [f"## [{title}]({page.name})", f"**{question}**"]
+        try:
+            sentences = found(notebook.stem, read_results(profile, notebook.stem))
+            lines.append("\n".join(f"* {sentence}" for sentence in sentences))
+        except StaleError:  # it records none
+            pass
+        figure = re.search(r"<img [^>]*>", page.read_text(encoding="utf-8"))
+        lines += [figure[0]] if figure else []
+    return "\n\n".join(lines) + "\n"
+
+
+def _copies(executed):
+    """The executed notebooks of a folder, without those that failed."""
+    copies = executed.glob("[0-9][0-9]_*.ipynb")
+    return sorted(path for path in copies if "." not in path.stem)
 
 
 def webp(png):

@@ -220,7 +220,8 @@ def _continuation(profile, overrides, only, check, rest):
 
 
 def _show_outcome(settings, folder, began):
-    from clipsim.report.pages import write_report  # here: a list and bad input answer at once
+    # here: a list and bad input answer at once
+    from clipsim.report.pages import write_pages, write_report
 
     table = settings.figures_dir / "table_1.md"
     if table.is_file():
@@ -232,6 +233,7 @@ def _show_outcome(settings, folder, began):
     print(f"results    {relative(settings.results_dir)}")
     print(f"notebooks  {relative(folder)}")
     print(f"report     {relative(write_report(settings, folder))}")
+    print(f"pages      {relative(write_pages(settings, folder))}")
 
 
 def execute(path, folder, values, bar=None):
