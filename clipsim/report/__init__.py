@@ -1,6 +1,7 @@
 """The study as a whole: notebooks executed, compared with the committed results, and rendered.
 
-`run_notebooks` is the command `run`; `write_report` and `write_pages` make HTML and Markdown of them; no notebook imports these.
+`run_notebooks` is the command `run`; `write_report` and `write_pages` make HTML and Markdown of
+what has run; no notebook imports these.
 """
 
 import lazy_loader as lazy

@@ -1,4 +1,4 @@
-"""Every executed notebook as a page, and an index of them: HTML to open or mail, Markdown to commit.
+"""Every executed notebook as a page, and an index: HTML to open or mail, Markdown to commit.
 
 nbconvert makes the pages, with the templates in `templates`. Nothing of the HTML is loaded from
 elsewhere, so that the folder can be opened as it lies: formulas become MathML, which browsers draw
