@@ -145,7 +145,11 @@ def made_of(profile, stem):
 
 def _contents(profile):
     """The index of the Markdown pages: each question, what was found, and a figure."""
-    lines = [f"# The notebooks, as they ran with the profile {profile.name}"]
+    lines = [
+        f"# The notebooks, as they ran with the profile {profile.name}",
+        "Each with its question, what it found, and its first figure. A title leads to the whole "
+        "page. Numbers are written from the results.",
+    ]
     for notebook in notebook_paths(NOTEBOOKS):
         page = profile.pages_dir / f"{notebook.stem}.md"
         if not page.is_file():
