@@ -33,9 +33,7 @@ UNKNOWN_TEXT = "no picture fits the text; these come closest"
 VERDICTS = {None: "", True: "alike", False: "different"}
 
 Checkpoint = Annotated[Path | None, Option(help="folder of a model (default: the one that ships)")]
-Pool = Annotated[
-    Path | None, Option(help="descriptions, in a file or store (default: the model's own)")
-]
+Pool = Annotated[Path | None, Option(help="file of descriptions (default: the model's own)")]
 Descriptions = Annotated[
     int | None, Option("-n", min=1, help="descriptions per picture (default: the profile's)")
 ]
@@ -70,7 +68,6 @@ def run(
 
 
 def train(
-    state: Annotated[Path | None, Argument(help="with --resume: not from the newest")] = None,
     profile: Profile = "demo",
     overrides: Overrides = None,
     out: Annotated[Path | None, Option(help="in place of where notebook 02 looks")] = None,
@@ -81,8 +78,6 @@ def train(
     """Train the model of a profile."""
     if resume + fresh + dry_run > 1:
         raise BadInput("--resume, --fresh and --dry-run exclude each other: pass one of them")
-    if state is not None and not resume:
-        raise BadInput(f"{state}: to go on from this training state pass --resume {state}")
     settings = load_profile(profile, **read_overrides(overrides or ()))
     images = data.load(settings)
     folder = out or evaluation.checkpoint_folder(settings)
@@ -93,8 +88,7 @@ def train(
     if not (fresh or resume or evaluation.checkpoint_fault(settings, images, folder)):
         say(f"already trained: {relative(folder)} (--fresh trains anew)")
         return 0
-    if not fresh:
-        state = state or _state_to_resume(settings, images, folder, resume)
+    state = None if fresh else _state_to_resume(settings, images, folder, resume)
     trained = model.train(settings, images, folder, resume=state)
     best = trained.record["history"][trained.record["epoch"]]
     reached = f"mean validation recall {best['mean_recall']:.3f}"
@@ -135,21 +129,21 @@ def fetch(
 
 
 def encode(
-    source: Annotated[Path, Argument(help="folder of pictures, or file of descriptions")],
+    folder: Annotated[Path, Argument(help="of pictures, with all folders in it")],
     out: Annotated[Path, Option(help="folder for the vectors; those in it are kept")],
     checkpoint: Checkpoint = None,
 ):
-    """Encode a folder of pictures, or the lines of a text file, once."""
+    """Encode a folder of pictures once, in as many processes as are started."""
     accelerator = model.study_accelerator()
-    content = data.picture_folder(source) if source.is_dir() else data.file_pool(source)
-    folder = pictures.chosen_checkpoint(checkpoint)
-    stored = retrieval.encode(model.DualEncoder.load(folder), content, out, accelerator)
+    images = data.picture_folder(folder)
+    encoder = model.DualEncoder.load(pictures.chosen_checkpoint(checkpoint))
+    stored = retrieval.encode(encoder, images, out, accelerator)
     if accelerator.is_main_process:
         n_before = len(stored.names) - stored.n_new
-        counts = f"{stored.n_new:,} encoded now, {n_before:,} were there"
-        print(f"{stored.source}: {counts}, {len(stored.broken):,} broken: {relative(out)}")
-        if stored.n_dropped:
-            print(f"{stored.n_dropped:,} were there and are not in {source}: dropped")
+        print(
+            f"{stored.n_new:,} encoded now, {n_before:,} were there, {len(stored.broken):,} "
+            f"broken, {stored.n_dropped:,} gone: {relative(out)}"
+        )
         _say_broken(stored.broken)
     accelerator.wait_for_everyone()
     accelerator.end_training()
@@ -275,32 +269,19 @@ def shipped(
     make: Annotated[
         Path | None, Option(help="Flickr8k's folder: train the model and write it anew")
     ] = None,
-    as_json: Json = False,
 ):
     """What the model that ships is: its data, recipe, accuracy and terms."""
-    if make is None:
-        record = model.checkpoint_record(pictures.SHIPPED)
-    else:
+    if make is not None:
         from clipsim.pictures.shipped import make_shipped
 
-        record = make_shipped(make)
-    if as_json:
-        print(json.dumps(record, indent=1, allow_nan=False))
-        return 0
-    profile, best = record["profile"], record["history"][record["epoch"]]
-    table = [[], ["terms", record["terms"]], ["weights", record["sha256"][:12]]]
-    table += [[key, str(profile[key])] for key in (*SETTINGS, "seed")]
-    table.append(["validation recall", f"{best['mean_recall']:.3f} (mean of six)"])
+        make_shipped(make)
+    record = model.checkpoint_record(pictures.SHIPPED)
+    recipe = [[key, str(record["profile"][key])] for key in (*SETTINGS, "seed")]
+    table = [[], ["terms", record["terms"]], ["weights", record["sha256"][:12]], *recipe]
     for row in record["measured"]["table1"]:
         low, high = row["auc_ci95"]
         area = f"AUC {row['auc']:.3f} [{low:.3f}, {high:.3f}], ρ {row['spearman']:.3f}"
         table.append([f"{row['source']}, {row['metric']}", f"{area}, {row['n_pairs']:,} pairs"])
-    limits = record["measured"]["limits"]
-    counts = limits.pop("counts")
-    table += [
-        [f"nothing fits: {name.replace('_', ' ')}", f"{share:.0%} of {counts[name]:,}"]
-        for name, share in limits.items()
-    ]
     _print_table(table)
     print(_threshold_words(record["known"]))
     return 0

@@ -4,23 +4,18 @@ import io
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from itertools import combinations
 
 import numpy as np
 import pytest
-from own_pictures import BROKEN, GOOD, POOL, described_checkpoint, mixed_pictures, noise_pictures
+from own_pictures import BROKEN, GOOD, POOL, described_checkpoint, mixed_pictures
 from reference import eq_4
 
 from clipsim.__main__ import main
 from clipsim.data.pictures import preprocessed, read_picture
 from clipsim.model import features as encoding
 from clipsim.model.clip import DualEncoder
-from clipsim.profile import REPOSITORY
-from clipsim.retrieval.store import PICTURES_PER_SHARD, SHARDS, load_store
 
 
 @pytest.fixture(scope="module")
@@ -183,40 +178,11 @@ def test_a_terminal_without_the_characters_still_works(checkpoint, photos, call,
     assert r"line\nbreak \x1b[31m.png" in said
 
 
-def test_what_encode_stored_is_read_and_not_encoded_again(
-    call, checkpoint, photos, tmp_path, monkeypatch
-):
-    stores = tmp_path / "pictures", tmp_path / "captions"
-    lines = tmp_path / "pool.txt"
-    lines.write_text("\ufeff" + "\n\n".join(POOL[:20]) + f"\n{POOL[0]} \n", encoding="utf-8")
-    assert call("encode", photos, "--out", stores[0])[0] == 0
-    assert "captions: 20 encoded now" in call("encode", lines, "--out", stores[1])[1]
-    assert load_store(stores[1], DualEncoder.load(checkpoint)).names == POOL[:20]
-    threshold = ("--threshold", "0", "--json")
-    expected = call("graph", photos, *threshold, "--pool", lines)[1]
+def test_what_encode_stored_is_read_and_not_encoded_again(call, photos, tmp_path, monkeypatch):
+    store, threshold = tmp_path / "store", ("--threshold", "0", "--json")
+    assert "10 encoded now, 0 were there, 3 broken" in call("encode", photos, "--out", store)[1]
+    expected = call("graph", photos, *threshold)[1]
     monkeypatch.setattr(encoding, "_pixels", None)
-    monkeypatch.setattr("clipsim.model.features.encoded_texts", None)
-    found = call("graph", photos, *threshold, "--store", stores[0], "--pool", stores[1])[1]
+    found = call("graph", photos, *threshold, "--store", store)[1]
     assert found["n_edges"] == expected["n_edges"]
     assert found["components"] == expected["components"]
-    status, _, err = call("graph", photos, "--threshold", "0", "--pool", stores[0])
-    assert (status, "holds pictures, not descriptions" in err) == (2, True)
-
-
-def test_ctrl_c_keeps_what_is_encoded_and_says_how_to_go_on(checkpoint, tmp_path, call):
-    photos, out = tmp_path / "photos", tmp_path / "store"
-    noise_pictures(photos, 300)
-    command = ["encode", str(photos), "--out", str(out)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "clipsim", *command, "--checkpoint", str(checkpoint)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY,
-    )  # fmt: skip
-    while process.poll() is None and not list((out / SHARDS).glob("[!.]*")):
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    printed, said = process.communicate()
-    assert (process.returncode, printed) == (130, ""), said
-    assert "of 300 done, which are kept: run the same again to go on" in said.splitlines()[-1]
-    kept = PICTURES_PER_SHARD * len(list((out / SHARDS).glob("[!.]*")))
-    assert 0 < kept < 300
-    assert f"{300 - kept} encoded now, {kept} were there" in call(*command)[1]

@@ -100,7 +100,6 @@ def test_a_dry_run_prints_the_estimate_and_leaves_nothing(train, tmp_path):
 
 def test_an_interrupted_training_waits_to_be_resumed(train, tmp_path, monkeypatch):
     assert "holds no interrupted training" in train("--resume")[1]
-    assert "there is no such training state" in train("--resume", str(tmp_path / "no.pt"))[1]
     take_step = Trainer.take_step
 
     def signalled(self, *args):
@@ -116,8 +115,7 @@ def test_an_interrupted_training_waits_to_be_resumed(train, tmp_path, monkeypatc
     status, said = train()
     assert (status, len(said.splitlines())) == (2, 1)
     assert "interrupted training (step-00000002): pass --resume to go on" in said
-    (state,) = state_paths(tmp_path / "model")
-    assert "going on at step 3 of 6" in train("--resume", str(state))[1]
+    assert "going on at step 3 of 6" in train("--resume")[1]
     assert not state_paths(tmp_path / "model")
 
 

@@ -132,31 +132,23 @@ def picture_suffixes():
 def files_below(root, depth=None):
     """Paths of the files in a folder and in those below it, all or `depth` levels of them.
 
-    Hidden ones are left out. Links are followed, but each folder is visited once, real ones
-    before linked ones. A folder that cannot be listed is given itself.
+    Hidden ones are left out. Links are followed, but each folder is visited once. A folder that
+    cannot be listed is given itself.
     """
-    around, seen = root.resolve(), set()
-    folders, links = [root], []
-    while folders or links:
-        folder = (folders or links).pop(0)
-        real = folder.resolve()
+    around, seen, locked = root.resolve(), set(), []
+    walk = os.walk(root, onerror=lambda error: locked.append(error.filename), followlinks=True)
+    for name, below, files in walk:
+        folder, real = Path(name), Path(name).resolve()
         # A link to a folder around this one would bring in what nobody asked for.
         if real in seen or (real != around and around.is_relative_to(real)):
+            below.clear()
             continue
         seen.add(real)
-        try:
-            entries = sorted(folder.iterdir())
-        except OSError:
-            yield folder
-            continue
         is_deepest = len(folder.relative_to(root).parts) == depth
-        for path in entries:
-            if path.name.startswith(HIDDEN):
-                continue
-            if not os.path.isdir(path):
-                yield path
-            elif not is_deepest:
-                (links if path.is_symlink() else folders).append(path)
+        visible = [] if is_deepest else [n for n in below if not n.startswith(HIDDEN)]
+        below[:] = sorted(visible, key=lambda n: ((folder / n).is_symlink(), n))
+        yield from (folder / n for n in sorted(files) if not n.startswith(HIDDEN))
+    yield from map(Path, locked)
 
 
 def pictures_below(root):

@@ -21,7 +21,7 @@ from clipsim.data import DataError
 from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, is_whole
 from clipsim.profile import CACHE, REPOSITORY, Profile, relative
 from clipsim.record import StaleError, read_record
-from clipsim.retrieval import CaptionIndex, Describer, load_store
+from clipsim.retrieval import Describer
 
 SHIPPED = REPOSITORY / "clipsim" / "pretrained"
 THRESHOLDS = "05_threshold_sweeps"
@@ -57,8 +57,7 @@ def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
     checkpoint : str or Path, optional
         Folder; see `chosen_checkpoint`.
     pool_file : str or Path, optional
-        Descriptions to choose from, one per line, or a folder that the command `encode` filled
-        from such a file; by default those of the model's profile.
+        Descriptions to choose from, one per line; by default those of the model's profile.
     n_descriptions : int, optional
         N; by default the profile's.
 
@@ -72,7 +71,7 @@ def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
     CheckpointError
         If the model cannot be read.
     StaleError
-        If there are no descriptions beside it, or those of `pool_file` are another model's.
+        If there are no descriptions beside it.
     DataError
         If the file cannot be read, or there are fewer than N descriptions.
     """
@@ -83,8 +82,8 @@ def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
         profile = replace(profile, n_descriptions=n_descriptions)
     if pool_file is not None:
         profile = replace(profile, pool="file", pool_file=str(pool_file))
-        with_pool = _with_store if Path(pool_file).is_dir() else _with_file
-        describer = with_pool(profile, model)
+        pool = data.file_pool(pool_file)
+        describer = _encoded_once(profile, model, lambda: pool, pool)
     elif profile.pool == "composed":
         key = data.composed_pool_key()
         describer = _encoded_once(profile, model, lambda: data.caption_pool(profile), key)
@@ -174,11 +173,6 @@ def _profile(folder):
         ) from None
 
 
-def _with_file(profile, model):
-    pool = data.file_pool(profile.pool_file)
-    return _encoded_once(profile, model, lambda: pool, pool)
-
-
 def _encoded_once(profile, model, pool, key):
     folder = cache_folder("descriptions", model, profile.vector_space, key)
     try:
@@ -187,19 +181,6 @@ def _encoded_once(profile, model, pool, key):
         describer = Describer.of(profile, model, pool())
         describer.save(folder)
         return describer
-
-
-def _with_store(profile, model):
-    stored = load_store(profile.pool_file, model)
-    if stored.source != "captions":
-        raise DataError(f"{profile.pool_file} holds {stored.source}, not descriptions")
-    if profile.vector_space == "text":
-        raise DataError(
-            f"{profile.pool_file} holds vectors of the joint space, and this model's profile "
-            "compares texts in the text encoder's own: pass the file of descriptions"
-        )
-    index = CaptionIndex.build(stored.vectors, stored.names)
-    return Describer(profile, model, index, index.vectors)
 
 
 def judged(score, knowledge):

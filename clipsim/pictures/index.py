@@ -5,9 +5,9 @@ pictures. What is encoded of a folder is kept in the cache folder, never among t
 """
 
 import os
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -32,7 +32,6 @@ from clipsim.pictures.chosen_model import (
 )
 from clipsim.retrieval import encode, score_pairs
 
-SHARD = 32  # pictures in the network at once
 SHOWN = 5  # pairs of descriptions that explain a score
 
 
@@ -218,9 +217,7 @@ def described_pictures(describer, pictures, n=None):
     names = [
         str(p) if isinstance(p, str | Path) else f"picture {i}" for i, p in enumerate(pictures, 1)
     ]
-    sources = [_source(picture) for picture in pictures]
-    shards = [sources[i : i + SHARD] for i in range(0, len(sources), SHARD)]
-    results = [one for shard in picture_vectors(describer.model, shards) for one in shard]
+    (results,) = picture_vectors(describer.model, [[_source(picture) for picture in pictures]])
     broken = {n: r for n, r in zip(names, results, strict=True) if isinstance(r, str)}
     read = [i for i, result in enumerate(results) if not isinstance(result, str)]
     dim = describer.model.profile.embedding_dim
@@ -229,17 +226,8 @@ def described_pictures(describer, pictures, n=None):
     return names, describer.described(names, vectors, n), broken
 
 
-@dataclass(frozen=True)
-class _InMemory:
-    """A picture that is in no file."""
-
-    image: Image.Image
-
-    def read(self):
-        return self.image
-
-
 def _source(picture):
+    """What reads a picture, as `PictureFile` does."""
     if isinstance(picture, str | Path):
         path = whole_path(picture)
         os.stat(path)  # a missing file is no damaged picture
@@ -248,7 +236,7 @@ def _source(picture):
             raise data.BadImageError(f"{path}: {what}")
         return data.PictureFile(Path(path))
     if isinstance(picture, Image.Image):
-        return _InMemory(picture)
+        return SimpleNamespace(read=lambda: picture)
     pixels = np.asarray(picture)
     if pixels.dtype.kind == "f":
         pixels = (255 * pixels.clip(0, 1)).round()
@@ -257,7 +245,7 @@ def _source(picture):
             f"a picture of shape {np.shape(picture)} and {np.asarray(picture).dtype}: expected "
             "(H, W, 3) of uint8, or of float in [0, 1]"
         )
-    return _InMemory(Image.fromarray(pixels.astype(np.uint8)))
+    return SimpleNamespace(read=lambda: Image.fromarray(pixels.astype(np.uint8)))
 
 
 def scored_pairs(names, found, profile, knowledge, n_reasons):

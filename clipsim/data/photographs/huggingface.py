@@ -1,14 +1,10 @@
-"""Hugging Face data sets of captioned images, in a local folder or on the hub.
+"""Hugging Face data sets of captioned images in a folder: parquet files, or of `save_to_disk`.
 
 Read are the columns `image`, captions as `caption_0` … `caption_4` (one text each) or as the
-first there is of `caption`, `captions`, `text` and `sentences` (a text, or a list of texts or of
-records with a text `raw`), and, where present, `filename` and `split`. Without a `split` column
-the data set's own parts are the splits; a single part is split by the seed. Without `filename` an
-image is called by the path stored with it, else by its part and row; so it is where its name is
-another picture's.
-
-`ImageFolder`'s layout is one, too: pictures with a `metadata.csv`, `.jsonl` or `.parquet` beside
-them, whose column `file_name` names them.
+first there is of `caption`, `captions` and `text` (a text, or a list of texts), and, where
+present, `filename` and `split`. Without a `split` column the data set's own parts are the splits;
+a single part is split by the seed. Without `filename` an image is called by the path stored with
+it, else by its part and row; so it is where its name is another picture's.
 """
 
 import hashlib
@@ -25,9 +21,7 @@ from clipsim.data.pictures import PictureRow
 from clipsim.errors import one_line
 
 SAVED = ("dataset_dict.json", "state.json")
-CAPTIONS = (r"caption(_\d+)?", r"captions(\.raw)?", r"text", r"sentences(\.raw)?")
-METADATA = r"metadata\.(csv|jsonl|parquet)"  # beside pictures: datasets' ImageFolder
-REACHED_WITHIN_S = 10
+CAPTIONS = (r"caption(_\d+)?", "captions", "text")
 
 
 def is_dataset_folder(root):
@@ -36,37 +30,16 @@ def is_dataset_folder(root):
     return any(path.is_file() for path in files)
 
 
-def dataset_collection(root, is_image_folder, seed, max_bad_rows):
-    """The `Collection` of a folder: of `save_to_disk`, with parquet files, or for ImageFolder."""
+def dataset_collection(root, seed, max_bad_rows):
+    """The `Collection` of a folder."""
     from datasets import load_dataset, load_from_disk
 
+    is_saved = any((root / name).is_file() for name in SAVED)
     try:
-        if is_image_folder:
-            dataset = load_dataset("imagefolder", data_dir=str(root))
-        elif any((root / name).is_file() for name in SAVED):
-            dataset = load_from_disk(str(root))
-        else:
-            dataset = load_dataset(str(root))
+        dataset = (load_from_disk if is_saved else load_dataset)(str(root))
     except Exception as error:  # datasets raises many kinds, its own and pyarrow's
         raise DataError(f"{root}: not a readable data set ({reason(error)})") from None
     return _collection(dataset, str(root), seed, max_bad_rows)
-
-
-def hub_collection(name, seed, max_bad_rows):
-    """The `Collection` of a data set on the Hugging Face hub, or in the hub's local cache."""
-    from datasets import load_dataset
-    from huggingface_hub import HfApi, constants
-
-    try:
-        if not constants.HF_HUB_OFFLINE:
-            HfApi().dataset_info(name, timeout=REACHED_WITHIN_S)
-        dataset = load_dataset(name)
-    except Exception as error:  # from the network, the hub or datasets
-        raise DataError(
-            f"data_root {name}: neither a folder nor a data set that the Hugging Face hub gave "
-            f"({reason(error)}); pass -p data_root=FOLDER"
-        ) from None
-    return _collection(dataset, name, seed, max_bad_rows)
 
 
 def _collection(dataset, where, seed, max_bad_rows):
@@ -151,7 +124,6 @@ def _captions(flat, where):
     columns = [flat[name][:] for name in _caption_columns(flat.column_names)]
     for row, cells in enumerate(zip(*columns, strict=True)):
         texts = [text for cell in cells for text in (cell if isinstance(cell, list) else [cell])]
-        texts = [text.get("raw") if isinstance(text, dict) else text for text in texts]
         if not all(text is None or isinstance(text, str) for text in texts):
             raise DataError(f"{where} row {row}: its captions are no text")
         yield [text or "" for text in texts] or [""]
