@@ -48,7 +48,7 @@ score empty.jpg photos/0.png                       | empty.jpg: not a readable i
 score text.jpg photos/0.png                        | text.jpg: not a readable image (of no known
 search photos --like half.png                      | half.png: not a readable image
 score phone.heic photos/0.png                      | Pillow reads no .heic here; save it as JPEG
-score photos/0.png                                 | score needs two pictures or more
+score photos/0.png                                 | Missing argument 'B'
 search photos/0.png dog                            | photos/0.png: is a file; name a folder
 graph gone --threshold 0                           | gone: there is no such folder
 search data dog                                    | data: no picture in it
@@ -84,7 +84,7 @@ search photos dog --checkpoint no-profile          | settings that this version 
 search photos dog --checkpoint weights             | model.safetensors is damaged
 train -p data_root=gone -p dataset=photographs     | pairs: scenes needs dataset: openmoji
 train --fresh --resume                             | exclude each other
-train --resume state.pt                            | unexpected extra argument (state.pt)
+train --resume state.pt                            | unexpected extra argument
 run -p                                             | requires an argument
 run --frm 03                                       | No such option
 run --from 03 --only 03                            | exclude each other

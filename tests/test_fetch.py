@@ -166,9 +166,7 @@ def test_a_hub_that_gives_nothing_is_one_line(hub, monkeypatch, error):
         raise error
 
     monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", refuse)
-    said = (
-        r"did not give jxie/flickr8k at main \(.*download data/\*\.parquet of https://huggingface"
-    )
+    said = r"did not give jxie/flickr8k \(.*download data/\*\.parquet of https://huggingface"
     with pytest.raises(DataError, match=said) as caught:
         fetch("flickr8k", "set")
     assert "\n" not in str(caught.value)

@@ -93,7 +93,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("kind", FORMS)
-def test_names_in_another_form_are_matched_and_counted(tmp_path, kind):
+def test_names_in_another_form_are_matched(tmp_path, kind):
     on_disk, written = FORMS[kind]
     folders.write_picture(tmp_path / on_disk)
     rows = [(written.format(root=tmp_path), "a dog"), (on_disk.rpartition("/")[2], "a cat")]
@@ -101,8 +101,6 @@ def test_names_in_another_form_are_matched_and_counted(tmp_path, kind):
     images = read(tmp_path)
     assert images.captions == (("a dog", "a cat"),)  # one picture, whatever it is called
     assert images.read_image(images.image_ids[0]).size == (8, 8)
-    said = "" if kind == "absolute" else "1 names"
-    assert "".join(images.details["repairs"]).startswith(said)
 
 
 def test_karpathys_splits_serve_captions_that_have_none(tmp_path):

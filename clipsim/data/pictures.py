@@ -180,15 +180,9 @@ class Listing:
         return [p for p in self.others if re.fullmatch(pattern, p.name, re.IGNORECASE)]
 
     def named(self, name):
-        """The pictures of a name, which may begin with its folder; else those of its `form`."""
+        """The pictures of a name, which may begin with its folder, in any `form`."""
         candidates = self.pictures.get(form(name).rpartition("/")[2], ())
-        exact = [p for p in candidates if is_named(p, name)]
-        return exact or [p for p in candidates if form(f"/{p}").endswith("/" + form(name))]
-
-
-def is_named(path, name):
-    """Whether a path ends in a name, character by character."""
-    return f"/{path.as_posix()}".endswith(f"/{name}")
+        return [path for path in candidates if form(f"/{path}").endswith("/" + form(name))]
 
 
 def form(name):

@@ -89,14 +89,8 @@ def write_state(folder, state, keep):
     path = folder / FOLDER / f"step-{state['step']:08d}.pt"
     content = io.BytesIO()  # torch's own writer tells a full disk only as a failed assertion
     torch.save(state, content)
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content.getbuffer())
-    except OSError as error:
-        raise CheckpointError(
-            f"{relative(path)} cannot be written ({error.strerror}; earlier states are kept): "
-            f"make room for {content.tell() / 2**20:,.0f} MiB, and resume"
-        ) from None
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
     unfinished = path.parent.glob(".step-*.pt")  # of processes that were killed while they wrote
     for old in [*state_paths(folder)[:-keep], *unfinished]:
         old.unlink()

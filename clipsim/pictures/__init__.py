@@ -15,10 +15,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "best_for_text", "clusters", "deciding_pairs", "descriptions", "most_alike",
             "picture_graph",
         ],
-        "chosen_model": ["SHIPPED", "chosen_checkpoint", "known", "own_describer"],
+        "chosen_model": ["SHIPPED", "known", "own_describer"],
         "index": [
-            "PictureIndex", "compare", "describe", "described_pictures", "pictures_record",
-            "scored_pairs",
+            "PictureIndex", "compare", "compared", "describe",
         ],
         "pages": ["write_card", "write_graph_page"],
         "sheets": ["answer_sheet", "cluster_sheet", "explorer", "neighbour_sheet", "search_sheet"],

@@ -14,12 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from clipsim import data
 from clipsim.data import DataError
-from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, is_whole
-from clipsim.profile import CACHE, REPOSITORY, Profile, relative
+from clipsim.model import DualEncoder, is_whole
+from clipsim.profile import CACHE, REPOSITORY, relative
 from clipsim.record import StaleError, read_record
 from clipsim.retrieval import Describer
 
@@ -34,28 +33,14 @@ def shipped_describer():
     return own_describer()
 
 
-def chosen_checkpoint(folder=None):
-    """The folder of the model to use: the one that the user names, else the one that ships.
-
-    Raises `CheckpointError` if it cannot be read; says on stderr if its training was interrupted.
-    """
-    found = SHIPPED if folder is None else Path(folder).expanduser()
-    _profile(found)
-    if not is_whole(checkpoint_record(found)):
-        print(
-            f"warning: the training of {relative(found)} was interrupted: its best epoch is used",
-            file=sys.stderr,
-        )
-    return found
-
-
 def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
     """The model of a checkpoint with its encoded descriptions.
 
     Parameters
     ----------
     checkpoint : str or Path, optional
-        Folder; see `chosen_checkpoint`.
+        Folder; by default that of the model that ships. If its training was interrupted, it is
+        said on stderr.
     pool_file : str or Path, optional
         Descriptions to choose from, one per line; by default those of the model's profile.
     n_descriptions : int, optional
@@ -75,8 +60,13 @@ def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
     DataError
         If the file cannot be read, or there are fewer than N descriptions.
     """
-    checkpoint = chosen_checkpoint(checkpoint)
-    model = DualEncoder.load(checkpoint)
+    folder = SHIPPED if checkpoint is None else Path(checkpoint).expanduser()
+    model = DualEncoder.load(folder)
+    if not is_whole(model.record):
+        print(
+            f"warning: the training of {relative(folder)} was interrupted: its best epoch is used",
+            file=sys.stderr,
+        )
     profile = model.profile
     if n_descriptions is not None:
         profile = replace(profile, n_descriptions=n_descriptions)
@@ -89,7 +79,7 @@ def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
         describer = _encoded_once(profile, model, lambda: data.caption_pool(profile), key)
     else:
         try:
-            describer = Describer.load(Path(checkpoint), profile, model)
+            describer = Describer.load(folder, profile, model)
         except StaleError as error:
             raise StaleError(
                 f"no descriptions beside the model ({error}); run notebook 03_caption_retrieval "
@@ -158,19 +148,6 @@ def cache_folder(kind, model, *content):
     """A folder of the cache for what a model makes of some content."""
     text = json.dumps([model.fingerprint, *content])
     return CACHE / kind / hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _profile(folder):
-    """The profile that made a checkpoint; `CheckpointError` if this version does not know it."""
-    try:
-        return Profile(**checkpoint_record(folder)["profile"])
-    except (KeyError, TypeError, ValidationError) as error:
-        fault = error.errors()[0] if isinstance(error, ValidationError) else None
-        reason = f"{fault['loc'][0]}: {fault['msg']}" if fault else error
-        raise CheckpointError(
-            f"{relative(folder)} was made by settings that this version cannot use ({reason}): "
-            "train anew"
-        ) from None
 
 
 def _encoded_once(profile, model, pool, key):

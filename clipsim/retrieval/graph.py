@@ -104,7 +104,7 @@ def community_labels(graph, seed):
 def write_graphml(graph, path):
     r"""Write a similarity graph as GraphML, whole or not at all.
 
-    Characters in text that XML cannot hold are written as Python writes them, `\x01`.
+    Characters in names that XML cannot hold are written as Python writes them, `\x01`.
 
     Parameters
     ----------
@@ -112,12 +112,8 @@ def write_graphml(graph, path):
     path : str or Path
     """
     written = graph.copy()
-    for _, attributes in written.nodes(data=True):
-        for key, value in attributes.items():
-            if isinstance(value, str):
-                attributes[key] = NOT_IN_XML.sub(
-                    lambda match: match[0].encode("unicode_escape").decode(), value
-                )
+    for node, name in graph.nodes(data="name"):
+        written.nodes[node]["name"] = NOT_IN_XML.sub(lambda found: ascii(found[0])[1:-1], name)
     with atomic_path(path) as temporary:
         nx.write_graphml(written, temporary)
 

@@ -83,13 +83,10 @@ def read_vectors(path, made_by):
         raise StaleError(f"{relative(path)} is missing: encode first")
     try:
         with safe_open(path, "pt") as stored:
-            record = (stored.metadata() or {}).get("made_by")
-            if record is None or not {"vectors", "names"} <= set(stored.keys()):
-                raise StaleError(f"{relative(path)} holds no named vectors: encode again")
+            record = dict(json.loads(stored.metadata()["made_by"]))
             vectors = stored.get_tensor("vectors").numpy()
             names = tuple(json.loads(stored.get_tensor("names").numpy().tobytes()))
-        record = dict(json.loads(record))
-    except (OSError, SafetensorError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise StaleError(f"{relative(path)} is damaged ({error}): encode again") from None
     for key, wanted in made_by.items():
         if record.get(key) != wanted:

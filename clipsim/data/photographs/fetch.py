@@ -40,7 +40,7 @@ SOURCES = {
 }
 
 
-def fetch(name, folder, repo=None, revision="main"):
+def fetch(name, folder, repo=None):
     """Download a data set of photographs from the Hugging Face hub.
 
     The folder appears when everything is there. Until then it is called FOLDER.part, from where
@@ -52,8 +52,6 @@ def fetch(name, folder, repo=None, revision="main"):
     folder : str or Path
     repo : str, optional
         Another repository of the data set on the hub, "owner/name", in any layout that is known.
-    revision : str
-        Branch, tag or commit.
 
     Returns
     -------
@@ -70,7 +68,7 @@ def fetch(name, folder, repo=None, revision="main"):
     folder = Path(folder).expanduser()
     if not folder.exists():
         partial = folder.with_name(f"{folder.name}.part")
-        _download(repo or own, revision, files if repo in (None, own) else ["*"], partial)
+        _download(repo or own, files if repo in (None, own) else ["*"], partial)
         for archive in partial.rglob("*.zip"):
             try:
                 shutil.unpack_archive(archive, archive.parent)  # nothing above that folder
@@ -88,18 +86,18 @@ def fetch(name, folder, repo=None, revision="main"):
     return [*said, JUDGMENTS, TERMS.format(work)]
 
 
-def _download(repo, revision, files, folder):
+def _download(repo, files, folder):
     from huggingface_hub import HfApi, snapshot_download
 
     try:
         # Asked first: without a network, what an interrupted call left would pass for whole.
-        commit = HfApi().dataset_info(repo, revision=revision, timeout=REACHED_WITHIN_S).sha
+        commit = HfApi().dataset_info(repo, timeout=REACHED_WITHIN_S).sha
         snapshot_download(
             repo, repo_type="dataset", revision=commit, local_dir=folder, allow_patterns=files
         )
     except Exception as error:  # the hub's client and its transport share no base class
         raise DataError(
-            f"the Hugging Face hub did not give {repo} at {revision} ({reason(error)}): run the "
+            f"the Hugging Face hub did not give {repo} ({reason(error)}): run the "
             f"same command again, pass another --repo, or download {' and '.join(files)} of "
             f"https://huggingface.co/datasets/{repo} by hand, unpack them into a folder and pass "
             "-p data_root=FOLDER"

@@ -33,7 +33,6 @@ from clipsim.data.pictures import (
     PictureFile,
     Pictures,
     form,
-    is_named,
     pictures_below,
 )
 
@@ -158,10 +157,7 @@ def _one_name_each(table, found):
     for name, label in (table.split or {}).items():
         if split.setdefault(names[name], label) != label:
             raise DataError(f"{name} and {names[name]} are one picture in two splits; keep one")
-    other = [name for name, file in found.items() if file and not is_named(file, name)]
-    said = f"{len(other):,} names match but for case, slashes or Unicode's form, as {other[:1]}"
-    repairs = (*table.repairs, said) if other else table.repairs
-    return replace(table, captions=captions, split=split or None, repairs=repairs)
+    return replace(table, captions=captions, split=split or None)
 
 
 def _picture(listing, name):

@@ -4,7 +4,7 @@ Read are the columns `image`, captions as `caption_0` … `caption_4` (one text 
 first there is of `caption`, `captions` and `text` (a text, or a list of texts), and, where
 present, `filename` and `split`. Without a `split` column the data set's own parts are the splits;
 a single part is split by the seed. Without `filename` an image is called by the path stored with
-it, else by its part and row; so it is where its name is another picture's.
+it, else by its row; so it is where its name is another picture's.
 """
 
 import hashlib
@@ -43,25 +43,22 @@ def dataset_collection(root, seed, max_bad_rows):
 
 
 def _collection(dataset, where, seed, max_bad_rows):
+    from datasets import concatenate_datasets
+
     parts = dataset if hasattr(dataset, "keys") else {"": dataset}
     has_split = len(parts) > 1 or any("split" in part.column_names for part in parts.values())
-    flat = {part: _flat(data, f"{where} {part}".strip()) for part, data in parts.items()}
-    names = {part: _names(data, part) for part, data in flat.items()}
-    times = Counter(chain.from_iterable(names.values()))
-    rows, pictures, known, renamed = [], {}, defaultdict(dict), 0
-    for part, data in flat.items():
-        at = f"{where} {part}".strip()
-        labels = data["split"][:] if "split" in data.column_names else [part] * len(data)
-        columns = zip(names[part], labels, _captions(data, at), strict=True)
-        for row, (given, label, texts) in enumerate(columns):
-            name = given
-            if times[name] > 1:  # one picture only where the bytes are the same
-                other = _by_number(part, row) if known[name] else name
-                name = known[name].setdefault(_digest(data, row), other)
-            renamed += name != given
-            label = label if has_split else None
-            rows += [(f"{at} row {row}", name, text, label) for text in texts]
-            pictures.setdefault(name, PictureRow(data, row, name))
+    flat = concatenate_datasets([_flat(part, name, where) for name, part in parts.items()])
+    given, labels = _names(flat), flat["split"][:]
+    times, known, renamed = Counter(given), defaultdict(dict), 0
+    rows, pictures = [], {}
+    for row, (name, texts) in enumerate(zip(given, _captions(flat, where), strict=True)):
+        if times[name] > 1:  # one picture only where the bytes are the same
+            other = f"image-{row:06d}" if known[name] else name
+            name = known[name].setdefault(_digest(flat, row), other)
+        renamed += name != given[row]
+        label = labels[row] if has_split else None
+        rows += [(f"{where} row {row}", name, text, label) for text in texts]
+        pictures.setdefault(name, PictureRow(flat, row, name))
     captions, split, repairs = gathered(rows, where, max_bad_rows)
     if renamed:
         repairs += (f"{renamed:,} rows are called by number: their names are other pictures'",)
@@ -77,8 +74,22 @@ def _collection(dataset, where, seed, max_bad_rows):
     )
 
 
-def _by_number(part, row):
-    return f"{part or 'image'}-{row:06d}"
+def _flat(part, name, where):
+    """A part with undecoded pictures as columns `image.bytes` and `image.path`, and `split`."""
+    from datasets import Image
+
+    columns = part.column_names
+    if "image" not in columns or not _caption_columns(columns):
+        raise DataError(
+            f"{where}: its columns are {', '.join(columns)}; expected image and caption, "
+            "or image and caption_0 … caption_4"
+        )
+    if "split" not in columns:
+        part = part.add_column("split", [name] * len(part))
+    try:
+        return part.cast_column("image", Image(decode=False)).flatten()
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise DataError(f"{where}: column image holds no images ({reason(error)})") from None
 
 
 def _digest(flat, row):
@@ -89,28 +100,12 @@ def _digest(flat, row):
     return content and hashlib.sha256(content).digest()
 
 
-def _flat(rows, where):
-    """The data set with undecoded pictures as columns `image.bytes` and `image.path`."""
-    from datasets import Image
-
-    columns = rows.column_names
-    if "image" not in columns or not _caption_columns(columns):
-        raise DataError(
-            f"{where}: its columns are {', '.join(columns)}; expected image and caption, "
-            "or image and caption_0 … caption_4"
-        )
-    try:
-        return rows.cast_column("image", Image(decode=False)).flatten()
-    except (TypeError, ValueError, NotImplementedError) as error:
-        raise DataError(f"{where}: column image holds no images ({reason(error)})") from None
-
-
-def _names(flat, part):
+def _names(flat):
     """What the images are called, in the order of the rows."""
     given = flat["filename"][:] if "filename" in flat.column_names else [None] * len(flat)
     paths = [re.split(r"[/\\]", path or "")[-1] for path in flat["image.path"][:]]
     names = enumerate(zip(given, paths, strict=True))
-    return [own or path or _by_number(part, row) for row, (own, path) in names]
+    return [own or path or f"image-{row:06d}" for row, (own, path) in names]
 
 
 def _caption_columns(columns):
