@@ -33,9 +33,7 @@ UNKNOWN_TEXT = "no picture fits the text; these come closest"
 VERDICTS = {None: "", True: "alike", False: "different"}
 
 Checkpoint = Annotated[Path | None, Option(help="folder of a model (default: the one that ships)")]
-Pool = Annotated[
-    Path | None, Option(help="descriptions, in a file or store (default: the model's own)")
-]
+Pool = Annotated[Path | None, Option(help="file of descriptions (default: the model's own)")]
 Descriptions = Annotated[
     int | None, Option("-n", min=1, help="descriptions per picture (default: the profile's)")
 ]
@@ -70,19 +68,16 @@ def run(
 
 
 def train(
-    state: Annotated[Path | None, Argument(help="with --resume: not from the newest")] = None,
     profile: Profile = "demo",
     overrides: Overrides = None,
     out: Annotated[Path | None, Option(help="in place of where notebook 02 looks")] = None,
-    resume: Annotated[bool, Option("--resume", help="go on where it was interrupted")] = False,
+    resume: Annotated[bool, Option("--resume", help="go on where it stopped, or refuse")] = False,
     fresh: Annotated[bool, Option("--fresh", help="anew, whatever the folder holds")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="time a few steps, say, stop")] = False,
 ):
     """Train the model of a profile."""
     if resume + fresh + dry_run > 1:
         raise BadInput("--resume, --fresh and --dry-run exclude each other: pass one of them")
-    if state is not None and not resume:
-        raise BadInput(f"{state}: to go on from this training state pass --resume {state}")
     settings = load_profile(profile, **read_overrides(overrides or ()))
     images = data.load(settings)
     folder = out or evaluation.checkpoint_folder(settings)
@@ -93,8 +88,14 @@ def train(
     if not (fresh or resume or evaluation.checkpoint_fault(settings, images, folder)):
         say(f"already trained: {relative(folder)} (--fresh trains anew)")
         return 0
-    if not fresh:
-        state = state or _state_to_resume(settings, images, folder, resume)
+    state = None if fresh else model.resumable(settings, images, folder)
+    if resume and state is None:
+        fault = "no interrupted training of these settings and data: leave --resume out"
+        raise model.TrainingError(f"{relative(folder)} holds {fault}")
+    is_others = model.state_paths(folder) or (folder / "checkpoint.json").exists()
+    if state is None and is_others and not fresh:
+        fault = "a training of other settings or data: pass another --out, or --fresh"
+        raise model.TrainingError(f"{relative(folder)} holds {fault}")
     trained = model.train(settings, images, folder, resume=state)
     best = trained.record["history"][trained.record["epoch"]]
     reached = f"mean validation recall {best['mean_recall']:.3f}"
@@ -102,54 +103,35 @@ def train(
     return 0
 
 
-def _state_to_resume(profile, images, folder, resume):
-    """The newest state where `--resume` asks for it; what else the folder holds is kept."""
-    state = model.resumable(profile, images, folder)
-    if resume and state is None:
-        fault = "no interrupted training of these settings and data: leave --resume out"
-    elif resume:
-        return state
-    elif state is not None:
-        fault = f"an interrupted training ({state.stem}): pass --resume to go on, or --fresh"
-    elif model.state_paths(folder) or (folder / "checkpoint.json").exists():
-        fault = "a training of other settings or data: pass another --out, or --fresh"
-    else:
-        return None
-    raise model.TrainingError(f"{relative(folder)} holds {fault}")
-
-
 def fetch(
     dataset: Literal["flickr8k", "flickr30k"],
     to: Annotated[str | None, Option(help="folder, in place of data/DATASET")] = None,
     repo: Annotated[str | None, Option(help="another repository on the hub: owner/name")] = None,
-    revision: Annotated[str | None, Option(help="branch, tag or commit, not main")] = None,
 ):
     """Download Flickr8k or Flickr30k from the Hugging Face hub."""
     from clipsim.data.photographs.fetch import fetch as fetched
 
     folder = to or Path("data", dataset)
-    print("\n".join(fetched(dataset, folder, repo, revision or "main")))
+    print("\n".join(fetched(dataset, folder, repo)))
     words = ["clipsim", "run", "--profile", "flickr8k", "-p", f"data_root={folder}"]
     print(f"next: {shlex.join(words)}")
     return 0
 
 
 def encode(
-    source: Annotated[Path, Argument(help="folder of pictures, or file of descriptions")],
+    folder: Annotated[Path, Argument(help="of pictures, with all folders in it")],
     out: Annotated[Path, Option(help="folder for the vectors; those in it are kept")],
     checkpoint: Checkpoint = None,
 ):
-    """Encode a folder of pictures, or the lines of a text file, once."""
+    """Encode a folder of pictures once, in as many processes as are started."""
     accelerator = model.study_accelerator()
-    content = data.picture_folder(source) if source.is_dir() else data.file_pool(source)
-    folder = pictures.chosen_checkpoint(checkpoint)
-    stored = retrieval.encode(model.DualEncoder.load(folder), content, out, accelerator)
+    images = data.picture_folder(folder)
+    encoder = model.DualEncoder.load(checkpoint or pictures.SHIPPED)
+    stored = retrieval.encode(encoder, images, out, accelerator)
     if accelerator.is_main_process:
         n_before = len(stored.names) - stored.n_new
         counts = f"{stored.n_new:,} encoded now, {n_before:,} were there"
-        print(f"{stored.source}: {counts}, {len(stored.broken):,} broken: {relative(out)}")
-        if stored.n_dropped:
-            print(f"{stored.n_dropped:,} were there and are not in {source}: dropped")
+        print(f"{counts}, {len(stored.broken):,} broken: {relative(out)}")
         _say_broken(stored.broken)
     accelerator.wait_for_everyone()
     accelerator.end_training()
@@ -157,39 +139,25 @@ def encode(
 
 
 def score(
-    files: Annotated[list[str], Argument(help="two pictures; of more, all pairs are scored")],
-    k: Annotated[int | None, Option("-k", min=1, help="only the most alike pairs")] = None,
+    a: Annotated[str, Argument(help="a picture")],
+    b: Annotated[str, Argument(help="another one")],
     threshold: Threshold = None,
     checkpoint: Checkpoint = None,
     pool: Pool = None,
     n: Descriptions = None,
-    out: Annotated[Path | None, Option(help="picture of the answer for two: .png, .pdf")] = None,
+    out: Annotated[Path | None, Option(help="picture of the answer: .png, .pdf")] = None,
     as_json: Json = False,
 ):
-    """How alike pictures are (Eq. 4), and which descriptions say so."""
-    if len(files) < 2:
-        raise BadInput("score needs two pictures or more")
-    if out is not None and (len(files) > 2 or out.suffix.lower() not in CARDS):
-        ends = " or ".join(CARDS)
-        raise BadInput(f"--out {out}: of two pictures, with a name that ends in {ends}")
-    describer, record = _described_by(checkpoint, pool, n)
-    knowledge = _known(threshold, describer)
-    names, found, broken = pictures.described_pictures(describer, files)
-    if len(names) < 2:
-        raise data.BadImageError("; ".join(broken.values()))
-    n_reasons = SHOWN if len(names) == 2 else 1
-    pairs = pictures.scored_pairs(names, found, describer.profile, knowledge, n_reasons)
-    record |= _threshold_record(knowledge) | {
-        "pictures": pictures.pictures_record(names, found, knowledge),
-        "pairs": pairs[:k],
-        "broken": broken,
-    }
+    """How alike two pictures are (Eq. 4), and which descriptions say so."""
+    if out is not None and out.suffix.lower() not in CARDS:
+        raise BadInput(f"--out {out}: its name must end in {' or '.join(CARDS)}")
+    describer, knowledge, record = _described_by(checkpoint, pool, n, threshold)
+    record |= pictures.compared(a, b, describer, knowledge) | _threshold_record(knowledge)
     if out is not None:
-        pictures.write_card(files, record, out)
+        pictures.write_card(record, out)
         record["out"] = str(out)
-    table = None if len(names) == 2 else _score_table(record["pairs"], "a", "b")
-    _answer(record, table, as_json)
-    return 2 if broken else 0
+    _answer(record, None, as_json)
+    return 0
 
 
 def search(
@@ -210,9 +178,9 @@ def search(
         raise BadInput("search takes a TEXT that is not empty or --like PICTURE, one of the two")
     if text and threshold is not None:
         raise BadInput("--threshold judges pictures found with --like, not those of a text")
-    describer, record = _described_by(checkpoint, pool, n)
+    describer, knowledge, record = _described_by(checkpoint, pool, n, threshold)
     index = pictures.PictureIndex(folder, describer, store)
-    index.known |= _known(threshold, describer)
+    index.known = knowledge
     if text:
         rows = index.search(text, k)
         record |= {"text": text, "found": rows}
@@ -222,7 +190,10 @@ def search(
         table += [[f"{row['similarity']:.2f}", row["name"], row["description"]] for row in rows]
     else:
         record |= {"like": like, **_threshold_record(index.known), "found": index.like(like, k)}
-        table = _score_table(record["found"], "name")
+        table = [["score", "", "picture", "the two descriptions closest to each other"]]
+        for row in record["found"]:
+            closest = f"{row['most'][0]['a']} | {row['most'][0]['b']}"
+            table.append([f"{row['score']:.2f}", VERDICTS[row["alike"]], row["name"], closest])
     record |= {"n_pictures": len(index.names), "broken": index.broken}
     _answer(record, table, as_json)
     return 0
@@ -242,8 +213,7 @@ def graph(
     writers = {".graphml": retrieval.write_graphml, ".csv": retrieval.write_edges, ".html": None}
     if out is not None and out.suffix.lower() not in writers:
         raise BadInput(f"--out {out}: its name must end in {' or '.join(writers)}")
-    describer, record = _described_by(checkpoint, pool, n)
-    knowledge = _known(threshold, describer)
+    describer, knowledge, record = _described_by(checkpoint, pool, n, threshold)
     if knowledge["threshold"] is None:
         raise BadInput(_threshold_words(knowledge))
     index = pictures.PictureIndex(folder, describer, store)
@@ -275,82 +245,53 @@ def shipped(
     make: Annotated[
         Path | None, Option(help="Flickr8k's folder: train the model and write it anew")
     ] = None,
-    as_json: Json = False,
 ):
     """What the model that ships is: its data, recipe, accuracy and terms."""
-    if make is None:
-        record = model.checkpoint_record(pictures.SHIPPED)
-    else:
+    if make is not None:
         from clipsim.pictures.shipped import make_shipped
 
-        record = make_shipped(make)
-    if as_json:
-        print(json.dumps(record, indent=1, allow_nan=False))
-        return 0
-    profile, best = record["profile"], record["history"][record["epoch"]]
-    table = [[], ["terms", record["terms"]], ["weights", record["sha256"][:12]]]
-    table += [[key, str(profile[key])] for key in (*SETTINGS, "seed")]
-    table.append(["validation recall", f"{best['mean_recall']:.3f} (mean of six)"])
+        make_shipped(make)
+    record = model.checkpoint_record(pictures.SHIPPED)
+    recipe = [[key, str(record["profile"][key])] for key in (*SETTINGS, "seed")]
+    table = [[], ["terms", record["terms"]], ["weights", record["sha256"][:12]], *recipe]
     for row in record["measured"]["table1"]:
         low, high = row["auc_ci95"]
         area = f"AUC {row['auc']:.3f} [{low:.3f}, {high:.3f}], ρ {row['spearman']:.3f}"
         table.append([f"{row['source']}, {row['metric']}", f"{area}, {row['n_pairs']:,} pairs"])
-    limits = record["measured"]["limits"]
-    counts = limits.pop("counts")
-    table += [
-        [f"nothing fits: {name.replace('_', ' ')}", f"{share:.0%} of {counts[name]:,}"]
-        for name, share in limits.items()
-    ]
     _print_table(table)
     print(_threshold_words(record["known"]))
     return 0
 
 
-def _described_by(checkpoint, pool, n):
-    """The `Describer` that the options choose, and the start of a record: what it is."""
-    folder = pictures.chosen_checkpoint(checkpoint)
-    describer = pictures.own_describer(folder, pool, n)
-    profile = describer.profile
+def _described_by(checkpoint, pool, n, threshold):
+    """The `Describer` that the options choose, what it knows, and the start of a record."""
+    if threshold is not None and not math.isfinite(threshold):
+        raise BadInput(f"--threshold {threshold}: expected a number")
+    describer = pictures.own_describer(checkpoint, pool, n)
+    knowledge, profile = pictures.known(describer), describer.profile
+    if threshold is not None:
+        knowledge |= {"threshold": threshold, "threshold_from": "--threshold"}
     made_by = {
-        "checkpoint": str(relative(folder)),
+        "checkpoint": str(relative(checkpoint or pictures.SHIPPED)),
         "profile": profile.name,
         "fingerprint": describer.model.fingerprint,
         "pool": profile.pool_file or profile.pool,
         "pool_size": len(describer.index.captions),
     }
-    return describer, {"model": made_by | {key: getattr(profile, key) for key in SETTINGS}}
-
-
-def _known(named, describer):
-    """`clipsim.pictures.known`, with the threshold that the user names in place of its own."""
-    if named is not None and not math.isfinite(named):
-        raise BadInput(f"--threshold {named}: expected a number")
-    own = pictures.known(describer)
-    return own if named is None else own | {"threshold": named, "threshold_from": "--threshold"}
+    record = {"model": made_by | {key: getattr(profile, key) for key in SETTINGS}}
+    return describer, knowledge, record
 
 
 def _threshold_record(knowledge):
     return {key: knowledge[key] for key in ("threshold", "threshold_from")}
 
 
-def _score_table(rows, *names):
-    """The cells of a table of scores, with the columns that have the pictures' names."""
-    table = [
-        ["score", "", *["picture"] * len(names), "their two descriptions closest to each other"]
-    ]
-    for row in rows:
-        closest = f"{row['most'][0]['a']} | {row['most'][0]['b']}"
-        shown = [row[name] for name in names]
-        table.append([f"{row['score']:.2f}", VERDICTS[row["alike"]], *shown, closest])
-    return table
-
-
 def _answer(record, table, as_json):
     """Print a record for programs, or a table for people; the broken pictures on stderr.
 
-    Without a table, the record is that of one pair of pictures.
+    Without a table, the record is that of two pictures.
     """
-    _say_broken(record["broken"])
+    _say_broken(record.get("broken", {}))
     if as_json:
         print(json.dumps(record, indent=1, allow_nan=False))  # ASCII: every terminal can show it
         return
@@ -376,11 +317,10 @@ def _threshold_words(record):
 
 
 def _print_pair(record):
-    (pair,) = record["pairs"]
-    print(f"score {pair['score']:.2f}: {VERDICTS[pair['alike']]}".removesuffix(": "))
-    if (share := pair["share_alike"]) is not None:
+    print(f"score {record['score']:.2f}: {VERDICTS[record['alike']]}".removesuffix(": "))
+    if (share := record["share_alike"]) is not None:
         print(f"of caption-judged pairs with such a score {share:.0%} were similar")
-    print(f"image cosine {pair['image_cosine']:.2f}")
+    print(f"image cosine {record['image_cosine']:.2f}")
     for picture in record["pictures"]:
         doubt = UNKNOWN_PICTURE if picture["fits"] is False else ""
         print(f"\n{_printable(picture['name'])}{doubt}")
@@ -388,7 +328,7 @@ def _print_pair(record):
         _print_table([[], *([f"{row['similarity']:7.2f}", row["text"]] for row in shown)])
     for which, words in (("most", "raise the score most"), ("least", "lower it most")):
         print(f"\nthe pairs of descriptions that {words} (cosine)")
-        lines = [([f"{row['cosine']:7.2f}", row["a"]], ["", row["b"]]) for row in pair[which]]
+        lines = [([f"{row['cosine']:7.2f}", row["a"]], ["", row["b"]]) for row in record[which]]
         _print_table([[], *chain.from_iterable(lines)])
 
 

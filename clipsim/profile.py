@@ -13,9 +13,8 @@ import difflib
 import hashlib
 import json
 import os
-import re
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_type_hints
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import ConfigDict, Field, ValidationError
@@ -44,7 +43,6 @@ ENCODERS = {
 }
 PLACES = ("data_root", "pool_file", "output_root")
 CONDUCT = ("workers", "save_every", "keep", "study")
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # "owner/name"
 
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
@@ -57,7 +55,7 @@ class ProfileError(BadInput, ValueError):
     """A profile or an override that cannot be used; the message is one line."""
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Profile:
     """Every setting of a run. The profiles' YAML files say why each value was chosen."""
 
@@ -182,23 +180,6 @@ class Profile:
         return REPOSITORY if is_committed else self.run_dir
 
 
-class _Yaml(yaml.SafeLoader):
-    """Plain values as in YAML 1.2: `1e-5` is a number, `no` and `12:30` are text."""
-
-    yaml_implicit_resolvers = {}  # noqa: RUF012
-
-
-for _tag, _pattern, _first in (
-    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", "[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("null", "(~|null|Null|NULL)?", ["~", "n", "N", ""]),
-):
-    _Yaml.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
-    )
-
-
 def load_profile(name_or_path, /, **overrides):
     """Read and validate a profile.
 
@@ -225,55 +206,42 @@ def load_profile(name_or_path, /, **overrides):
 
 
 def read_overrides(items, folder="."):
-    """Overrides from a command line, typed as the profile's keys are.
+    """Overrides from a command line.
 
     Parameters
     ----------
     items : iterable of str
-        Each `key=value`. The value is YAML, but plain text where the key takes text.
+        Each `key=value`; `null` is no value.
     folder : str or Path
-        Where relative paths (the keys in `PLACES`) start. A `data_root` like "owner/name" that
-        is no folder there stays as it is: a data set on the Hugging Face hub.
+        Where relative paths (the keys in `PLACES`) start.
 
     Returns
     -------
-    dict
-        For `load_profile`, which checks keys and values.
+    dict of str to str or None
+        For `load_profile`, which checks keys and reads values as the keys' types.
 
     Raises
     ------
     ProfileError
-        An item that is not `key=value`, or a value that is not YAML.
+        An item that is not `key=value`.
     """
-    overrides = {}
+    overrides, folder = {}, Path(folder)
     for item in items:
         key, equals, text = (part.strip() for part in item.partition("="))
         if not (key and equals):
             raise ProfileError(f"-p {item}: expected key=value")
-        overrides[key] = _override(key, text, Path(folder))
+        if text in ("", "~", "null"):
+            overrides[key] = None
+        elif key in PLACES:
+            overrides[key] = os.path.abspath(folder / Path(text).expanduser())
+        else:
+            overrides[key] = text
     return overrides
-
-
-def _override(key, text, folder):
-    annotation = get_type_hints(Profile, include_extras=True).get(key)
-    choices = get_args(annotation)
-    if type(None) in choices and text in ("", "~", "null"):
-        return None
-    if key in PLACES:
-        path = os.path.abspath(folder / Path(text).expanduser())
-        on_the_hub = key == "data_root" and HUB_ID.fullmatch(text) and not os.path.exists(path)
-        return text if on_the_hub else path
-    if annotation is str or any(part is str or isinstance(part, str) for part in choices):
-        return text
-    try:
-        return yaml.load(text, _Yaml)
-    except yaml.YAMLError:
-        raise ProfileError(f"override {key}={text}: the value is not YAML") from None
 
 
 def _profile(path, overrides):
     try:
-        settings = yaml.load(path.read_text(encoding="utf-8"), _Yaml) or {}
+        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
         raise ProfileError(f"profile {path.stem!r} not found ({path}); known: {known}") from None

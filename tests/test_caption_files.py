@@ -74,13 +74,9 @@ def test_line_ends_byte_order_marks_quotes_and_commas(tmp_path, end, mark):
     assert read(tmp_path).captions == (('A "red" dog, running', "two dogs"),)
 
 
-@pytest.mark.parametrize("name", ["captions.csv", "captions.tsv", "captions.txt"])
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-@pytest.mark.parametrize("heading", ["caption", "captions", "text", "sentences"])
-def test_tables_with_other_separators_and_columns(tmp_path, name, separator, heading):
+def test_tables_may_have_more_columns(tmp_path):
     folders.write_pictures(tmp_path, ["a.jpg"])
-    lines = [("", "file_name", heading, "id"), ("0", "a.jpg", '"a dog, a cat; both"', "7")]
-    (tmp_path / name).write_text("\n".join(map(separator.join, lines)))
+    (tmp_path / "captions.csv").write_text(',image,caption,id\n0,a.jpg,"a dog, a cat; both",7')
     assert read(tmp_path).captions == (("a dog, a cat; both",),)
 
 

@@ -2,25 +2,19 @@
 
 import io
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from itertools import combinations
 
 import numpy as np
 import pytest
-from own_pictures import BROKEN, GOOD, POOL, described_checkpoint, mixed_pictures, noise_pictures
+from own_pictures import BROKEN, GOOD, POOL, described_checkpoint, mixed_pictures
 from reference import eq_4
 
 from clipsim.__main__ import main
 from clipsim.data.pictures import preprocessed, read_picture
 from clipsim.model import features as encoding
 from clipsim.model.clip import DualEncoder
-from clipsim.profile import REPOSITORY
-from clipsim.retrieval.store import PICTURES_PER_SHARD, SHARDS, load_store
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +67,8 @@ def test_the_score_is_eq_4_of_the_descriptions_shown(call, checkpoint, photos):
     a, b = photos / "photo.jpg", photos / "web.webp"
     status, found, _ = call("score", a, b, "--json", "--threshold", "-0.5", "-n", 4)
     texts, vectors = by_hand(checkpoint, [a, b], 4)
-    (pair,) = found["pairs"]
-    assert (status, pair["a"], pair["b"], pair["alike"]) == (0, str(a), str(b), True)
-    assert pair["score"] == pytest.approx(eq_4(*vectors), abs=1e-5)
+    assert (status, found["a"], found["b"], found["alike"]) == (0, str(a), str(b), True)
+    assert found["score"] == pytest.approx(eq_4(*vectors), abs=1e-5)
     shown = [[d["text"] for d in picture["descriptions"]] for picture in found["pictures"]]
     assert shown == texts
     cosines = {
@@ -85,8 +78,8 @@ def test_the_score_is_eq_4_of_the_descriptions_shown(call, checkpoint, photos):
     }
     ranked = sorted(cosines.values(), reverse=True)
     for which, expected in (("most", ranked[:5]), ("least", ranked[:-6:-1])):
-        np.testing.assert_allclose([row["cosine"] for row in pair[which]], expected, atol=1e-5)
-        for row in pair[which]:
+        np.testing.assert_allclose([row["cosine"] for row in found[which]], expected, atol=1e-5)
+        for row in found[which]:
             assert cosines[row["a"], row["b"]] == pytest.approx(row["cosine"], abs=1e-5)
     assert found["model"]["n_descriptions"] == 4
 
@@ -101,33 +94,17 @@ def test_a_verdict_needs_a_threshold(call, photos):
     assert "pass --threshold" in err
 
 
-def test_of_several_pictures_all_pairs_are_scored(call, checkpoint, photos):
-    names = GOOD[:4]
-    paths = [photos / name for name in names]
-    _, found, _ = call("score", *paths, "--json")
-    expected = scores_by_hand(checkpoint, photos, names)
-    scores = {
-        frozenset(os.path.relpath(row[k], photos) for k in "ab"): row["score"]
-        for row in found["pairs"]
-    }
-    assert scores == pytest.approx(expected, abs=1e-5)
-    assert list(scores.values()) == sorted(scores.values(), reverse=True)
-    _, best, _ = call("score", *paths, "--json", "-k", 2)
-    assert best["pairs"] == found["pairs"][:2]
-    _, itself, _ = call("score", paths[0], paths[0], "--json")
-    _, (vectors,) = by_hand(checkpoint, paths[:1], 5)
-    assert itself["pairs"][0]["score"] == pytest.approx(eq_4(vectors, vectors), abs=1e-5)
+def test_a_picture_and_itself(call, checkpoint, photos):
+    _, found, _ = call("score", photos / GOOD[0], photos / GOOD[0], "--json")
+    _, (vectors,) = by_hand(checkpoint, [photos / GOOD[0]], 5)
+    assert found["score"] == pytest.approx(eq_4(vectors, vectors), abs=1e-5)
 
 
 def test_a_broken_picture_that_is_named_is_status_2(call, photos):
-    good = [photos / "photo.jpg", photos / "web.webp"]
-    status, found, err = call("score", *good, photos / BROKEN[0], "--json")
-    assert (status, len(found["pairs"])) == (2, 1)
-    assert list(found["broken"]) == [str(photos / BROKEN[0])]
-    assert "empty.jpg" in err
-    status, out, err = call("search", photos, "--like", photos / BROKEN[1])
-    assert (status, out) == (2, "")
-    assert "text.jpg: not a readable image" in err.splitlines()[-1]
+    for words in (["score", photos / GOOD[0]], ["search", photos, "--like"]):
+        status, out, err = call(*words, photos / BROKEN[1])
+        assert (status, out) == (2, "")
+        assert "text.jpg: not a readable image" in err.splitlines()[-1]
 
 
 def test_search_by_text_ranks_by_the_image_vectors(call, checkpoint, photos):
@@ -183,40 +160,11 @@ def test_a_terminal_without_the_characters_still_works(checkpoint, photos, call,
     assert r"line\nbreak \x1b[31m.png" in said
 
 
-def test_what_encode_stored_is_read_and_not_encoded_again(
-    call, checkpoint, photos, tmp_path, monkeypatch
-):
-    stores = tmp_path / "pictures", tmp_path / "captions"
-    lines = tmp_path / "pool.txt"
-    lines.write_text("\ufeff" + "\n\n".join(POOL[:20]) + f"\n{POOL[0]} \n", encoding="utf-8")
-    assert call("encode", photos, "--out", stores[0])[0] == 0
-    assert "captions: 20 encoded now" in call("encode", lines, "--out", stores[1])[1]
-    assert load_store(stores[1], DualEncoder.load(checkpoint)).names == POOL[:20]
-    threshold = ("--threshold", "0", "--json")
-    expected = call("graph", photos, *threshold, "--pool", lines)[1]
+def test_what_encode_stored_is_read_and_not_encoded_again(call, photos, tmp_path, monkeypatch):
+    store, threshold = tmp_path / "store", ("--threshold", "0", "--json")
+    assert "10 encoded now, 0 were there, 3 broken" in call("encode", photos, "--out", store)[1]
+    expected = call("graph", photos, *threshold)[1]
     monkeypatch.setattr(encoding, "_pixels", None)
-    monkeypatch.setattr("clipsim.model.features.encoded_texts", None)
-    found = call("graph", photos, *threshold, "--store", stores[0], "--pool", stores[1])[1]
+    found = call("graph", photos, *threshold, "--store", store)[1]
     assert found["n_edges"] == expected["n_edges"]
     assert found["components"] == expected["components"]
-    status, _, err = call("graph", photos, "--threshold", "0", "--pool", stores[0])
-    assert (status, "holds pictures, not descriptions" in err) == (2, True)
-
-
-def test_ctrl_c_keeps_what_is_encoded_and_says_how_to_go_on(checkpoint, tmp_path, call):
-    photos, out = tmp_path / "photos", tmp_path / "store"
-    noise_pictures(photos, 300)
-    command = ["encode", str(photos), "--out", str(out)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "clipsim", *command, "--checkpoint", str(checkpoint)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY,
-    )  # fmt: skip
-    while process.poll() is None and not list((out / SHARDS).glob("[!.]*")):
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    printed, said = process.communicate()
-    assert (process.returncode, printed) == (130, ""), said
-    assert "of 300 done, which are kept: run the same again to go on" in said.splitlines()[-1]
-    kept = PICTURES_PER_SHARD * len(list((out / SHARDS).glob("[!.]*")))
-    assert 0 < kept < 300
-    assert f"{300 - kept} encoded now, {kept} were there" in call(*command)[1]

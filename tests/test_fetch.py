@@ -29,7 +29,7 @@ def hub(tmp_path, monkeypatch):
     def snapshot_download(name, *, repo_type, revision, local_dir, allow_patterns):
         assert (repo_type, revision) == ("dataset", "0123abcd")
         for path in repo.rglob("*"):
-            wanted = any(fnmatch(path.relative_to(repo), p) for p in allow_patterns or ["*"])
+            wanted = any(fnmatch(path.relative_to(repo), p) for p in allow_patterns)
             if path.is_file() and wanted:
                 target = Path(local_dir, path.relative_to(repo))
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -60,14 +60,14 @@ def archive(names):
     return stream.getvalue()
 
 
-def write_flickr8k(repo, named=True):
+def write_flickr8k(repo):
     """The files of a repository like jxie/flickr8k."""
     texts = {f"caption_{k}": Value("string") for k in range(5)}
     (repo / "data").mkdir()
     for split, part in (("train", "train"), ("val", "validation"), ("test", "test")):
         rows = [
             {
-                "image": {"bytes": jpeg(seed), "path": name if named else None},
+                "image": {"bytes": jpeg(seed), "path": name},
                 **{f"caption_{k}": text for k, text in enumerate(folders.captions(name))},
             }
             for seed, name in enumerate(folders.names())
@@ -97,7 +97,6 @@ def test_flickr8k(hub):
     assert "Hodosh, Young and Hockenmaier" in said[-1]
     assert "research and education only" in said[-1]
     assert [p.name for p in Path("data").iterdir()] == ["flickr8k"]
-    assert [p.name for p in Path("data/flickr8k").iterdir()] == ["data"]
     images = photographs(folders.profile("data/flickr8k"))
     assert dict(zip(images.image_ids, images.split, strict=True)) == folders.splits()
     assert images.captions[0] == tuple(folders.captions(folders.names()[0]))
@@ -127,11 +126,6 @@ def test_another_repository_in_another_layout(hub):
     assert said[0] == "set: Flickr8k, 30 pictures"
 
 
-def test_pictures_without_file_names_are_told(hub):
-    write_flickr8k(hub, named=False)
-    assert "neither the human judgments" in fetch("flickr8k", "set")[1]
-
-
 def test_a_folder_that_has_files_is_read_and_left_as_it_is(hub, monkeypatch):
     write_flickr30k(hub)
     fetch("flickr30k", "set")
@@ -151,36 +145,24 @@ def test_a_folder_that_has_files_is_read_and_left_as_it_is(hub, monkeypatch):
         ("flickr30k-images.zip", b"no archive", r"flickr30k-images\.zip: cannot be unpacked"),
         ("flickr30k-images.zip", archive(["../../0.png"]), "names 10 images, .* none is in set"),
         ("flickr_annotations_30k.csv", b"raw,split\n", "the header is 'raw,split'; expected raw,"),
-        ("flickr_annotations_30k.csv", b"raw,split,filename\n1,train,a\n", "2: raw is no list"),
     ],
 )
-def test_what_the_readers_refuse_is_put_aside(hub, tmp_path, path, data, message):
+def test_what_cannot_be_read_is_named(hub, tmp_path, path, data, message):
     write_flickr30k(hub)
     (hub / path).write_bytes(data)
     with pytest.raises(DataError, match=message):
         fetch("flickr30k", "set")
-    assert [p.name for p in Path().iterdir()] == ["set.part"]
     assert not list(tmp_path.glob("*.png"))
-    write_flickr30k(hub)
-    assert fetch("flickr30k", "set")[0] == "set: Flickr30k, 10 pictures"
 
 
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (
-            ConnectionError("no route\nto host"),
-            r"download data/\*\.parquet of https://huggingface",
-        ),
-        (HFValidationError("a/b/c"), "jxie/flickr8k at main: the hub has no such data set"),
-    ],
-)
-def test_a_hub_that_does_not_answer_is_one_line(hub, monkeypatch, error, message):
+@pytest.mark.parametrize("error", [ConnectionError("no route\nto host"), HFValidationError("a/b")])
+def test_a_hub_that_gives_nothing_is_one_line(hub, monkeypatch, error):
     def refuse(*args, **options):
         raise error
 
     monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", refuse)
-    with pytest.raises(DataError, match=message) as caught:
+    said = r"did not give jxie/flickr8k \(.*download data/\*\.parquet of https://huggingface"
+    with pytest.raises(DataError, match=said) as caught:
         fetch("flickr8k", "set")
     assert "\n" not in str(caught.value)
     assert not list(Path().iterdir())

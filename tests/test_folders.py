@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import photograph_folders as folders
@@ -88,12 +89,11 @@ FORMS = {
     "here": ("Images/a.jpg", "./Images/a.jpg"),
     "Windows": ("Images/a.jpg", r"Images\a.jpg"),
     "absolute": ("Images/a.jpg", "{root}/Images/a.jpg"),
-    "numbered": ("a.jpg", "a.jpg#0"),
 }
 
 
 @pytest.mark.parametrize("kind", FORMS)
-def test_names_in_another_form_are_matched_and_counted(tmp_path, kind):
+def test_names_in_another_form_are_matched(tmp_path, kind):
     on_disk, written = FORMS[kind]
     folders.write_picture(tmp_path / on_disk)
     rows = [(written.format(root=tmp_path), "a dog"), (on_disk.rpartition("/")[2], "a cat")]
@@ -101,16 +101,6 @@ def test_names_in_another_form_are_matched_and_counted(tmp_path, kind):
     images = read(tmp_path)
     assert images.captions == (("a dog", "a cat"),)  # one picture, whatever it is called
     assert images.read_image(images.image_ids[0]).size == (8, 8)
-    said = "" if kind in ("absolute", "numbered") else "1 names"
-    assert "".join(images.details["repairs"]).startswith(said)
-
-
-def test_what_other_programs_write_for_no_caption_is_kept_and_counted(kaggle):
-    path = kaggle / "captions.txt"
-    path.write_text(path.read_text() + f"{folders.names()[0]},NaN\n{folders.names()[1]},n/a\n")
-    images = read(kaggle)
-    counted = {"images": 2, "first": folders.names()[:2]}
-    assert (images.captions[0][-1], images.details["null_captions"]) == ("NaN", counted)
 
 
 def test_karpathys_splits_serve_captions_that_have_none(tmp_path):
@@ -123,7 +113,7 @@ def test_karpathys_splits_serve_captions_that_have_none(tmp_path):
     assert splits_of(images) == folders.splits()
 
 
-def test_names_may_repeat_in_other_folders_but_not_for_another_picture(tmp_path):
+def test_names_may_repeat_in_other_folders(tmp_path):
     for seed, folder in enumerate(("one", "two", "two/two")):
         folders.write_picture(tmp_path / folder / "a.jpg", min(seed, 1))  # archives nest copies
     rows = [("image", "caption"), ("one/a.jpg", "a cat"), ("two/a.jpg", "a dog")]
@@ -131,9 +121,6 @@ def test_names_may_repeat_in_other_folders_but_not_for_another_picture(tmp_path)
     images = read(tmp_path)
     assert images.image_ids == ("one/a.jpg", "two/a.jpg")
     assert images.read_image("one/a.jpg").tobytes() != images.read_image("two/a.jpg").tobytes()
-    (tmp_path / "two" / "a.jpg").write_bytes(b"another")
-    with pytest.raises(DataError, match=r"two/a\.jpg is the name of different pictures"):
-        read(tmp_path)
 
 
 def test_lists_that_contradict_each_other_or_belong_elsewhere(kaggle):
@@ -180,7 +167,6 @@ def test_no_photograph_twice(both):
     images = read(both)
     assert len(images) == len({photo_id(i) for i in images.image_ids}) == 40
     assert set(folders.names()) < set(images.image_ids)
-    assert (images.details["duplicates"], images.details["images_on_disk"]) == (30, 40)
     assert list(images.details["parts"]) == ["Flickr8k", "Flickr30k"]
 
 
@@ -222,22 +208,19 @@ def test_unmerged_data_leak_as_in_the_paper(both):
     assert {i.partition("/")[0] for i in images.image_ids} == {"flickr8k", "flickr30k"}
     training = {photo_id(images.image_ids[i]) for i in images.indices("train")}
     held_out = {photo_id(n) for n, split in folders.splits().items() if split != "train"}
-    leaks = merged.details["leaks_unmerged"]
-    assert leaks == images.details["leaks_unmerged"]
-    assert leaks["held out in Flickr8k, trained on in Flickr30k"] == len(held_out & training) > 0
+    assert held_out & training
     assert not held_out & {photo_id(merged.image_ids[i]) for i in merged.indices("train")}
 
 
 def test_the_cap_is_on_training_images(kaggle):
     images = read(kaggle, max_images=7)
     assert [len(images.indices(s)) for s in ("train", "val", "test")] == [7, 5, 5]
-    assert images.details["cap"] == {"max_images": 7, "training_images": 20, "reached": True}
+    assert images.details["cap"] == {"max_images": 7, "training_images": 20}
     assert images.absent_captions == {}
     assert read(kaggle, max_images=7).fingerprint == images.fingerprint
     assert read(kaggle, max_images=7, seed=1).fingerprint != images.fingerprint
     assert set(images.image_ids) < set(read(kaggle, max_images=8).image_ids)
-    never = read(kaggle, max_images=35_000)
-    assert (len(never), never.details["cap"]["reached"]) == (folders.N_IMAGES, False)
+    assert len(read(kaggle, max_images=35_000)) == folders.N_IMAGES
 
 
 # --- a folder of anybody's pictures ----------------------------------------------------------
@@ -284,14 +267,14 @@ def test_what_cannot_be_read_is_named_with_the_broken_pictures(tmp_path, monkeyp
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
     os.mkfifo(tmp_path / "pipe.png")  # reading it would wait for ever
-    listed = type(tmp_path).iterdir
+    listed = os.scandir
 
-    def iterdir(path):
-        if path.name == "locked":
+    def scandir(path):
+        if Path(path).name == "locked":
             raise PermissionError(13, "Permission denied", str(path))
         return listed(path)
 
-    monkeypatch.setattr(type(tmp_path), "iterdir", iterdir)
+    monkeypatch.setattr(os, "scandir", scandir)
     images = picture_folder(tmp_path)
     assert images.image_ids == ("a.png", "empty.jpg", "link.png", "locked")
     for name in images.image_ids[1:]:

@@ -71,8 +71,7 @@ def test_in_a_browser_the_slider_moves_the_threshold_and_a_click_shows_descripti
 
 def test_a_card_is_a_picture_of_two(index, tmp_path):
     rows = [{"descriptions": [{"text": text} for text in "ab"]}] * 2
-    pair = {"score": 0.7, "alike": True, "share_alike": 0.9}
-    record = {"pairs": [pair], "pictures": rows, "threshold": 0.5}
-    paths = [f"{index.folder}/{name}" for name in index.names[:2]]
-    pages.write_card(paths, record, tmp_path / "card.png")
+    a, b, *_ = (f"{index.folder}/{name}" for name in index.names)
+    answer = {"a": a, "b": b, "score": 0.7, "alike": True, "share_alike": 0.9, "threshold": 0.5}
+    pages.write_card(answer | {"pictures": rows}, tmp_path / "card.png")
     assert Image.open(tmp_path / "card.png").width > 600

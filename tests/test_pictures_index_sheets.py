@@ -178,11 +178,8 @@ def test_paths_pictures_and_arrays_are_described_alike(folder):
     assert len(first) == 3
     assert all(other == first for other in others)
     found = compare(path, array, folder.describer)
-    names, (own,) = (
-        [row["name"] for row in found["pictures"]],
-        [index.described_pictures(folder.describer, [path])[1]],
-    )
-    assert names == [str(path), "picture 2"]
+    assert [row["name"] for row in found["pictures"]] == [str(path), "picture 2"]
+    own = index.described_pictures(folder.describer, [path])
     sets = own.description_vectors[0], own.description_vectors[0]
     assert found["score"] == pytest.approx(
         eq_4(*sets, folder.describer.profile.normalisation), abs=1e-5

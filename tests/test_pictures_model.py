@@ -13,31 +13,9 @@ from clipsim.data import DataError, load
 from clipsim.data.pool import caption_pool
 from clipsim.evaluation import steps
 from clipsim.model.clip import CheckpointError, DualEncoder
-from clipsim.pictures.chosen_model import SHIPPED, chosen_checkpoint, known, own_describer
+from clipsim.pictures.chosen_model import known, own_describer
 from clipsim.record import StaleError
 from clipsim.retrieval.caption_index import CAPTIONS
-
-
-def test_the_one_named_is_taken_else_the_one_that_ships(tmp_path, capsys):
-    def leave(name, n_epochs=3, **settings):
-        folder = tmp_path / name
-        folder.mkdir()
-        profile = {**load_profile("smoke").settings, "name": "smoke", **settings}
-        record = {"sha256": "0", "profile": profile, "history": [{}] * n_epochs}
-        (folder / "checkpoint.json").write_text(json.dumps(record))
-        return folder
-
-    assert chosen_checkpoint() == SHIPPED
-    named = leave("named")
-    assert chosen_checkpoint(named) == named
-    assert capsys.readouterr().err == ""
-    interrupted = leave("interrupted", n_epochs=2)
-    assert chosen_checkpoint(interrupted) == interrupted
-    assert "interrupted" in capsys.readouterr().err
-    with pytest.raises(CheckpointError, match="no checkpoint there"):
-        chosen_checkpoint(tmp_path / "elsewhere")
-    with pytest.raises(CheckpointError, match=r"^.*unheard_of.*train anew$"):
-        chosen_checkpoint(leave("other", unheard_of=1))
 
 
 @pytest.fixture(scope="module", params=["joint", "text"])
@@ -59,6 +37,17 @@ def copy(trained, tmp_path, monkeypatch):
     """A copy of the checkpoint that a test may change, and a cache of its own."""
     monkeypatch.setattr("clipsim.pictures.chosen_model.CACHE", tmp_path / "cache")
     return shutil.copytree(trained[3], tmp_path / "checkpoint")
+
+
+def test_an_interrupted_training_is_said_and_unknown_settings_are_refused(copy, capsys):
+    path = copy / "checkpoint.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"history": record["history"][:-1]}))
+    own_describer(copy)
+    assert "interrupted" in capsys.readouterr().err
+    path.write_text(json.dumps(record | {"profile": {**record["profile"], "unheard_of": 1}}))
+    with pytest.raises(CheckpointError, match=r"^.*unheard_of.*train anew$"):
+        own_describer(copy)
 
 
 @pytest.fixture

@@ -14,16 +14,17 @@ class TestOverrides:
         ("item", "value"),
         [
             ("merge=false", False),
-            ("learning_rate=1", 1),
+            ("learning_rate=1", 1.0),
             ("learning_rate=1e-5", 1e-5),
             ("max_images=null", None),
             ("mixed_precision=no", "no"),
-            ("text_encoder=null", None),
+            ("text_encoder=null", "minilm"),
             ("on_bad_image = skip", "skip"),
         ],
     )
     def test_typed_by_the_key(self, item, value):
-        (typed,) = read_overrides([item]).values()
+        overrides = read_overrides([item])
+        typed = getattr(load_profile("flickr8k", **overrides), *overrides)
         assert typed == value
         assert type(typed) is type(value)
 
@@ -35,24 +36,15 @@ class TestOverrides:
         assert read_overrides([f"{key}=/whole"], tmp_path) == {key: "/whole"}
         assert read_overrides([f"{key}=null"], tmp_path) == {key: None}
 
-    def test_a_data_set_on_the_hub_is_no_path_unless_it_is_a_folder(self, tmp_path):
-        item = "data_root=owner/name-1.0"
-        assert read_overrides([item], tmp_path) == {"data_root": "owner/name-1.0"}
-        (tmp_path / "owner" / "name-1.0").mkdir(parents=True)
-        assert read_overrides([item], tmp_path) == {"data_root": str(tmp_path / item[10:])}
-
     @pytest.mark.parametrize("item", ["seed", "=3", ""])
     def test_not_key_value(self, item):
         with pytest.raises(ProfileError, match="expected key=value"):
             read_overrides([item])
 
-    def test_profiles_read_numbers_and_words_alike(self, tmp_path):
+    def test_a_number_as_people_write_it(self, tmp_path):
         path = tmp_path / "a.yaml"
-        path.write_text(
-            "dataset: openmoji\npairs: scenes\nlearning_rate: 1e-5\nmixed_precision: no\n"
-        )
-        profile = load_profile(path)
-        assert (profile.learning_rate, profile.mixed_precision) == (1e-5, "no")
+        path.write_text("dataset: openmoji\npairs: scenes\nlearning_rate: 1e-5\n")
+        assert load_profile(path).learning_rate == 1e-5
 
 
 @pytest.mark.parametrize(
@@ -60,8 +52,8 @@ class TestOverrides:
     [
         ("sed=1", "unknown key 'sed'; did you mean 'seed'?"),
         ("seed=one", "seed='one'"),
-        ("merge=no", "merge='no'"),
-        ("learning_rate=-1", "learning_rate=-1"),
+        ("merge=perhaps", "merge='perhaps'"),
+        ("learning_rate=-1", "learning_rate='-1'"),
     ],
 )
 def test_what_cannot_be_used_is_named_in_one_line(item, message):

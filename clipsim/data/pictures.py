@@ -132,31 +132,23 @@ def picture_suffixes():
 def files_below(root, depth=None):
     """Paths of the files in a folder and in those below it, all or `depth` levels of them.
 
-    Hidden ones are left out. Links are followed, but each folder is visited once, real ones
-    before linked ones. A folder that cannot be listed is given itself.
+    Hidden ones are left out. Links are followed, but each folder is visited once. A folder that
+    cannot be listed is given itself.
     """
-    around, seen = root.resolve(), set()
-    folders, links = [root], []
-    while folders or links:
-        folder = (folders or links).pop(0)
-        real = folder.resolve()
+    around, seen, locked = root.resolve(), set(), []
+    walk = os.walk(root, onerror=lambda error: locked.append(error.filename), followlinks=True)
+    for name, below, files in walk:
+        folder, real = Path(name), Path(name).resolve()
         # A link to a folder around this one would bring in what nobody asked for.
         if real in seen or (real != around and around.is_relative_to(real)):
+            below.clear()
             continue
         seen.add(real)
-        try:
-            entries = sorted(folder.iterdir())
-        except OSError:
-            yield folder
-            continue
         is_deepest = len(folder.relative_to(root).parts) == depth
-        for path in entries:
-            if path.name.startswith(HIDDEN):
-                continue
-            if not os.path.isdir(path):
-                yield path
-            elif not is_deepest:
-                (links if path.is_symlink() else folders).append(path)
+        visible = [] if is_deepest else [n for n in below if not n.startswith(HIDDEN)]
+        below[:] = sorted(visible, key=lambda n: ((folder / n).is_symlink(), n))
+        yield from (folder / n for n in sorted(files) if not n.startswith(HIDDEN))
+    yield from map(Path, locked)
 
 
 def pictures_below(root):
@@ -188,15 +180,9 @@ class Listing:
         return [p for p in self.others if re.fullmatch(pattern, p.name, re.IGNORECASE)]
 
     def named(self, name):
-        """The pictures of a name, which may begin with its folder; else those of its `form`."""
+        """The pictures of a name, which may begin with its folder, in any `form`."""
         candidates = self.pictures.get(form(name).rpartition("/")[2], ())
-        exact = [p for p in candidates if is_named(p, name)]
-        return exact or [p for p in candidates if form(f"/{p}").endswith("/" + form(name))]
-
-
-def is_named(path, name):
-    """Whether a path ends in a name, character by character."""
-    return f"/{path.as_posix()}".endswith(f"/{name}")
+        return [path for path in candidates if form(f"/{path}").endswith("/" + form(name))]
 
 
 def form(name):
@@ -269,8 +255,7 @@ def checked(images, on_bad_image):
     images : CaptionedImages
         Whose `read_image` is a `Pictures`.
     on_bad_image : {"error", "skip"}
-        "skip" leaves bad pictures out; `details["bad_images"]` counts and names them. What a
-        training picture showed stays among `absent_captions`.
+        "skip" leaves bad pictures out; `details["bad_images"]` counts and names them.
     """
     stamp = images.read_image.stamp(images.image_ids)
     bad = _faults(images, CACHE / "checked" / f"{stamp[:32]}.json")
@@ -279,15 +264,9 @@ def checked(images, on_bad_image):
         raise BadImageError(
             f"{next(iter(bad.values()))}{more}; mend it, or pass -p on_bad_image=skip"
         )
-    lost = {
-        images.image_ids[i]: images.captions[i]
-        for i in images.indices("train")
-        if images.image_ids[i] in bad
-    }
     report = {"count": len(bad), "first": list(bad)[:NAMED_AT_MOST]}
     return replace(
         images.subset([i for i, name in enumerate(images.image_ids) if name not in bad]),
-        absent_captions={**images.absent_captions, **lost},
         details={**images.details, "bad_images": report},
         pixels_key=stamp,
     )

@@ -15,7 +15,7 @@ from torch import distributed, nn
 from torch.nn.functional import cross_entropy, normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from clipsim.errors import BadInput
+from clipsim.errors import BadInput, one_line
 from clipsim.model.encoders import image_backbone, text_backbone
 from clipsim.model.features import image_features, text_features
 from clipsim.profile import Profile
@@ -210,18 +210,12 @@ class DualEncoder(nn.Module):
 
     def save(self, folder, record, dtype=torch.float32):
         """Write `model.safetensors`, its numbers as `dtype`, and `checkpoint.json`."""
-        path = Path(folder) / "model.safetensors"
-        try:
-            with atomic_path(path) as temporary:
-                state = self.trained_state()
-                for name, value in state.items():
-                    if value.is_floating_point():
-                        state[name] = value.to(dtype)
-                save_file(state, temporary)
-        except OSError as error:
-            raise CheckpointError(
-                f"{path} cannot be written ({error.strerror}): make room, and resume"
-            ) from None
+        path, state = Path(folder) / "model.safetensors", self.trained_state()
+        for name, value in state.items():
+            if value.is_floating_point():
+                state[name] = value.to(dtype)
+        with atomic_path(path) as temporary:
+            save_file(state, temporary)
         made_by = {"name": self.profile.name, **self.profile.settings}
         write_record(folder, {"sha256": _sha256(path), "profile": made_by, **record})
 
@@ -249,7 +243,13 @@ class DualEncoder(nn.Module):
         folder = Path(checkpoint)
         record = checkpoint_record(folder)
         made_by = record["profile"]
-        profile = profile or Profile(**made_by)
+        try:
+            profile = profile or Profile(**made_by)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{folder} was made by settings that this version cannot use "
+                f"({one_line(error)[:200]}): train anew"
+            ) from None
         differing = [
             f"{key}: {made_by.get(key)!r} there, {getattr(profile, key)!r} here"
             for key in ARCHITECTURE

@@ -14,14 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from clipsim import data
 from clipsim.data import DataError
-from clipsim.model import CheckpointError, DualEncoder, checkpoint_record, is_whole
-from clipsim.profile import CACHE, REPOSITORY, Profile, relative
+from clipsim.model import DualEncoder, is_whole
+from clipsim.profile import CACHE, REPOSITORY, relative
 from clipsim.record import StaleError, read_record
-from clipsim.retrieval import CaptionIndex, Describer, load_store
+from clipsim.retrieval import Describer
 
 SHIPPED = REPOSITORY / "clipsim" / "pretrained"
 THRESHOLDS = "05_threshold_sweeps"
@@ -34,31 +33,16 @@ def shipped_describer():
     return own_describer()
 
 
-def chosen_checkpoint(folder=None):
-    """The folder of the model to use: the one that the user names, else the one that ships.
-
-    Raises `CheckpointError` if it cannot be read; says on stderr if its training was interrupted.
-    """
-    found = SHIPPED if folder is None else Path(folder).expanduser()
-    _profile(found)
-    if not is_whole(checkpoint_record(found)):
-        print(
-            f"warning: the training of {relative(found)} was interrupted: its best epoch is used",
-            file=sys.stderr,
-        )
-    return found
-
-
 def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
     """The model of a checkpoint with its encoded descriptions.
 
     Parameters
     ----------
     checkpoint : str or Path, optional
-        Folder; see `chosen_checkpoint`.
+        Folder; by default that of the model that ships. If its training was interrupted, it is
+        said on stderr.
     pool_file : str or Path, optional
-        Descriptions to choose from, one per line, or a folder that the command `encode` filled
-        from such a file; by default those of the model's profile.
+        Descriptions to choose from, one per line; by default those of the model's profile.
     n_descriptions : int, optional
         N; by default the profile's.
 
@@ -72,25 +56,30 @@ def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
     CheckpointError
         If the model cannot be read.
     StaleError
-        If there are no descriptions beside it, or those of `pool_file` are another model's.
+        If there are no descriptions beside it.
     DataError
         If the file cannot be read, or there are fewer than N descriptions.
     """
-    checkpoint = chosen_checkpoint(checkpoint)
-    model = DualEncoder.load(checkpoint)
+    folder = SHIPPED if checkpoint is None else Path(checkpoint).expanduser()
+    model = DualEncoder.load(folder)
+    if not is_whole(model.record):
+        print(
+            f"warning: the training of {relative(folder)} was interrupted: its best epoch is used",
+            file=sys.stderr,
+        )
     profile = model.profile
     if n_descriptions is not None:
         profile = replace(profile, n_descriptions=n_descriptions)
     if pool_file is not None:
         profile = replace(profile, pool="file", pool_file=str(pool_file))
-        with_pool = _with_store if Path(pool_file).is_dir() else _with_file
-        describer = with_pool(profile, model)
+        pool = data.file_pool(pool_file)
+        describer = _encoded_once(profile, model, lambda: pool, pool)
     elif profile.pool == "composed":
         key = data.composed_pool_key()
         describer = _encoded_once(profile, model, lambda: data.caption_pool(profile), key)
     else:
         try:
-            describer = Describer.load(Path(checkpoint), profile, model)
+            describer = Describer.load(folder, profile, model)
         except StaleError as error:
             raise StaleError(
                 f"no descriptions beside the model ({error}); run notebook 03_caption_retrieval "
@@ -143,14 +132,8 @@ def _held_out_threshold(describer):
         return None, str(error)
     if found["data"].get("fingerprint") != describer.model.record["data"]:
         return None, f"notebook {THRESHOLDS} last ran on other data than the model's"
-    try:
-        row = next(
-            row
-            for row in found["results"]["table1"]
-            if row["metric"] == "clip_score" and row["threshold_from"] != "paper"
-        )
-    except (KeyError, TypeError, StopIteration):
-        return None, f"the results of notebook {THRESHOLDS} are damaged: run it again"
+    rows = (row for row in found["results"]["table1"] if row["threshold_from"] != "paper")
+    row = next(row for row in rows if row["metric"] == "clip_score")
     judges = f", {row['source']} pairs" if "source" in row else ""
     return row["threshold"], f"held out, notebook {THRESHOLDS}{judges}"
 
@@ -161,24 +144,6 @@ def cache_folder(kind, model, *content):
     return CACHE / kind / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _profile(folder):
-    """The profile that made a checkpoint; `CheckpointError` if this version does not know it."""
-    try:
-        return Profile(**checkpoint_record(folder)["profile"])
-    except (KeyError, TypeError, ValidationError) as error:
-        fault = error.errors()[0] if isinstance(error, ValidationError) else None
-        reason = f"{fault['loc'][0]}: {fault['msg']}" if fault else error
-        raise CheckpointError(
-            f"{relative(folder)} was made by settings that this version cannot use ({reason}): "
-            "train anew"
-        ) from None
-
-
-def _with_file(profile, model):
-    pool = data.file_pool(profile.pool_file)
-    return _encoded_once(profile, model, lambda: pool, pool)
-
-
 def _encoded_once(profile, model, pool, key):
     folder = cache_folder("descriptions", model, profile.vector_space, key)
     try:
@@ -187,19 +152,6 @@ def _encoded_once(profile, model, pool, key):
         describer = Describer.of(profile, model, pool())
         describer.save(folder)
         return describer
-
-
-def _with_store(profile, model):
-    stored = load_store(profile.pool_file, model)
-    if stored.source != "captions":
-        raise DataError(f"{profile.pool_file} holds {stored.source}, not descriptions")
-    if profile.vector_space == "text":
-        raise DataError(
-            f"{profile.pool_file} holds vectors of the joint space, and this model's profile "
-            "compares texts in the text encoder's own: pass the file of descriptions"
-        )
-    index = CaptionIndex.build(stored.vectors, stored.names)
-    return Describer(profile, model, index, index.vectors)
 
 
 def judged(score, knowledge):

@@ -5,9 +5,8 @@ pictures. What is encoded of a folder is kept in the cache folder, never among t
 """
 
 import os
-from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -32,7 +31,6 @@ from clipsim.pictures.chosen_model import (
 )
 from clipsim.retrieval import encode, score_pairs
 
-SHARD = 32  # pictures in the network at once
 SHOWN = 5  # pairs of descriptions that explain a score
 
 
@@ -52,8 +50,8 @@ def compare(a, b, describer=None):
         "score" (Eq. 4, from -1 to 1), "alike" (at or above "threshold"), "share_alike" (of
         caption-judged pairs with such a score, how many were similar), "image_cosine"; "most" and
         "least", the pairs of descriptions that raised and lowered the score (`deciding_pairs`);
-        "pictures", the descriptions of each (`pictures_record`). None is what the model does not
-        know.
+        "pictures", of each the "name", "descriptions", and whether the best of them "fits". None
+        is what the model does not know.
 
     Raises
     ------
@@ -61,13 +59,33 @@ def compare(a, b, describer=None):
         If a picture is missing, or cannot be read.
     """
     describer = describer or shipped_describer()
-    names, found, broken = described_pictures(describer, [a, b])
-    if broken:
-        raise data.BadImageError("; ".join(broken.values()))
-    knowledge = known(describer)
-    (pair,) = scored_pairs(names, found, describer.profile, knowledge, SHOWN)
-    pair |= {"threshold": knowledge["threshold"]}
-    return pair | {"pictures": pictures_record(names, found, knowledge)}
+    return compared(a, b, describer, known(describer))
+
+
+def compared(a, b, describer, knowledge):
+    """`compare`, by what is known of the scores (`known`)."""
+    found = described_pictures(describer, [a, b])
+    names = found.image_ids.tolist()
+    (score,) = score_pairs(
+        found.description_vectors, [[0, 1]], describer.profile.normalisation
+    ).tolist()
+    return {
+        "a": names[0],
+        "b": names[1],
+        "score": score,
+        **judged(score, knowledge),
+        "image_cosine": float((found.image_vectors[0] * found.image_vectors[1]).sum()),
+        **deciding_pairs(found.at([0]), found.at([1]), SHOWN),
+        "threshold": knowledge["threshold"],
+        "pictures": [
+            {
+                "name": name,
+                "fits": reaches(found.sims[i, 0], knowledge["least_similarity"]),
+                "descriptions": descriptions(found.at([i])),
+            }
+            for i, name in enumerate(names)
+        ],
+    }
 
 
 def describe(picture, n=5, describer=None):
@@ -88,9 +106,7 @@ def describe(picture, n=5, describer=None):
         not know.
     """
     describer = describer or shipped_describer()
-    _, found, broken = described_pictures(describer, [picture], n)
-    if broken:
-        raise data.BadImageError(*broken.values())
+    found = described_pictures(describer, [picture], n)
     least = known(describer)["least_similarity"]
     return [row | {"fits": reaches(row["similarity"], least)} for row in descriptions(found)]
 
@@ -146,9 +162,7 @@ class PictureIndex:
 
         The picture itself is left out where it lies in the folder.
         """
-        _, asked, broken = described_pictures(self.describer, [picture])
-        if broken:
-            raise data.BadImageError(*broken.values())
+        asked = described_pictures(self.describer, [picture])
         rows = most_alike(self.retrieval, asked, self.describer.profile.normalisation, k + 1)
         if isinstance(picture, str | Path):
             itself = os.path.relpath(whole_path(picture), self.folder)
@@ -199,47 +213,21 @@ class PictureIndex:
 
 
 def described_pictures(describer, pictures, n=None):
-    """Some pictures, read and described one by one, whatever they are called.
+    """Some pictures, read and described, as a `Retrieval`; `BadImageError` names what is broken.
 
-    Parameters
-    ----------
-    describer : Describer
-    pictures : sequence of (str, Path, PIL.Image.Image, or array)
-    n : int, optional
-        Descriptions of each, not the profile's N.
-
-    Returns
-    -------
-    names : list of str
-        Of those that can be read: paths as they were given; "picture 2" of what has none.
-    found : Retrieval
-    broken : dict of str to str
+    They are called by their paths as given, or "picture 2". N is the profile's, or `n`.
     """
+    (results,) = picture_vectors(describer.model, [[_source(picture) for picture in pictures]])
+    if broken := [result for result in results if isinstance(result, str)]:
+        raise data.BadImageError("; ".join(broken))
     names = [
         str(p) if isinstance(p, str | Path) else f"picture {i}" for i, p in enumerate(pictures, 1)
     ]
-    sources = [_source(picture) for picture in pictures]
-    shards = [sources[i : i + SHARD] for i in range(0, len(sources), SHARD)]
-    results = [one for shard in picture_vectors(describer.model, shards) for one in shard]
-    broken = {n: r for n, r in zip(names, results, strict=True) if isinstance(r, str)}
-    read = [i for i, result in enumerate(results) if not isinstance(result, str)]
-    dim = describer.model.profile.embedding_dim
-    vectors = np.array([results[i] for i in read], dtype=np.float32).reshape(-1, dim)
-    names = [names[i] for i in read]
-    return names, describer.described(names, vectors, n), broken
-
-
-@dataclass(frozen=True)
-class _InMemory:
-    """A picture that is in no file."""
-
-    image: Image.Image
-
-    def read(self):
-        return self.image
+    return describer.described(names, np.array(results, dtype=np.float32), n)
 
 
 def _source(picture):
+    """What reads a picture, as `PictureFile` does."""
     if isinstance(picture, str | Path):
         path = whole_path(picture)
         os.stat(path)  # a missing file is no damaged picture
@@ -248,7 +236,7 @@ def _source(picture):
             raise data.BadImageError(f"{path}: {what}")
         return data.PictureFile(Path(path))
     if isinstance(picture, Image.Image):
-        return _InMemory(picture)
+        return SimpleNamespace(read=lambda: picture)
     pixels = np.asarray(picture)
     if pixels.dtype.kind == "f":
         pixels = (255 * pixels.clip(0, 1)).round()
@@ -257,51 +245,7 @@ def _source(picture):
             f"a picture of shape {np.shape(picture)} and {np.asarray(picture).dtype}: expected "
             "(H, W, 3) of uint8, or of float in [0, 1]"
         )
-    return _InMemory(Image.fromarray(pixels.astype(np.uint8)))
-
-
-def scored_pairs(names, found, profile, knowledge, n_reasons):
-    """Eq. 4 of all pairs of pictures, the most alike first.
-
-    Parameters
-    ----------
-    names : sequence of str
-    found : Retrieval
-        Of these pictures.
-    profile : Profile
-        `normalisation`.
-    knowledge : dict
-        See `known`.
-    n_reasons : int
-        How many of `deciding_pairs` of each pair.
-
-    Returns
-    -------
-    list of dict
-    """
-    order = np.array(list(combinations(range(len(names)), 2)))
-    scores = score_pairs(found.description_vectors, order, profile.normalisation)
-    cosines = (found.image_vectors[order[:, 0]] * found.image_vectors[order[:, 1]]).sum(axis=1)
-    return [
-        {"a": names[i], "b": names[j], "score": float(scores[row])}
-        | judged(float(scores[row]), knowledge)
-        | {"image_cosine": float(cosines[row])}
-        | deciding_pairs(found.at([i]), found.at([j]), n_reasons)
-        for row in np.argsort(-scores, kind="stable")
-        for i, j in [order[row]]
-    ]
-
-
-def pictures_record(names, found, knowledge):
-    """Each picture's "name", "descriptions", and whether the best of them "fits"."""
-    return [
-        {
-            "name": name,
-            "fits": reaches(found.sims[i, 0], knowledge["least_similarity"]),
-            "descriptions": descriptions(found.at([i])),
-        }
-        for i, name in enumerate(names)
-    ]
+    return SimpleNamespace(read=lambda: Image.fromarray(pixels.astype(np.uint8)))
 
 
 def whole_path(path):

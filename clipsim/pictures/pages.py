@@ -20,30 +20,29 @@ THUMBNAIL, MOST_PICTURES = 96, 2000  # pixels a side; pictures of a page that a 
 FEWEST = 0.6  # of the threshold: how far down the slider goes
 
 
-def write_card(paths, record, path):
+def write_card(answer, path):
     """Write a picture of two pictures, their descriptions, and what the score says.
 
     Parameters
     ----------
-    paths : sequence of str
-        Of the two picture files.
-    record : dict
-        As `score --json` prints it.
+    answer : dict
+        From `clipsim.compare`, of two picture files.
     path : Path
         Ends in `.png` or `.pdf`.
     """
     use_style()
-    (pair,) = record["pairs"]
     figure = plt.figure(figsize=(PAGE_IN, 2.4))
-    pixels = [np.asarray(data.read_picture(p)).transpose(2, 0, 1) for p in paths]
-    texts = [[row["text"] for row in picture["descriptions"]] for picture in record["pictures"]]
+    pixels = [
+        np.asarray(data.read_picture(p)).transpose(2, 0, 1) for p in (answer["a"], answer["b"])
+    ]
+    texts = [[row["text"] for row in picture["descriptions"]] for picture in answer["pictures"]]
     beside_descriptions(figure, pixels, texts)
-    says = {None: "", True: "alike", False: "different"}[pair["alike"]]
-    title = f"D = {pair['score']:.2f}"
+    says = {None: "", True: "alike", False: "different"}[answer["alike"]]
+    title = f"D = {answer['score']:.2f}"
     if says:
-        title += f", {says} (τ = {record['threshold']:.2f})"
-    if pair["share_alike"] is not None:
-        title += f"; {pair['share_alike']:.0%} of judged pairs with such a score were similar"
+        title += f", {says} (τ = {answer['threshold']:.2f})"
+    if answer["share_alike"] is not None:
+        title += f"; {answer['share_alike']:.0%} of judged pairs with such a score were similar"
     figure.suptitle(title, x=0.01, ha="left")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, bbox_inches="tight")
@@ -74,11 +73,10 @@ def write_graph_page(index, threshold, path):
             f"{index.folder}: {len(index.names):,} pictures, a page shows {MOST_PICTURES:,} at "
             "most; write .graphml or .csv"
         )
-    position = {name: i for i, name in enumerate(index.names)}
     lowest = min(FEWEST * threshold, threshold)
     edges = [
-        {"from": position[a], "to": position[b], "value": round(score, 6)}
-        for a, b, score in index.pairs(lowest)
+        {"from": a, "to": b, "value": round(score, 6)}
+        for a, b, score in index.graph(lowest).edges(data="score")
     ]
     nodes = [
         {

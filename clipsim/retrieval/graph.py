@@ -4,7 +4,6 @@ Knows scores and names, no model. A graph is one threshold's; what every thresho
 `clipsim.studies.similarity_graph`.
 """
 
-import csv
 import re
 
 import networkx as nx
@@ -105,7 +104,7 @@ def community_labels(graph, seed):
 def write_graphml(graph, path):
     r"""Write a similarity graph as GraphML, whole or not at all.
 
-    Characters in text that XML cannot hold are written as Python writes them, `\x01`.
+    Characters in names that XML cannot hold are written as Python writes them, `\x01`.
 
     Parameters
     ----------
@@ -113,12 +112,8 @@ def write_graphml(graph, path):
     path : str or Path
     """
     written = graph.copy()
-    for _, attributes in written.nodes(data=True):
-        for key, value in attributes.items():
-            if isinstance(value, str):
-                attributes[key] = NOT_IN_XML.sub(
-                    lambda match: match[0].encode("unicode_escape").decode(), value
-                )
+    for node, name in graph.nodes(data="name"):
+        written.nodes[node]["name"] = NOT_IN_XML.sub(lambda found: ascii(found[0])[1:-1], name)
     with atomic_path(path) as temporary:
         nx.write_graphml(written, temporary)
 
@@ -136,17 +131,13 @@ def write_edges(graph, path):
     path : str or Path
     """
     names = graph.nodes(data="name")
-    edges = sorted(
-        ((min(a, b), max(a, b), score) for a, b, score in graph.edges(data="score")),
-        key=lambda edge: (-edge[2], *edge[:2]),
-    )
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(["a", "b", "name_a", "name_b", "score"])
-        writer.writerows([a, b, names[a], names[b], score] for a, b, score in edges)
+    edges = [(*sorted(pair), score) for *pair, score in graph.edges(data="score")]
+    edges = pd.DataFrame(edges, columns=["a", "b", "score"])
+    edges = edges.sort_values(["score", "a", "b"], ascending=[False, True, True])
+    edges.insert(2, "name_a", [names[a] for a in edges.a])
+    edges.insert(3, "name_b", [names[b] for b in edges.b])
+    with atomic_path(path) as temporary:
+        edges.to_csv(temporary, index=False, errors="backslashreplace")
 
 
 def _labels(graph, groups):

@@ -10,7 +10,6 @@ import numpy as np
 
 from clipsim.retrieval.search import products_at_least
 
-BLOCK_ELEMENTS = 2**20  # of the description vectors that are in work at a time
 NORMALISATIONS = ("mean", "paper")
 
 
@@ -48,8 +47,7 @@ def description_sums(vectors, normalisation="mean"):
     Parameters
     ----------
     vectors : array of float, shape (M, N, d)
-        Vectors of the N descriptions of each image; any non-zero length. May be mapped from a
-        file larger than the memory: it is read a block of images at a time.
+        Vectors of the N descriptions of each image; any non-zero length.
     normalisation : {"mean", "paper"}
 
     Returns
@@ -67,19 +65,14 @@ def description_sums(vectors, normalisation="mean"):
         raise ValueError(f"vectors: expected shape (M, N, d) with N ≥ 1, got {vectors.shape}")
     if normalisation not in NORMALISATIONS:
         raise ValueError(f"normalisation={normalisation!r}: expected one of {NORMALISATIONS}")
-    n_images, n_descriptions, d = vectors.shape
+    n_descriptions = vectors.shape[1]
     divisor = n_descriptions if normalisation == "mean" else n_descriptions**0.5
-    sums = np.empty((n_images, d), dtype=np.float32)
-    images_at_once = max(1, BLOCK_ELEMENTS // max(1, n_descriptions * d))
-    for start in range(0, n_images, images_at_once):
-        block = vectors[start : start + images_at_once]
-        lengths = np.sqrt(np.einsum("mnd,mnd->mn", block, block))
-        if not ((lengths > 0) & (lengths < np.inf)).all():
-            raise ValueError("vectors: a description's vector has zero length or is not a number")
-        # Weighted sums as products of matrices: no copy of the vectors is made.
-        weights = 1 / (lengths * divisor)
-        sums[start : start + images_at_once] = (weights[:, None] @ block)[:, 0]
-    return sums
+    lengths = np.sqrt(np.einsum("mnd,mnd->mn", vectors, vectors))
+    if not ((lengths > 0) & (lengths < np.inf)).all():
+        raise ValueError("vectors: a description's vector has zero length or is not a number")
+    # Weighted sums as products of matrices: no copy of the vectors is made.
+    weights = 1 / (lengths * divisor)
+    return (weights[:, None] @ vectors)[:, 0].astype(np.float32, copy=False)
 
 
 def score_pairs(vectors, index_pairs, normalisation="mean"):

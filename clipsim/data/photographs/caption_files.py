@@ -2,7 +2,7 @@
 
 ===========================  ==========================================================
 `captions.txt`               Flickr8k as on Kaggle: CSV, header `image,caption`
-`captions.csv`, `.tsv`       the same for any folder, with an optional column `split`
+`captions.csv`               the same for any folder, with an optional column `split`
 `results.csv`                Flickr30k: `image_name| comment_number| comment`
 `Flickr8k.token.txt`,        the originals: `name.jpg#k<TAB>caption`
 `results_20130124.token`
@@ -11,8 +11,7 @@
 `flickr_annotations_*.csv`   Flickr30k on the Hugging Face hub: the captions as JSON
 ===========================  ==========================================================
 
-In a table, commas, semicolons or tabs separate; more columns are allowed, and a caption's may be
-called captions, text or sentences, an image's image_name, file_name or filename.
+In a table commas separate, and more columns are allowed.
 
 Cleaning, everywhere: leading and trailing white space is dropped and runs of white space
 become one space. Nothing else is changed.
@@ -22,7 +21,6 @@ import csv
 import io
 import json
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +28,6 @@ from clipsim.data.captioned_images import DataError
 
 TOKEN_LINE = r"(?P<name>[^#\t]+)#\d+\t(?P<caption>.*)"
 BAR_LINE = r"(?P<name>[^|]+)\|\s*(?P<k>\d+)(?P<bar>\s*\||\s)(?P<caption>.*)"
-OTHER_HEADINGS = {
-    "image": ("image_name", "file_name", "filename"),
-    "caption": ("captions", "text", "sentences"),
-}
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training", "restval"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -138,13 +132,12 @@ def gathered(rows, source, max_bad_rows=None):
 def csv_table(path):
     """Read `captions.txt` or `captions.csv`: the columns image, caption and perhaps split."""
 
-    def rows():
-        for where, row in _csv_rows(path, "image", "caption"):
-            name = re.sub(r"(\.\w+)#\d+$", r"\1", row["image"].strip())  # as in a token file
-            yield where, name, row["caption"], row.get("split")
-
+    rows = (
+        (where, row["image"].strip(), row["caption"], row.get("split"))
+        for where, row in _csv_rows(path, "image", "caption")
+    )
     layout = f"Kaggle's {path.name}" if path.suffix.lower() == ".txt" else path.name
-    return CaptionTable(layout, *gathered(rows(), path))
+    return CaptionTable(layout, *gathered(rows, path))
 
 
 def annotations_table(path):
@@ -216,21 +209,10 @@ def _is(kind, value):
 
 
 def _csv_rows(path, *needed):
-    """Where a row stands, and its fields by the header's names, of a table.
-
-    Commas, semicolons or tabs separate, as in the header; `OTHER_HEADINGS` stand for those that
-    are needed and not there.
-    """
-    text = file_text(path)
-    separator = ","
-    with suppress(csv.Error):  # a header of one column, which is told below
-        separator = csv.Sniffer().sniff(text.partition("\n")[0], ",;\t").delimiter
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    """Where a row stands, and its fields by the header's names, of a table."""
+    reader = csv.reader(io.StringIO(file_text(path), newline=""), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
-        for name in {*needed} - {*header}:
-            other = next((o for o in OTHER_HEADINGS.get(name, ()) if o in header), None)
-            header = [name if heading == other else heading for heading in header]
         if any(header.count(name) != 1 for name in needed):
             raise DataError(
                 f"{path}:1: the header is {','.join(header)[:80]!r}; expected {','.join(needed)}"
@@ -255,7 +237,7 @@ READERS = (
     (r"flickr8k\.token\.txt", line_table),
     (r"results\.csv", line_table),
     (r"results_\d+\.token", line_table),
-    (r"captions\.[ct]sv", csv_table),
+    (r"captions\.csv", csv_table),
     (KARPATHY, karpathy_table),
     (r"flickr_annotations_\w+\.csv", annotations_table),
 )

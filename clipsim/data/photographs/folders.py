@@ -33,17 +33,13 @@ from clipsim.data.pictures import (
     PictureFile,
     Pictures,
     form,
-    is_named,
     pictures_below,
 )
-from clipsim.profile import HUB_ID
 
 SPLIT_LISTS = {"train": "train", "dev": "val", "test": "test"}
 HELD_OUT_SHARE = 0.1
 SEEDED = "seeded, 80/10/10 by image"
-NULLS = {"null", "none", "nan", "na", "n/a", "<na>"}  # what other programs write for no caption
 PARTS = ("flickr8k", "flickr30k")
-HELD_OUT = ("test", "val")
 PUBLISHED = ("train", "val", "test")
 
 
@@ -80,21 +76,16 @@ def photographs(profile):
 
 def collection(profile):
     """The `Collection` behind `photographs`: captions and splits of missing pictures too."""
-    from clipsim.data.photographs.huggingface import hub_collection  # which knows this file
-
-    name = profile.data_root
-    if name is None:
+    if profile.data_root is None:
         raise DataError("this profile needs photographs: pass -p data_root=FOLDER")
-    root, given = Path(name).expanduser(), (profile.seed, profile.max_bad_rows)
-    if not root.exists() and HUB_ID.fullmatch(name):
-        return hub_collection(name, *given)
+    root, given = Path(profile.data_root).expanduser(), (profile.seed, profile.max_bad_rows)
     if not root.is_dir():
-        raise DataError(f"data_root {name}: no such folder; pass -p data_root=FOLDER")
+        raise DataError(f"data_root {root}: no such folder; pass -p data_root=FOLDER")
     parts = part_folders(root)
     if len(parts) < len(PARTS):
         return folder_collection(root, *given)
-    first, second = (folder_collection(folder, *given) for folder in parts)
-    return merged(first, second) if profile.merge else side_by_side(first, second)
+    both = [folder_collection(folder, *given) for folder in parts]
+    return merged(*both) if profile.merge else side_by_side(*both)
 
 
 def part_folders(root):
@@ -121,19 +112,16 @@ def folder_collection(root, seed, max_bad_rows=0):
     """
     from clipsim.data.photographs import huggingface
 
+    if huggingface.is_dataset_folder(root):
+        return huggingface.dataset_collection(root, seed, max_bad_rows)
     listing = Listing(root)
     tables = ((path, read) for pattern, read in READERS for path in listing.matching(pattern))
-    found = next(tables, None)
-    metadata = listing.matching(huggingface.METADATA)
-    if huggingface.is_dataset_folder(root) or (metadata and not found):
-        return huggingface.dataset_collection(root, bool(metadata), seed, max_bad_rows)
-    if not found:
+    path, reader = next(tables, (None, None))
+    if path is None:
         raise DataError(
             f"{root}: no captions found; expected captions.txt (Kaggle), Flickr8k.token.txt, "
-            "results.csv, results_20130124.token, dataset_flickr8k.json, captions.csv or "
-            "metadata.csv"
+            "results.csv, results_20130124.token, dataset_flickr8k.json or captions.csv"
         )
-    path, reader = found
     table = reader(path)
     found = {name: _picture(listing, name) for name in table.captions}
     if not any(found.values()):
@@ -168,10 +156,7 @@ def _one_name_each(table, found):
     for name, label in (table.split or {}).items():
         if split.setdefault(names[name], label) != label:
             raise DataError(f"{name} and {names[name]} are one picture in two splits; keep one")
-    other = [name for name, file in found.items() if file and not is_named(file, name)]
-    said = f"{len(other):,} names match but for case, slashes or Unicode's form, as {other[:1]}"
-    repairs = (*table.repairs, said) if other else table.repairs
-    return replace(table, captions=captions, split=split or None, repairs=repairs)
+    return replace(table, captions=captions, split=split or None)
 
 
 def _picture(listing, name):
@@ -261,20 +246,14 @@ def merged(first, second):
     for copies in copies_of.values():
         _, name = copies[0]
         captions[name] = tuple(dict.fromkeys(c for part, n in copies for c in part.captions[n]))
-        # Seeded splits decide only where none is published.
         published = {part.split[n] for part, n in copies if part.split_source != SEEDED} - {""}
         splits = published or {part.split[n] for part, n in copies}
-        split[name] = next((s for s in (*HELD_OUT, "train") if s in splits), "")
+        split[name] = next((s for s in ("test", "val", "train") if s in splits), "")
         for part, other in copies:
             if other in part.pictures:
                 pictures.setdefault(name, part.pictures[other])
-    details = {
-        "layout": f"{first.name} and {second.name}, merged by Flickr's photo id",
-        "duplicates": len(first.captions) + len(second.captions) - len(copies_of),
-        **_details_of_both(first, second),
-    }
     name = f"{first.name} + {second.name}"
-    return Collection(name, captions, split, "of both", pictures, details)
+    return Collection(name, captions, split, "of both", pictures, _details(first, second))
 
 
 def side_by_side(first, second):
@@ -284,30 +263,12 @@ def side_by_side(first, second):
         for column, values in columns.items():
             values.update({f"{folder}/{n}": v for n, v in getattr(part, column).items()})
     name = f"{first.name} and {second.name}, not merged"
-    details = {"layout": name, **_details_of_both(first, second)}
+    details = _details(first, second)
     return Collection(name, **columns, split_source="each its own", details=details)
 
 
-def _details_of_both(*parts):
-    """What a reader should know of two data sets that share photographs."""
-
-    def ids(part, *splits):
-        return {photo_id(name) for name, split in part.split.items() if split in splits}
-
-    return {
-        "split_source": {part.name: part.split_source for part in parts},
-        "leaks_unmerged": {
-            f"held out in {one.name}, trained on in {other.name}": len(
-                ids(one, *HELD_OUT) & ids(other, "train")
-            )
-            for one, other in (parts, parts[::-1])
-        },
-        "parts": {
-            part.name: part.details
-            | {"images_with_captions": len(part.captions), "images_on_disk": len(part.pictures)}
-            for part in parts
-        },
-    }
+def _details(*parts):
+    return {"parts": {part.name: part.details for part in parts}}
 
 
 def captioned_images(collection):
@@ -324,7 +285,6 @@ def captioned_images(collection):
         found = Counter(split[name] for name in names)
         return {**{s: found[s] for s in PUBLISHED}, "unsplit": found[""]}
 
-    nulls = [i for i in image_ids if any(c.casefold() in NULLS for c in captions[i])]
     details = {
         **collection.details,
         "images_with_captions": len(captions),
@@ -343,8 +303,6 @@ def captioned_images(collection):
     ]
     if lost and collection.split_source != SEEDED:
         print(f"warning: pictures are missing, {', '.join(lost)}", file=sys.stderr)
-    if nulls:
-        details["null_captions"] = {"images": len(nulls), "first": nulls[:NAMED_AT_MOST]}
     return CaptionedImages(
         name=collection.name,
         image_ids=tuple(image_ids),
@@ -362,7 +320,6 @@ def capped(images, max_images, seed):
         return images
     training = [images.image_ids[i] for i in images.indices("train")]
     report = {"max_images": max_images, "training_images": len(training)}
-    report["reached"] = len(training) > max_images
     dropped = set(seeded_order(training, seed)[max_images:])
     kept = [i for i, image_id in enumerate(images.image_ids) if image_id not in dropped]
     return replace(images.subset(kept), details={**images.details, "cap": report})

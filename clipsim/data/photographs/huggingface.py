@@ -1,14 +1,10 @@
-"""Hugging Face data sets of captioned images, in a local folder or on the hub.
+"""Hugging Face data sets of captioned images in a folder: parquet files, or of `save_to_disk`.
 
 Read are the columns `image`, captions as `caption_0` … `caption_4` (one text each) or as the
-first there is of `caption`, `captions`, `text` and `sentences` (a text, or a list of texts or of
-records with a text `raw`), and, where present, `filename` and `split`. Without a `split` column
-the data set's own parts are the splits; a single part is split by the seed. Without `filename` an
-image is called by the path stored with it, else by its part and row; so it is where its name is
-another picture's.
-
-`ImageFolder`'s layout is one, too: pictures with a `metadata.csv`, `.jsonl` or `.parquet` beside
-them, whose column `file_name` names them.
+first there is of `caption`, `captions` and `text` (a text, or a list of texts), and, where
+present, `filename` and `split`. Without a `split` column the data set's own parts are the splits;
+a single part is split by the seed. Without `filename` an image is called by the path stored with
+it, else by its row; so it is where its name is another picture's.
 """
 
 import hashlib
@@ -25,9 +21,7 @@ from clipsim.data.pictures import PictureRow
 from clipsim.errors import one_line
 
 SAVED = ("dataset_dict.json", "state.json")
-CAPTIONS = (r"caption(_\d+)?", r"captions(\.raw)?", r"text", r"sentences(\.raw)?")
-METADATA = r"metadata\.(csv|jsonl|parquet)"  # beside pictures: datasets' ImageFolder
-REACHED_WITHIN_S = 10
+CAPTIONS = (r"caption(_\d+)?", "captions", "text")
 
 
 def is_dataset_folder(root):
@@ -36,59 +30,35 @@ def is_dataset_folder(root):
     return any(path.is_file() for path in files)
 
 
-def dataset_collection(root, is_image_folder, seed, max_bad_rows):
-    """The `Collection` of a folder: of `save_to_disk`, with parquet files, or for ImageFolder."""
+def dataset_collection(root, seed, max_bad_rows):
+    """The `Collection` of a folder."""
     from datasets import load_dataset, load_from_disk
 
+    is_saved = any((root / name).is_file() for name in SAVED)
     try:
-        if is_image_folder:
-            dataset = load_dataset("imagefolder", data_dir=str(root))
-        elif any((root / name).is_file() for name in SAVED):
-            dataset = load_from_disk(str(root))
-        else:
-            dataset = load_dataset(str(root))
+        dataset = (load_from_disk if is_saved else load_dataset)(str(root))
     except Exception as error:  # datasets raises many kinds, its own and pyarrow's
         raise DataError(f"{root}: not a readable data set ({reason(error)})") from None
     return _collection(dataset, str(root), seed, max_bad_rows)
 
 
-def hub_collection(name, seed, max_bad_rows):
-    """The `Collection` of a data set on the Hugging Face hub, or in the hub's local cache."""
-    from datasets import load_dataset
-    from huggingface_hub import HfApi, constants
-
-    try:
-        if not constants.HF_HUB_OFFLINE:
-            HfApi().dataset_info(name, timeout=REACHED_WITHIN_S)
-        dataset = load_dataset(name)
-    except Exception as error:  # from the network, the hub or datasets
-        raise DataError(
-            f"data_root {name}: neither a folder nor a data set that the Hugging Face hub gave "
-            f"({reason(error)}); pass -p data_root=FOLDER"
-        ) from None
-    return _collection(dataset, name, seed, max_bad_rows)
-
-
 def _collection(dataset, where, seed, max_bad_rows):
+    from datasets import concatenate_datasets
+
     parts = dataset if hasattr(dataset, "keys") else {"": dataset}
     has_split = len(parts) > 1 or any("split" in part.column_names for part in parts.values())
-    flat = {part: _flat(data, f"{where} {part}".strip()) for part, data in parts.items()}
-    names = {part: _names(data, part) for part, data in flat.items()}
-    times = Counter(chain.from_iterable(names.values()))
-    rows, pictures, known, renamed = [], {}, defaultdict(dict), 0
-    for part, data in flat.items():
-        at = f"{where} {part}".strip()
-        labels = data["split"][:] if "split" in data.column_names else [part] * len(data)
-        columns = zip(names[part], labels, _captions(data, at), strict=True)
-        for row, (given, label, texts) in enumerate(columns):
-            name = given
-            if times[name] > 1:  # one picture only where the bytes are the same
-                other = _by_number(part, row) if known[name] else name
-                name = known[name].setdefault(_digest(data, row), other)
-            renamed += name != given
-            label = label if has_split else None
-            rows += [(f"{at} row {row}", name, text, label) for text in texts]
-            pictures.setdefault(name, PictureRow(data, row, name))
+    flat = concatenate_datasets([_flat(part, name, where) for name, part in parts.items()])
+    given, labels = _names(flat), flat["split"][:]
+    times, known, renamed = Counter(given), defaultdict(dict), 0
+    rows, pictures = [], {}
+    for row, (name, texts) in enumerate(zip(given, _captions(flat, where), strict=True)):
+        if times[name] > 1:  # one picture only where the bytes are the same
+            other = f"image-{row:06d}" if known[name] else name
+            name = known[name].setdefault(_digest(flat, row), other)
+        renamed += name != given[row]
+        label = labels[row] if has_split else None
+        rows += [(f"{where} row {row}", name, text, label) for text in texts]
+        pictures.setdefault(name, PictureRow(flat, row, name))
     captions, split, repairs = gathered(rows, where, max_bad_rows)
     if renamed:
         repairs += (f"{renamed:,} rows are called by number: their names are other pictures'",)
@@ -104,8 +74,22 @@ def _collection(dataset, where, seed, max_bad_rows):
     )
 
 
-def _by_number(part, row):
-    return f"{part or 'image'}-{row:06d}"
+def _flat(part, name, where):
+    """A part with undecoded pictures as columns `image.bytes` and `image.path`, and `split`."""
+    from datasets import Image
+
+    columns = part.column_names
+    if "image" not in columns or not _caption_columns(columns):
+        raise DataError(
+            f"{where}: its columns are {', '.join(columns)}; expected image and caption, "
+            "or image and caption_0 … caption_4"
+        )
+    if "split" not in columns:
+        part = part.add_column("split", [name] * len(part))
+    try:
+        return part.cast_column("image", Image(decode=False)).flatten()
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise DataError(f"{where}: column image holds no images ({reason(error)})") from None
 
 
 def _digest(flat, row):
@@ -116,28 +100,12 @@ def _digest(flat, row):
     return content and hashlib.sha256(content).digest()
 
 
-def _flat(rows, where):
-    """The data set with undecoded pictures as columns `image.bytes` and `image.path`."""
-    from datasets import Image
-
-    columns = rows.column_names
-    if "image" not in columns or not _caption_columns(columns):
-        raise DataError(
-            f"{where}: its columns are {', '.join(columns)}; expected image and caption, "
-            "or image and caption_0 … caption_4"
-        )
-    try:
-        return rows.cast_column("image", Image(decode=False)).flatten()
-    except (TypeError, ValueError, NotImplementedError) as error:
-        raise DataError(f"{where}: column image holds no images ({reason(error)})") from None
-
-
-def _names(flat, part):
+def _names(flat):
     """What the images are called, in the order of the rows."""
     given = flat["filename"][:] if "filename" in flat.column_names else [None] * len(flat)
     paths = [re.split(r"[/\\]", path or "")[-1] for path in flat["image.path"][:]]
     names = enumerate(zip(given, paths, strict=True))
-    return [own or path or _by_number(part, row) for row, (own, path) in names]
+    return [own or path or f"image-{row:06d}" for row, (own, path) in names]
 
 
 def _caption_columns(columns):
@@ -151,7 +119,6 @@ def _captions(flat, where):
     columns = [flat[name][:] for name in _caption_columns(flat.column_names)]
     for row, cells in enumerate(zip(*columns, strict=True)):
         texts = [text for cell in cells for text in (cell if isinstance(cell, list) else [cell])]
-        texts = [text.get("raw") if isinstance(text, dict) else text for text in texts]
         if not all(text is None or isinstance(text, str) for text in texts):
             raise DataError(f"{where} row {row}: its captions are no text")
         yield [text or "" for text in texts] or [""]

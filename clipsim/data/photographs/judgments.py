@@ -101,8 +101,8 @@ def human_pairs(images, profile):
         No judgments file, too many damaged rows, or fewer than 5 pairs of a class.
     """
     root, named, parts, details = profile.data_root, _named(images), {}, {}
-    found = {source: _file(root, re.escape(name)) for source, name in FILES.items()}
-    found = {source: path for source, path in found.items() if path}
+    files = ((source, _file(root, re.escape(name))) for source, name in FILES.items())
+    found = {source: path for source, path in files if path}
     if not found:
         raise DataError(
             f"{root}: no {' or '.join(FILES.values())}; they come with Flickr8k's text archive, "
@@ -319,11 +319,9 @@ def _checked_report(path, good, max_bad_rows):
     if not n_rows:
         raise DataError(f"{path}: no judgments in it")
     if len(bad) > max_bad_rows * n_rows:
-        enough = np.ceil(1000 * len(bad) / n_rows) / 1000
-        accept = f", or pass -p max_bad_rows={enough:g}" if enough < 1 else ""
         raise DataError(
             f"{path}: {len(bad):,} of {n_rows:,} rows are damaged, the first in line {bad[0]}; "
-            f"use the original file{accept}"
+            "use the original file, or pass a larger -p max_bad_rows"
         )
     report = {"file": path.name, "rows": n_rows, "bad_rows": len(bad)}
     return report | {"bad_lines": bad[:LINES_NAMED]}
