@@ -65,12 +65,11 @@ def words_on(figure):
 
 
 def test_images_are_of_the_training_split(coloured):
-    figure, numbers, caption = image_sheet(coloured, seed=3)
+    figure, numbers, _ = image_sheet(coloured, seed=3)
     train = {coloured.image_ids[i] for i in coloured.indices("train")}
     assert set(numbers.image_id) <= train
     assert len(numbers) == len(pictures(figure)) == len(set(numbers.image_id)) == 8
     assert image_sheet(coloured, seed=3)[1].equals(numbers)
-    assert caption.startswith("8 training images")
 
 
 def test_pairs_are_the_first_of_each_kind_and_label(images, pairs):
@@ -86,14 +85,13 @@ def test_retrieved_descriptions_stand_under_their_image(images, retrieval):
     ids = retrieval.image_ids.tolist()
     images.image_ids, images.captions = ids, [[f"own caption of {name}"] for name in ids]
     images.indices = lambda split: [4, 9] if split == "test" else []
-    figure, numbers, caption = retrieval_sheet(images, retrieval, seed=0, n_shown=3)
+    figure, numbers, _ = retrieval_sheet(images, retrieval, seed=0, n_shown=3)
     assert len(pictures(figure)) == 2
     assert set(numbers.image_id) == {ids[4], ids[9]}
     for image_id, of_image in numbers.groupby("image_id"):
         assert of_image.description.tolist() == retrieval.descriptions(image_id)
         assert of_image["rank"].tolist() == [1, 2, 3, 4]
     assert f"own caption of {ids[4]}" in words_on(figure)
-    assert "3 most similar" in caption
 
 
 @pytest.mark.parametrize("choice", [5, None])
@@ -120,11 +118,11 @@ def test_worst_cases_are_shown_and_it_is_said_where_there_is_none(images, pairs,
     (metric,) = (metric for metric in METRICS if metric.key == "ssim")
     scores, thresholds = dict.fromkeys(KEYS, SCORES), dict.fromkeys(KEYS, THRESHOLDS)
     found = errors_by_confidence(Candidates(pairs, retrieval, scores, thresholds), "ssim")
-    figure, numbers, caption = worst_case_sheet(metric, found, images, retrieval)
+    figure, numbers, _ = worst_case_sheet(metric, found, images, retrieval)
     assert numbers.error.tolist() == ["false alarm"] * 2 + ["miss"] * 2
     assert numbers.id_a.tolist() == ["a 0", "a 1", "a 3", "a 4"]
     assert len(pictures(figure)) == 8
-    assert caption == "SSIM: the worst of 2 × false alarm and 2 × miss among the test pairs."
+    assert "SSIM: the worst of 2 × false alarm and 2 × miss" in words_on(figure)
     figure, numbers, _ = worst_case_sheet(
         metric, found[found.error == FALSE_ALARM], images, retrieval
     )

@@ -5,11 +5,17 @@ import pandas as pd
 
 from clipsim.evaluation import DECISION, METRICS, REFERENCES, claim_verdicts, verdict_words
 from clipsim.figures.style import save_table
-from clipsim.record import atomic_path
+from clipsim.profile import REPOSITORY
+from clipsim.record import StaleError, atomic_path, read_json
 
 LABELS = {(metric.name, metric.variant): metric for metric in (*METRICS, *REFERENCES)}
-SOURCES = {"expert": "experts", "crowd": "crowd", "vsts": "side by side"}
+SOURCES = {"expert": "experts", "crowd": "crowd", "vsts": "side by side", "": ""}
+JUDGED = {
+    "expert": "Experts' judgments", "crowd": "Crowd's judgments", "vsts": "Rated side by side",
+    "": "",
+}  # fmt: skip
 CAPTION_JUDGED = "experts and crowd judged a caption of one photograph for the other"
+COMMITTED = {"demo": "demo", "flickr8k": "photographs"}  # profiles, and what their data are
 WORDS = {"auc": "AUC", "spearman": "Spearman ρ"}
 
 
@@ -160,29 +166,64 @@ def seed_sentence(rows, criterion):
 
 
 def write_verdicts(findings, profile):
-    """Write `verdicts.md` among the figures: a row per claim with its verdict and experiments.
+    """Write `verdicts.md` among the figures: the claims with their verdicts, and all experiments.
 
     Parameters
     ----------
     findings : pandas.DataFrame
         From `clipsim.evaluation.gathered_findings`.
     profile : Profile
+        Beside its verdicts stand those of the committed results, demo and photographs.
 
     Returns
     -------
     str
-        The Markdown.
+        The Markdown: `verdicts_table`, and a row of experiments for each claim.
     """
-    cells = []
-    for claim in claim_verdicts(findings).to_dict("records"):
-        experiments = findings[findings.claim == claim["claim"]].to_dict("records")
-        line = {
-            "claim": f"{claim['text']} ({claim['section']})",
-            "verdict": f"**{verdict_words(claim)}**",
-            "experiments: estimate [95 %]": "<br>".join(map(_experiment, experiments)),
+    own, folder = claim_verdicts(findings).to_dict("records"), profile.results_dir
+    folders = {REPOSITORY / "results" / name: data for name, data in COMMITTED.items()}
+    claims = {} if folder in folders else {"this run": own}
+    for path, data in folders.items():
+        results = path / "13_verdicts.json"
+        if path == folder:
+            claims[data] = own
+        elif results.is_file():
+            claims[data] = read_json(results, StaleError, results=dict)["results"]["claims"]
+    experiments = [
+        {"claim": text, "experiments: estimate [95 %]": "<br>".join(map(_experiment, rows))}
+        for text, group in findings.groupby("text", sort=False)
+        for rows in [group.to_dict("records")]
+    ]
+    text = f"{verdicts_table(claims)}\n\n{markdown_table(experiments)}"
+    return _written(text, profile.figures_dir / "verdicts.md")
+
+
+def verdicts_table(claims):
+    """A row per claim in the paper's words, the verdicts on several data side by side.
+
+    Parameters
+    ----------
+    claims : dict of str to list of dict
+        By data, rows of `clipsim.evaluation.claim_verdicts`. In bold what all experiments say.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    verdicts = {}
+    for data, rows in claims.items():
+        said = {row["claim"]: verdict_words(row) for row in rows}
+        verdicts[data] = {
+            key: words if "(" in words else f"**{words}**" for key, words in said.items()
         }
-        cells.append(line)
-    return _written(markdown_table(cells), profile.figures_dir / "verdicts.md")
+    return markdown_table(
+        [
+            {"claim": row["text"], "in the paper": row["section"]}
+            | {data: said.get(row["claim"], "–") for data, said in verdicts.items()}
+            for row in next(iter(claims.values()))
+        ]
+    )
 
 
 def recall_table(recall):

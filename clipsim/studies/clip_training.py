@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from clipsim import evaluation
 from clipsim.data import caption_pool, load_pairs
-from clipsim.figures import IDENTITY, INK, PAGE_IN
+from clipsim.figures import IDENTITY, JUDGED, PAGE_IN, give_title
 from clipsim.model import DualEncoder
 from clipsim.profile import load_profile
 from clipsim.record import StaleError, read_results
@@ -129,7 +129,7 @@ def _worth(profile, pairs, scores):
 
 
 def recipe_chart(rows):
-    """From the paper's recipe to ours: what each step is worth, a dot for each seed.
+    """From the paper's recipe to ours: a dot for each step, the mean of its seeds.
 
     Parameters
     ----------
@@ -146,26 +146,25 @@ def recipe_chart(rows):
     """
     first, last = rows.source.iloc[0], rows.source.iloc[-1]
     shown = {"auc": rows[rows.source == first], "spearman": rows[rows.source == last]}
-    columns, order = [], list(dict.fromkeys(rows.step))
-    figure, axes = plt.subplots(1, 2, figsize=(PAGE_IN, 0.9 + 0.26 * len(order)), sharey=True)
-    look = {"y": "step", "order": order}
-    blue = IDENTITY["clip_score"]["color"]
+    columns = [rows.drop_duplicates("step").set_index("step").changed]
+    figure, axes = plt.subplots(
+        1, 2, figsize=(PAGE_IN, 1 + 0.26 * rows.step.nunique()), sharey=True
+    )
+    look = {"y": "step", "color": IDENTITY["clip_score"]["color"], "markersize": 4.5}
+    look |= {"errorbar": ("pi", 100), "err_kws": {"linewidth": 1}, "linewidth": 0.8}
     for axis, (statistic, table) in zip(axes, shown.items(), strict=True):
-        sns.stripplot(table, x=statistic, jitter=False, color=blue, ax=axis, **look)
+        sns.pointplot(table, x=statistic, ax=axis, **look)
         of_step = table.groupby("step", sort=False)[statistic]
         columns.append(of_step.agg(["mean", "std"]).add_prefix(f"{statistic}_"))
-        axis.plot(columns[-1].iloc[:, 0], range(len(order)), color=INK, linewidth=0.8)
-        where = {"expert": "experts' pairs", "vsts": "pairs side by side"}
-        source = where.get(table.source.iloc[0], "test pairs")
-        axis.set(xlabel=f"{COLUMNS[statistic]}, {source}", ylabel="")
-    steps_of = rows.drop_duplicates("step").set_index("step").changed
-    counts = shown["auc"].groupby("step", sort=False).seed.count().rename("n_seeds")
-    numbers = pd.concat([steps_of, *columns, counts], axis=1).reset_index(names="step")
-    ends = numbers.auc_mean.iloc[[0, -1]]
-    title = f"From the paper's recipe to ours: AUC {ends.iloc[0]:.3f} to {ends.iloc[-1]:.3f}"
-    figure.suptitle(title, x=0.01, ha="left")
+        axis.set(title=JUDGED[table.source.iloc[0]], xlabel=COLUMNS[statistic], ylabel="")
+    columns.append(shown["auc"].groupby("step", sort=False).seed.count().rename("n_seeds"))
+    numbers = pd.concat(columns, axis=1).reset_index(names="step")
+    first, *_, last = numbers.auc_mean
+    gains = numbers.auc_mean.diff()
+    most = f"most by “{numbers.step[gains.idxmax()]}” ({gains.max():+.3f})"
+    give_title(figure, f"From the paper's recipe to ours: AUC {first:.3f} to {last:.3f}, {most}")
     caption = (
-        "From top to bottom each step keeps what the steps above it changed. Dots: training seeds "
-        f"({numbers.n_seeds.min()} to {numbers.n_seeds.max()}); line: their mean."
+        "From top to bottom each step keeps what the steps above it changed. Dots: mean of "
+        f"{numbers.n_seeds.min()} to {numbers.n_seeds.max()} training seeds; lines: their range."
     )
     return figure, numbers, caption

@@ -12,7 +12,6 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from scipy.stats import spearmanr
 from sklearn.cluster import KMeans
@@ -20,7 +19,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from clipsim.data import CROPPED, RESIZED, CaptionedImages
 from clipsim.evaluation import finding_of, measured, not_testable, train_or_load
-from clipsim.figures import PAGE_IN, claim_title, finding_sentence, flat_table
+from clipsim.figures import PAGE_IN, claim_title, finding_sentence, flat_table, heat_map
 from clipsim.metrics import METRIC_LABELS
 from clipsim.retrieval import Describer, scores_of_models
 from clipsim.studies.beyond_the_training_data.experiments import COMPARED, PIXELS, auc_rows
@@ -174,10 +173,8 @@ def robustness_chart(rows, findings):
     titles = {"score_kept": "Score kept (Spearman's ρ)", "decision_kept": "Decisions kept (share)"}
     for axis, (value, title) in zip(axes, titles.items(), strict=True):
         shown = table.pivot(index="alteration", columns="metric", values=value)
-        shown = shown.loc[[*ALTERATIONS], table.metric.unique()]
-        colours = {"vmin": 0, "vmax": 1, "cmap": "Blues", "cbar": False}
-        sns.heatmap(shown, annot=True, fmt=".2f", linewidths=1, ax=axis, **colours)
-        axis.set(title=title, xlabel="", ylabel="")
+        heat_map(axis, shown.loc[[*ALTERATIONS], table.metric.unique()])
+        axis.set_title(title)
     claim_title(figure, findings)
     caption = f"{' '.join(map(finding_sentence, findings))} One model, {rows[0]['n_pairs']} pairs."
     return figure, flat_table(rows), caption

@@ -126,6 +126,11 @@ class ScoredPairs:
         return self.auc("clip_score") - self.auc(*PIXELS)
 
     @property
+    def data(self):
+        """What the pairs are, for a figure."""
+        return f"{self.images.name}, {evaluation.JUDGES[str(self.pairs.source[0])]}"
+
+    @property
     def pool(self):
         """The descriptions that are searched."""
         return self.describers[0].index.captions

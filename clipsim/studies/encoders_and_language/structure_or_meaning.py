@@ -380,7 +380,9 @@ def probe_chart(rows, findings):
         axis.set_title(condition.replace(", ", ",\n"), fontweight="normal")
     n_quadruples = rows[0]["n_quadruples"]
     figure.supxlabel(f"share of {n_quadruples} quadruples where structure wins", fontsize=8)
-    claim_title(figure, findings[:1])
+    own = next(row for row in rows if row["space"] == OWN)
+    wins = f"structure wins {own['share']:.0%} ({own['condition']})"
+    claim_title(figure, findings[:1], f"In the text encoder's own space {wins}")
     caption = f"Lines: 95 % intervals, {INTERVAL}. Ticks: single seeds, where there are several."
     return figure, flat_table(rows), caption
 

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 
 from clipsim import evaluation
 from clipsim.data import caption_pool
-from clipsim.figures import PAGE_IN, claim_title, flat_table, interval_points
+from clipsim.figures import JUDGED, PAGE_IN, claim_title, flat_table, interval_points
 from clipsim.model import DualEncoder, image_features
 from clipsim.studies.encoders_and_language import encoders
 
@@ -199,10 +199,10 @@ def text_and_image_chart(rows, findings, chosen):
         for axis, source in zip(line, sources, strict=True):
             own = [r for r in rows if (r["encoder"], r["source"]) == (encoder, source)]
             interval_points(axis, own, own[0]["statistic"], "group")
-            axis.set_xlabel(encoders.WORDS[own[0]["statistic"]])
-            if axis in axes[0]:
-                axis.set_title(f"{source or 'test'}, {own[0]['n_pairs']:,} pairs")
-        line[0].set_ylabel(f"text encoder: {encoder}")
+            words = encoders.WORDS[own[0]["statistic"]]
+            axis.set_xlabel(f"{words}, {own[0]['n_pairs']:,} pairs" if axis in axes[-1] else "")
+            axis.set_title(JUDGED[source] if axis in axes[0] else "")
+        line[0].set_ylabel(f"{'control' if encoder == CONTROL else 'text encoder'}: {encoder}")
     claim_title(figure, findings)
     weights = "; ".join(f"{encoder}: {why}" for encoder, why in chosen.items())
     units = " or ".join(sorted({row["resampled"] for row in rows}))
