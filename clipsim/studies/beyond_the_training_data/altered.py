@@ -22,7 +22,7 @@ from clipsim.evaluation import finding_of, measured, not_testable, train_or_load
 from clipsim.figures import PAGE_IN, claim_title, finding_sentence, flat_table, heat_map
 from clipsim.metrics import METRIC_LABELS
 from clipsim.retrieval import Describer, scores_of_models
-from clipsim.studies.beyond_the_training_data.experiments import COMPARED, PIXELS, auc_rows
+from clipsim.studies.beyond_the_training_data.experiments import COMPARED, PIXELS, auc_rows, less
 
 EACH = 50  # pairs of either class whose first picture is altered
 EPOCHS = 10  # at most, of a training on altered data; on fewer images as many more
@@ -210,11 +210,11 @@ def training_data(scored):
     groups = {name: _trained(scored, name, *run) for name, run in runs.items()}
     against = dict.fromkeys(groups, "all") | {NARROW: baseline}
     findings = [
-        finding_of(
+        less(
             "training_data",
-            f"AUC of the CLIP score, training on {against[name]} minus {name} (paired)",
-            groups[against[name]].auc("clip_score") - group.auc("clip_score"),
-            scored.sample,
+            f", training on {against[name]} minus {name} (paired)",
+            groups[against[name]],
+            group,
         )
         for name, group in groups.items()
         if name != "all"

@@ -13,6 +13,7 @@ anchor about something else is closer than the one that says the same in another
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import permutations, product
 from pathlib import Path
 
@@ -26,8 +27,8 @@ from clipsim import data
 from clipsim.data import ALONE, SETTINGS, STRUCTURES, Mention, concept_table, with_article
 from clipsim.evaluation import exact_interval, finding, interval, not_testable
 from clipsim.figures import PAGE_IN, claim_title, flat_table, interval_points
-from clipsim.model import DualEncoder
-from clipsim.studies.encoders_and_language.encoders import random_text_encoder
+from clipsim.model import TEXT_BACKBONES, DualEncoder
+from clipsim.studies.encoders_and_language.encoders import random_encoder
 
 SLOTS = ("who", "doing", "beside", "where")
 LEFT_OUT = "focus"  # names one thing only, so that it cannot say the same as the others
@@ -85,10 +86,6 @@ class Quadruple:
     ----------
     concept : str
         Concept of the anchor's subject; what an interval resamples.
-    structures : tuple of str, length 2
-        Of the anchor and S+M−; of S−M+ and S−M−.
-    order : tuple of str
-        `SLOTS` in the order in which they are exchanged.
     anchor : str
     compared : dict of str to str
         S+M− with 1, 2, 3 and 4 slots exchanged, "exchanged_1" … "exchanged_4"; S−M+ with the
@@ -97,8 +94,6 @@ class Quadruple:
     """
 
     concept: str
-    structures: tuple[str, str]
-    order: tuple[str, ...]
     anchor: str
     compared: dict[str, str]
 
@@ -170,7 +165,7 @@ def _quadruple(subject, thing, both_structures, first, rng):
     for name, content in (("paraphrase", said), ("reworded", reworded), ("control", exchanged)):
         compared[name] = content.sentence(other_structure, words)
     anchor = said.sentence(structure, words)
-    return Quadruple(subject.name, both_structures, order, anchor, compared)
+    return Quadruple(subject.name, anchor, compared)
 
 
 def _contents(subject, thing, rng):
@@ -247,12 +242,10 @@ def cosines(quadruples, encode):
 
 def word_counts():
     """What a count of words answers: sentences to vectors, by name; word order is lost."""
+    counts = {"bag of words": CountVectorizer, "TF-IDF": TfidfVectorizer}
     return {
-        name: lambda sentences, words=words: words.fit_transform(sentences).toarray()
-        for name, words in (
-            ("bag of words", CountVectorizer(token_pattern=WORDS)),
-            ("TF-IDF", TfidfVectorizer(token_pattern=WORDS)),
-        )
+        name: lambda said, count=count: count(token_pattern=WORDS).fit_transform(said).toarray()
+        for name, count in counts.items()
     }
 
 
@@ -273,26 +266,23 @@ def probed_spaces(profile, quadruples, models):
         `OWN_TRAINED` is there where training changed it.
     """
 
-    def own_space(model):
-        return cosines(quadruples, lambda sentences: model.encode_texts(sentences, space="text"))
+    def probed(model, space):
+        return cosines(quadruples, partial(model.encode_texts, space=space))
 
-    def joint_space(model):
-        return cosines(quadruples, model.encode_texts)
-
-    def untrained(**altered):
-        return DualEncoder(replace(profile, **altered))
+    def untrained(space, **altered):
+        return probed(DualEncoder(replace(profile, **altered)), space)
 
     spaces = {name: [cosines(quadruples, encode)] for name, encode in word_counts().items()}
-    draws = [random_text_encoder(profile.text_encoder, draw) for draw in range(N_RANDOM)]
-    spaces["random weights"] = [own_space(untrained(text_encoder=name)) for name in draws]
+    draws = [random_encoder(TEXT_BACKBONES, profile.text_encoder, i) for i in range(N_RANDOM)]
+    spaces["random weights"] = [untrained("text", text_encoder=name) for name in draws]
     pooling = "mean" if profile.text_pooling == "cls" else "cls"
-    spaces[f"text encoder, {pooling} pooling"] = [own_space(untrained(text_pooling=pooling))]
-    spaces[OWN] = [own_space(untrained())]
+    spaces[f"text encoder, {pooling} pooling"] = [untrained("text", text_pooling=pooling)]
+    spaces[OWN] = [untrained("text")]
     seeds = range(profile.seed, profile.seed + profile.n_seeds)
-    spaces[UNTRAINED] = [joint_space(untrained(seed=seed)) for seed in seeds]
-    spaces[TRAINED] = [joint_space(model) for model in models]
+    spaces[UNTRAINED] = [untrained("joint", seed=seed) for seed in seeds]
+    spaces[TRAINED] = [probed(model, "joint") for model in models]
     if not models[0].is_frozen:
-        spaces[OWN_TRAINED] = [own_space(model) for model in models]
+        spaces[OWN_TRAINED] = [probed(model, "text") for model in models]
     return spaces
 
 
