@@ -25,9 +25,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "save_table", "show", "use_style",
         ],
         "tables": [
-            "JUDGED", "LABELS", "differences_table", "markdown_table", "paper_and_run",
-            "recall_table", "seed_sentence", "table_1_markdown", "training_settings",
-            "verdicts_table", "write_table_1", "write_verdicts",
+            "JUDGED", "LABELS", "markdown_table", "paper_and_run", "seed_sentence",
+            "table_1_markdown", "training_settings", "verdicts_table", "write_table_1",
+            "write_verdicts",
         ],
     },
 )  # fmt: skip

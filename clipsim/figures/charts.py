@@ -14,16 +14,8 @@ import seaborn as sns
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay, roc_auc_score
 
 from clipsim.evaluation import CLAIMS, METRICS, claim_of, sweep, verdict_words
+from clipsim.figures import tables
 from clipsim.figures.style import COLUMN_IN, IDENTITY, INK, OTHER, PAGE_IN, SIMILAR, marker_style
-from clipsim.figures.tables import (
-    CAPTION_JUDGED,
-    JUDGED,
-    SOURCES,
-    compared_metric,
-    in_words,
-    p_text,
-    seed_sentence,
-)
 from clipsim.metrics import METRIC_LABELS
 from clipsim.model import matched_vectors
 
@@ -86,15 +78,15 @@ def alignment(models, images):
         and the `gap`, the mean of the matching pairs less that of the others.
     caption : str
     """
-    validation, tables, gaps = images.subset(images.indices("val")), [], {}
+    validation, parts, gaps = images.subset(images.indices("val")), [], {}
     for name, model in models.items():
         image_vectors, text_vectors = matched_vectors(model, validation)
         cosines = image_vectors @ text_vectors.T
         own, n_others = np.eye(len(cosines), dtype=bool), cosines.size - len(cosines)
         gaps[name] = float(cosines[own].mean() - (cosines.sum() - cosines.trace()) / n_others)
         columns = {"training": name, "pairs": np.where(own, "matching", "other").ravel()}
-        tables.append(pd.DataFrame(columns | {"cosine": cosines.ravel()}))
-    table = pd.concat(tables, ignore_index=True)
+        parts.append(pd.DataFrame(columns | {"cosine": cosines.ravel()}))
+    table = pd.concat(parts, ignore_index=True)
     figure, axis = plt.subplots(figsize=(PAGE_IN, 2.5))
     _violins(axis, table, "cosine", "training", legend=True)
     axis.set(xlabel="cosine of a validation image and a caption", ylabel="training")
@@ -152,7 +144,7 @@ def score_distributions(table):
     table, shown = table[(table.similar >= 0) & (table.split != "val")], list(METRIC_LABELS)
     long = table.melt(["source", "similar"], shown, var_name="metric", value_name="score")
     long["pairs"] = long.similar.map({1: "similar", 0: "other"})
-    sources = [source for source in JUDGED if (table.source == source).any()]
+    sources = [source for source in tables.JUDGED if (table.source == source).any()]
     areas = {
         source: {METRIC_LABELS[key]: roc_auc_score(own.similar, own[key]) for key in shown}
         for source in sources
@@ -161,7 +153,7 @@ def score_distributions(table):
     size = (PAGE_IN, 1.2 + 0.9 * len(sources))
     figure, axes = plt.subplots(2, -(-len(shown) // 2), figsize=size, sharey=True)
     for axis, key in zip(axes.flat, shown, strict=False):
-        own = long[long.metric == key].replace({"source": SOURCES})
+        own = long[long.metric == key].replace({"source": tables.SOURCES})
         _violins(axis, own, "score", "source", legend=key == shown[-1])
         axis.set(title=METRIC_LABELS[key], xlabel="score", ylabel="")
     give_title(figure, f"Similar pairs stand apart most by the AUC of: {_best(areas)}")
@@ -334,9 +326,9 @@ def accuracy_chart(rows, spread, criterion):
     figure, panels = _panels(rows, [criterion], 0.85 + 0.3 * len(METRICS))
     # From the first source's best to its worst: trained metrics, whose seeds are joined, are near.
     first = sorted(panels[0][-1], key=lambda row: -row[criterion])
-    order, values, said = [compared_metric(row) for row in first], {}, []
+    order, values, said = [tables.compared_metric(row) for row in first], {}, []
     for axis, source, _, own in panels:
-        shown = sorted(own, key=lambda row: order.index(compared_metric(row)))
+        shown = sorted(own, key=lambda row: order.index(tables.compared_metric(row)))
         _draw_intervals(axis, shown, criterion)
         of_seeds = [
             (row[f"{criterion}_of_seeds"], place)
@@ -348,14 +340,16 @@ def accuracy_chart(rows, spread, criterion):
         axis.plot(papers, [metric.label for metric in order], "x", color=GREY)
         _write_beside(axis, [f"{row[criterion]:.2f}" for row in shown])
         axis.axvline(0.5, color=LIGHT, linewidth=0.8)
-        axis.set(xlabel=f"{in_words(criterion)}\n(×: the paper's)", xlim=(0.35, 1.0))
-        values[source] = {compared_metric(row).label: row[criterion] for row in shown}
-        judges = f"{JUDGED[source]}: " if source else ""
+        axis.set(xlabel=f"{tables.in_words(criterion)}\n(×: the paper's)", xlim=(0.35, 1.0))
+        values[source] = {tables.compared_metric(row).label: row[criterion] for row in shown}
+        judges = f"{tables.JUDGED[source]}: " if source else ""
         counted = f"{shown[0]['n_pairs']:,} pairs"
-        said.append(f"{judges}{counted}. {seed_sentence(spread[source], criterion)}")
-    give_title(figure, f"Highest {in_words(criterion)}: {_best(values)}")
+        said.append(f"{judges}{counted}. {tables.seed_sentence(spread[source], criterion)}")
+    give_title(figure, f"Highest {tables.in_words(criterion)}: {_best(values)}")
     lines = f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: training seeds"
-    judged = f" {CAPTION_JUDGED[0].upper()}{CAPTION_JUDGED[1:]}." if len(said) > 1 else ""
+    judged = (
+        f" {tables.CAPTION_JUDGED[0].upper()}{tables.CAPTION_JUDGED[1:]}." if len(said) > 1 else ""
+    )
     caption = f"{lines}, the two metrics of one joined; ×: on pairs of its own. {' '.join(said)}"
     return figure, pd.DataFrame(rows).drop(columns="threshold_range"), caption + judged
 
@@ -375,14 +369,13 @@ def people_chart(agreement, rows):
     figure, numbers, caption
         As `accuracy_chart`.
     """
-    shown = [row for row in agreement if row["statistic"] != "balanced_accuracy"]
-    for row in rows:
-        held_out = row.get("source") == "expert" and row["threshold_from"] != "paper"
-        if held_out and row["metric"] in ("clip_score", "image_cosine"):
-            value = {"value": row["auc"], "ci95": row["auc_ci95"], "n_rows": row["n_pairs"]}
-            judge = {"judge": METRIC_LABELS[row["metric"]], "metric": row["metric"]}
-            shown.append(judge | {"source": "expert", "statistic": "auc"} | value)
-    table = pd.DataFrame(shown)
+    own = pd.DataFrame(rows).query("source == 'expert' and threshold_from != 'paper'")
+    own = own[own.metric.isin(["clip_score", "image_cosine"])].assign(
+        judge=own.metric.map(METRIC_LABELS), statistic="auc", value=own.auc, ci95=own.auc_ci95,
+        n_rows=own.n_pairs,
+    )  # fmt: skip
+    shown = pd.DataFrame(agreement).query("statistic != 'balanced_accuracy'")
+    table = pd.concat([shown, own[[*shown, "metric"]]]).replace({np.nan: None})
     panels = {"auc": "AUC, experts", "tau_c": "Kendall's τ_c, experts", "tau_b": "τ_b, crowd"}
     figure, axes = plt.subplots(1, len(panels), figsize=(PAGE_IN, 2.3))
     for axis, (statistic, label) in zip(axes, panels.items(), strict=True):
@@ -458,11 +451,11 @@ def differences_chart(rows, criterion):
     for axis, source, name, shown in panels:
         _draw_intervals(axis, shown, f"difference_{name}")
         axis.axvline(0, color=GREY, linewidth=0.8)
-        axis.set_xlabel(f"{in_words(name)},\nCLIP score minus the other")
+        axis.set_xlabel(f"{tables.in_words(name)},\nCLIP score minus the other")
         if name == criterion:
-            p_values = [p_text(row["p_holm"], row["p_is_bound"]) for row in shown]
+            p_values = [tables.p_text(row["p_holm"], row["p_is_bound"]) for row in shown]
             _write_beside(axis, [f"p {'' if p[0] == '<' else '= '}{p}" for p in p_values])
-            lead = {compared_metric(row).label: row[f"difference_{name}"] for row in shown}
+            lead = {tables.compared_metric(row).label: row[f"difference_{name}"] for row in shown}
             least[source] = lead
     give_title(figure, f"Smallest lead: over {_best(least, min, '+.2f')}")
     unit = f"95 % intervals resample {rows[0]['resampled']}, model and thresholds held fixed"
@@ -484,18 +477,18 @@ def threshold_sweeps(evaluated, criterion):
     figure, numbers, caption
         As `accuracy_chart`.
     """
-    tables, lost = [], {}
+    parts, lost = [], {}
     for one in evaluated:
         values, similar = one.scores[one.labelled], one.pairs.similar[one.labelled]
         chosen, paper = float(np.nanmedian(one.thresholds)), one.metric.paper_threshold
         ends = [*values, chosen, chosen if paper is None else paper]
         thresholds = [chosen, *np.linspace(min(ends), max(ends), 201)]
-        names = {"metric": one.metric.key, "source": SOURCES[one.source]}
-        tables.append(sweep(values, similar, thresholds).assign(**names))
+        names = {"metric": one.metric.key, "source": tables.SOURCES[one.source]}
+        parts.append(sweep(values, similar, thresholds).assign(**names))
         if one.metric.key == "clip_score":
-            of_threshold = tables[-1][criterion]
+            of_threshold = parts[-1][criterion]
             lost[one.source] = {"": of_threshold.max() - of_threshold.iloc[0]}
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True)
     figure, axes = plt.subplots(2, -(-len(METRICS) // 2), figsize=(PAGE_IN, 4.4), sharey=True)
     for metric, axis in zip(METRICS, axes.flat, strict=False):
         own, look = table[table.metric == metric.key], marker_style(metric.key)
@@ -506,7 +499,7 @@ def threshold_sweeps(evaluated, criterion):
         axis.plot(chosen.threshold, chosen[criterion], linestyle="", **look)
         if metric.paper_threshold is not None:
             axis.plot(metric.paper_threshold, metric.paper_accuracy, "x", color=GREY)
-        axis.set(title=metric.label, ylim=(0.35, 1.0), ylabel=in_words(criterion))
+        axis.set(title=metric.label, ylim=(0.35, 1.0), ylabel=tables.in_words(criterion))
     if len(lost) > 1:
         figure.legend(*lines, loc="outside lower center", ncols=len(lost))
     words = "The CLIP score's held-out threshold loses to the best in hindsight"
@@ -527,7 +520,7 @@ def roc_and_precision_recall(evaluated):
     figure, numbers, caption
         As `accuracy_chart`.
     """
-    by_source, tables, areas = _by_source(evaluated), [], {}
+    by_source, parts, areas = _by_source(evaluated), [], {}
     size = (PAGE_IN, 0.4 + 3.1 * len(by_source))
     figure, axes = plt.subplots(len(by_source), 2, figsize=size, squeeze=False)
     for (left, right), (source, shown) in zip(axes, by_source.items(), strict=True):
@@ -543,8 +536,8 @@ def roc_and_precision_recall(evaluated):
                 {"false_rate": roc.fpr, "true_rate": roc.tpr},
                 {"recall": recall.recall, "precision": recall.precision},
             ):
-                tables.append(pd.DataFrame({"source": source, "metric": one.metric.key} | points))
-        title = JUDGED[source]
+                parts.append(pd.DataFrame({"source": source, "metric": one.metric.key} | points))
+        title = tables.JUDGED[source]
         labels = {
             "xlabel": "share of the others called similar",
             "ylabel": "recall of the similar",
@@ -556,7 +549,7 @@ def roc_and_precision_recall(evaluated):
             axis.legend(fontsize=6)
         areas[source] = {one.metric.label: one.statistics["auc"][0] for one in shown}
     give_title(figure, f"Largest area under the ROC curve: {_best(areas)}")
-    return figure, pd.concat(tables), "AP: average precision. Grey: a score that knows nothing."
+    return figure, pd.concat(parts), "AP: average precision. Grey: a score that knows nothing."
 
 
 def _panels(found, statistics, height):
@@ -572,7 +565,7 @@ def _panels(found, statistics, height):
     panels = []
     for line, statistic in zip(axes, statistics, strict=True):
         for axis, (source, own) in zip(line, by_source.items(), strict=True):
-            axis.set_title(JUDGED[source] if axis in axes[0] else "")
+            axis.set_title(tables.JUDGED[source] if axis in axes[0] else "")
             panels.append((axis, source, statistic, own))
     return figure, panels
 
@@ -588,7 +581,7 @@ def _by_source(found):
 
 def _draw_intervals(axis, rows, name):
     """A statistic of each row's metric with its 95 % interval, from top to bottom."""
-    metrics = map(compared_metric, rows)
+    metrics = map(tables.compared_metric, rows)
     named = [row | {"metric": m.key, "of": m.label} for row, m in zip(rows, metrics, strict=True)]
     interval_points(axis, named, name, "of")
 
@@ -605,6 +598,6 @@ def _best(values, which=max, form=".2f"):
     said = {}
     for source, of in values.items():
         label = which(of, key=of.get)
-        judged = f" ({SOURCES[source]})" if source else ""
+        judged = f" ({tables.SOURCES[source]})" if source else ""
         said.setdefault(label, []).append(f"{of[label]:{form}}{judged}")
     return "; ".join(f"{label} {', '.join(found)}" for label, found in said.items())

@@ -39,15 +39,15 @@ def image_sheet(images, seed, n=8):
     caption : str
     """
     shown = np.random.default_rng(seed).permutation(images.indices("train"))[:n]
-    ids = [images.image_ids[i] for i in shown]
-    captions = [images.captions[i] for i in shown]
+    captions = {images.image_ids[i]: images.captions[i] for i in shown}
     groups = [
-        ("", [(images.pixels(image_id), wrapped(own[0], 30, 3))])
-        for image_id, own in zip(ids, captions, strict=True)
+        ("", [(images.pixels(name), wrapped(own[0], 30, 3))]) for name, own in captions.items()
     ]
-    joined = [" | ".join(own) for own in captions]
-    numbers = pd.DataFrame({"image_id": ids, "split": "train", "captions": joined})
-    figure = picture_sheet(groups, 4, f"{len(ids)} training images, each with its first caption")
+    joined = [" | ".join(own) for own in captions.values()]
+    numbers = pd.DataFrame({"image_id": list(captions), "split": "train", "captions": joined})
+    figure = picture_sheet(
+        groups, 4, f"{len(captions)} training images, each with its first caption"
+    )
     return figure, numbers, "Drawn by the profile's seed."
 
 
@@ -145,15 +145,13 @@ def comparison_figure(comparison, candidates, images):
         figure.suptitle(text, x=0.01, ha="left")
         numbers = pd.DataFrame([{"figure": comparison.name, "class_size": class_size}])
         return figure, numbers, f"No such pair among the {of} pairs."
-    shown = [metric for metric in METRICS if metric.key in scores]
-    rows = []
+    shown, rows = [metric for metric in METRICS if metric.key in scores], []
     for metric in shown:
-        score = float(scores[metric.key][position])
-        threshold = float(candidates.thresholds[metric.key][position])
         row = {"figure": comparison.name, "metric": metric.key}
-        row |= {"score": score, "threshold": threshold}
-        says = "alike" if score >= threshold else "different"
-        rows.append(row | {"says": says, "paper_score": comparison.paper.get(metric.name)})
+        row["score"] = float(scores[metric.key][position])
+        row["threshold"] = float(candidates.thresholds[metric.key][position])
+        row["says"] = "alike" if row["score"] >= row["threshold"] else "different"
+        rows.append(row | {"paper_score": comparison.paper.get(metric.name)})
     figure = plt.figure(figsize=(PAGE_IN, 3.7))
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.3, 1.4], hspace=0.03)
     ids = [str(names[position]) for names in (pairs.id_a, pairs.id_b)]
@@ -164,10 +162,7 @@ def comparison_figure(comparison, candidates, images):
     strips = bottom.subplots(1, len(shown), squeeze=False)[0]
     for axis, metric, row in zip(strips, shown, rows, strict=True):
         _score_strip(axis, metric, row, scores[metric.key][candidates.tested])
-    said = [
-        f"{m.label} {row['score']:.2f}, {row['says']}" for m, row in zip(shown, rows, strict=True)
-    ]
-    caption = f"{'; '.join(said)}. {of.capitalize()} pairs of this class: {class_size:,}."
+    caption = f"{of.capitalize()} pairs of this class: {class_size:,}."
     return figure, pd.DataFrame(rows), caption
 
 

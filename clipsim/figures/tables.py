@@ -1,4 +1,4 @@
-"""Tables for people: Table 1, its differences and verdicts as Markdown; recall and settings."""
+"""Tables for people: Table 1 and verdicts as Markdown; settings."""
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,8 @@ from clipsim.record import StaleError, atomic_path, read_json
 
 LABELS = {(metric.name, metric.variant): metric for metric in (*METRICS, *REFERENCES)}
 SOURCES = {"expert": "experts", "crowd": "crowd", "vsts": "side by side", "": ""}
-JUDGED = {
-    "expert": "Experts' judgments", "crowd": "Crowd's judgments", "vsts": "Rated side by side",
-    "": "",
-}  # fmt: skip
+JUDGED = {"expert": "Experts' judgments", "crowd": "Crowd's judgments", "": ""}
+JUDGED["vsts"] = "Rated side by side"
 CAPTION_JUDGED = "experts and crowd judged a caption of one photograph for the other"
 COMMITTED = {"demo": "demo", "flickr8k": "photographs"}  # profiles, and what their data are
 WORDS = {"auc": "AUC", "spearman": "Spearman ρ"}
@@ -111,34 +109,6 @@ def paper_and_run(rows):
     return markdown_table(cells)
 
 
-def differences_table(rows, criterion):
-    """The CLIP score's lead over the other metrics, as Markdown.
-
-    Parameters
-    ----------
-    rows : list of dict
-        From `clipsim.evaluation.metric_differences`.
-    criterion : {"accuracy", "balanced_accuracy"}
-
-    Returns
-    -------
-    str
-    """
-    cells = []
-    for row in rows:
-        shown = dict.fromkeys(("accuracy", criterion, "auc", "average_precision"))
-        less = _with_intervals(row, shown, "difference_", "+.2f")
-        exact = row["mcnemar_p"] is not None
-        tests = {
-            "p (McNemar)": p_text(row["p"]) if exact else "–",
-            "p (bootstrap)": "–" if exact else p_text(row["p"], row["p_is_bound"]),
-            "p (Holm)": p_text(row["p_holm"], row["p_is_bound"]),
-        }
-        metric = {"CLIP score minus": compared_metric(row).label}
-        cells.append(_judged(row) | metric | less | tests)
-    return markdown_table(cells)
-
-
 def seed_sentence(rows, criterion):
     """What the spread over seeds says of the CLIP score, beside the bootstrap's.
 
@@ -226,14 +196,6 @@ def verdicts_table(claims):
     )
 
 
-def recall_table(recall):
-    """Recall in both directions as a table (fractions), from `retrieval_recall`."""
-    table = pd.DataFrame({name: recall[name] for name in ("image_to_text", "text_to_image")}).T
-    table["queries"] = [recall["n_images"], recall["pool_size"]]
-    table["candidates"] = [recall["pool_size"], recall["n_images"]]
-    return table.rename_axis("direction").reset_index()
-
-
 def training_settings(profile, record, n_train):
     """The paper's training (sec. 4), this run's, and whether they differ.
 
@@ -290,16 +252,16 @@ def p_text(p_value, is_bound=False):
     return "< " * is_bound + f"{p_value:.3f}".replace("0.", ".", 1)
 
 
-def _with_intervals(row, names, prefix="", form=".2f"):
+def _with_intervals(row, names):
     """Statistics of a row with their 95 % intervals, as cells."""
     cells = {}
     for name in names:
         # JSON has null where there is no number.
-        low, high = np.array(row[f"{prefix}{name}_ci95"], dtype=float)
-        spread = row.get(f"{prefix}{name}_sd")
+        low, high = np.array(row[f"{name}_ci95"], dtype=float)
+        spread = row.get(f"{name}_sd")
         seeds = "" if spread is None else f" ± {spread:.2f}"
-        value = "–" if row[prefix + name] is None else f"{row[prefix + name]:{form}}{seeds}"
-        interval = f" [{low:{form}}, {high:{form}}]" if np.isfinite([low, high]).all() else ""
+        value = "–" if row[name] is None else f"{row[name]:.2f}{seeds}"
+        interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else ""
         cells[f"{in_words(name)} [95 %]"] = value.replace("nan", "–") + interval
     return cells
 

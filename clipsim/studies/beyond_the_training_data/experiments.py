@@ -9,7 +9,7 @@ pairs share them) and holds the models fixed, and their spread stands apart.
 """
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import combinations, product
 
 import numpy as np
@@ -78,11 +78,8 @@ class ScoredPairs:
         scores, counted = evaluation.load_scores(profile, images, pairs), evaluated(pairs)
         models = evaluation.models_of_seeds(profile, images)
         describers = [Describer.of(profile, model, pool) for model in models]
-        first, how = next(iter(pairs.by_source.values())), profile.threshold_criterion
-        held_out = partial(
-            evaluation.held_out_thresholds, pairs.where(first), criterion=how, seed=profile.seed
-        )
-        thresholds = {key: held_out(scores[key][first])[counted[first]] for key in COMPARED}
+        headline = evaluation.tested_candidates(profile, pairs, None, scores).thresholds
+        thresholds = {key: headline[key][counted] for key in COMPARED}
         of_pixels = {key: scores[key][counted] for key in PIXELS}
         pairs = pairs.where(counted)
         scores = of_pixels | scores_of_models(describers, images, pairs)
@@ -230,9 +227,8 @@ def another_domain(scored):
     drawn = replace(scored, profile=profile, images=scenes, pairs=pairs.where(evaluated(pairs)))
     own = (scored.describers[0].model, scored.pool)
     other = (evaluation.train_or_load(profile, scenes), data.caption_pool(profile, scenes))
-    rows, findings = crossed_domains(scored, own, other)
-    of_scenes = crossed_domains(drawn, other, own)
-    return rows + of_scenes[0], findings + of_scenes[1]
+    both = crossed_domains(scored, own, other), crossed_domains(drawn, other, own)
+    return tuple(map(sum, zip(*both, strict=True), ([], [])))
 
 
 def crossed_domains(scored, own, other):
@@ -341,11 +337,9 @@ def no_fitting_description(scored):
         name: replace(scored, scores={"clip_score": of_level})
         for name, of_level in zip(names, np.stack(levels, axis=1), strict=True)
     }
-    words = (
-        " with the full pool minus that with every description removed that fits one of the two"
-    )
+    words = " with the full pool minus that with every description removed that fits one of the "
     full, *_, empty, _ = groups.values()
-    found = less("pool_must_fit", f"{words} images (paired)", full, empty)
+    found = less("pool_must_fit", f"{words}two images (paired)", full, empty)
     more = {"fitting": float(fits.mean()), "pairs_left_out": int((~kept).sum())}
     return [row | more for row in auc_rows(groups)], [found]
 
