@@ -12,8 +12,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "charts": [
             "accuracy_by_kind_chart", "accuracy_chart", "alignment", "auc_chart", "claim_title",
             "differences_chart", "finding_sentence", "flat_table", "give_title", "heat_map",
-            "interval_points", "people_chart", "roc_and_precision_recall", "score_distributions",
-            "similarity_by_rank", "threshold_sweeps", "training_curves",
+            "interval_points", "people_chart", "score_distributions", "similarity_by_rank",
+            "threshold_sweeps", "training_curves",
         ],
         "found": ["found", "what_we_found"],
         "sheets": [

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from clipsim.evaluation import CLAIMS, METRICS, claim_of, sweep, verdict_words
 from clipsim.figures import tables
@@ -505,51 +505,6 @@ def threshold_sweeps(evaluated, criterion):
     words = "The CLIP score's held-out threshold loses to the best in hindsight"
     give_title(figure, f"{words}: {_best(lost).strip()}")
     return figure, table, "Markers: held-out thresholds (their median); ×: the paper's."
-
-
-def roc_and_precision_recall(evaluated):
-    """ROC curves, and precision against recall, of all metrics: neither needs a threshold.
-
-    Parameters
-    ----------
-    evaluated : list of Evaluation
-        From `clipsim.evaluation.evaluations`.
-
-    Returns
-    -------
-    figure, numbers, caption
-        As `accuracy_chart`.
-    """
-    by_source, parts, areas = _by_source(evaluated), [], {}
-    size = (PAGE_IN, 0.4 + 3.1 * len(by_source))
-    figure, axes = plt.subplots(len(by_source), 2, figsize=size, squeeze=False)
-    for (left, right), (source, shown) in zip(axes, by_source.items(), strict=True):
-        for one in shown:
-            data = one.pairs.similar[one.labelled], one.scores[one.labelled]
-            line = IDENTITY[one.metric.key] | marker_style(one.metric.key) | {"markevery": 0.15}
-            look = {"name": one.metric.label, "curve_kwargs": line, "plot_chance_level": True}
-            look["chance_level_kw"] = {"color": LIGHT, "label": None}
-            roc = RocCurveDisplay.from_predictions(*data, ax=left, **look)
-            look["drop_intermediate"] = True  # points that no line needs
-            recall = PrecisionRecallDisplay.from_predictions(*data, ax=right, **look)
-            for points in (
-                {"false_rate": roc.fpr, "true_rate": roc.tpr},
-                {"recall": recall.recall, "precision": recall.precision},
-            ):
-                parts.append(pd.DataFrame({"source": source, "metric": one.metric.key} | points))
-        title = tables.JUDGED[source]
-        labels = {
-            "xlabel": "share of the others called similar",
-            "ylabel": "recall of the similar",
-        }
-        left.set(title=title, **labels)
-        labels = {"xlabel": "recall of the similar", "ylabel": "precision of “similar”"}
-        right.set(title=title, **labels)
-        for axis in (left, right):
-            axis.legend(fontsize=6)
-        areas[source] = {one.metric.label: one.statistics["auc"][0] for one in shown}
-    give_title(figure, f"Largest area under the ROC curve: {_best(areas)}")
-    return figure, pd.concat(parts), "AP: average precision. Grey: a score that knows nothing."
 
 
 def _panels(found, statistics, height):

@@ -1,4 +1,4 @@
-"""Notebook 02: the model before and after its training; from the paper's recipe to ours.
+"""Notebook 02: from the paper's recipe to ours.
 
 The profile `flickr8k_paper_recipe` trains as the paper does: all weights, Adam, rate 1e-5, batches
 of 5, 5 epochs. From there one step after the other is changed to what the profile of the notebook
@@ -15,7 +15,6 @@ from tqdm.auto import tqdm
 from clipsim import evaluation
 from clipsim.data import caption_pool, load_pairs
 from clipsim.figures import IDENTITY, JUDGED, PAGE_IN, give_title
-from clipsim.model import DualEncoder
 from clipsim.profile import load_profile
 from clipsim.record import StaleError, read_results
 
@@ -35,23 +34,6 @@ STEPS = {
 SEARCH = ("n_descriptions", "vector_space")  # steps that train nothing
 N_SEEDS = 3
 COLUMNS = {"auc": "AUC", "spearman": "Spearman ρ"}
-
-
-def before_and_after(profile, images):
-    """The model untrained, and trained: now, or by an earlier run of the same profile.
-
-    Parameters
-    ----------
-    profile : Profile
-    images : CaptionedImages
-
-    Returns
-    -------
-    dict of str to DualEncoder
-        "before" and "after".
-    """
-    trained = evaluation.train_or_load(profile, images)
-    return {"before": DualEncoder(profile), "after": trained}
 
 
 def recipe_rows(run, images, paper=None):
