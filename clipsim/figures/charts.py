@@ -150,13 +150,13 @@ def score_distributions(table):
         for source in sources
         for own in [table[table.source == source]]
     }
-    size = (PAGE_IN, 1.2 + 0.9 * len(sources))
+    size = (PAGE_IN, 1.9 + 0.8 * len(sources))
     figure, axes = plt.subplots(2, -(-len(shown) // 2), figsize=size, sharey=True)
     for axis, key in zip(axes.flat, shown, strict=False):
         own = long[long.metric == key].replace({"source": tables.SOURCES})
         _violins(axis, own, "score", "source", legend=key == shown[-1])
         axis.set(title=METRIC_LABELS[key], xlabel="score", ylabel="")
-    give_title(figure, f"Similar pairs stand apart most by the AUC of: {_best(areas)}")
+    give_title(figure, f"AUC of similar against other pairs: highest for {_best(areas)}")
     caption = f"{len(table):,} pairs, {(table.similar == 1).sum():,} similar. {SHAPES}"
     return figure, _described(long, ["metric", "source", "pairs"], "score"), caption
 
@@ -492,16 +492,18 @@ def threshold_sweeps(evaluated, criterion):
     figure, axes = plt.subplots(2, -(-len(METRICS) // 2), figsize=(PAGE_IN, 4.4), sharey=True)
     for metric, axis in zip(METRICS, axes.flat, strict=False):
         own, look = table[table.metric == metric.key], marker_style(metric.key)
-        sns.lineplot(own, x="threshold", y=criterion, color=look["color"], style="source", ax=axis)
-        lines = axis.get_legend_handles_labels()
-        axis.get_legend().remove()
+        style = {
+            "style": "source",
+            "legend": len(lost) > 1 and axis is axes.flat[len(METRICS) - 1],
+        }
+        sns.lineplot(own, x="threshold", y=criterion, color=look["color"], ax=axis, **style)
         chosen = own.drop_duplicates("source")
         axis.plot(chosen.threshold, chosen[criterion], linestyle="", **look)
         if metric.paper_threshold is not None:
             axis.plot(metric.paper_threshold, metric.paper_accuracy, "x", color=GREY)
         axis.set(title=metric.label, ylim=(0.35, 1.0), ylabel=tables.in_words(criterion))
-    if len(lost) > 1:
-        figure.legend(*lines, loc="outside lower center", ncols=len(lost))
+    if axis.get_legend():
+        sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
     words = "The CLIP score's held-out threshold loses to the best in hindsight"
     give_title(figure, f"{words}: {_best(lost).strip()}")
     return figure, table, "Markers: held-out thresholds (their median); ×: the paper's."
