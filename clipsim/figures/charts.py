@@ -92,8 +92,9 @@ def alignment(models, images):
     axis.set(xlabel="cosine of a validation image and a caption", ylabel="training")
     gap = ", ".join(f"{abs(round(value, 2)):.2f} {name}" for name, value in gaps.items())
     give_title(figure, f"A matching caption's cosine is above another one's by: {gap} training")
-    numbers = _described(table, ["training", "pairs"], "cosine")
+    numbers = table.groupby(["training", "pairs"], sort=False).cosine.describe(PERCENTILES)
     caption = f"{len(validation):,} images and a caption of each. {SHAPES}"
+    numbers = numbers.reset_index()
     return figure, numbers.assign(gap=numbers.training.map(gaps)), caption
 
 
@@ -158,7 +159,8 @@ def score_distributions(table):
         axis.set(title=METRIC_LABELS[key], xlabel="score", ylabel="")
     give_title(figure, f"AUC of similar against other pairs: highest for {_best(areas)}")
     caption = f"{len(table):,} pairs, {(table.similar == 1).sum():,} similar. {SHAPES}"
-    return figure, _described(long, ["metric", "source", "pairs"], "score"), caption
+    numbers = long.groupby(["metric", "source", "pairs"], sort=False).score.describe(PERCENTILES)
+    return figure, numbers.reset_index(), caption
 
 
 SHAPES = "Shapes: densities of equal height; lines in them: quartiles."
@@ -173,11 +175,6 @@ def _violins(axis, table, x, y, legend):
     )  # fmt: skip
     if legend:
         sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
-
-
-def _described(table, by, value):
-    """Count, mean and percentiles of a column in each group, as a table."""
-    return table.groupby(by, sort=False)[value].describe(percentiles=PERCENTILES).reset_index()
 
 
 def interval_points(axis, rows, value, by, legend=True):
