@@ -11,8 +11,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "claims": [
-            "CLAIMS", "SMALLEST_EFFECT", "claim_of", "claim_verdicts", "finding",
-            "gathered_findings", "not_testable", "verdict", "verdict_words",
+            "CLAIMS", "NOT_SUPPORTED", "SMALLEST_EFFECT", "SUPPORTED", "UNDECIDED",
+            "claim_of", "claim_verdicts", "finding", "gathered_findings", "not_testable",
+            "verdict", "verdict_words",
         ],
         "differences": ["JUDGES", "clip_findings", "metric_differences"],
         "figures_1_to_4": [

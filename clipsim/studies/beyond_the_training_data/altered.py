@@ -210,13 +210,9 @@ def training_data(scored):
     groups = {name: _trained(scored, name, *run) for name, run in runs.items()}
     against = dict.fromkeys(groups, "all") | {NARROW: baseline}
     findings = [
-        less(
-            "training_data",
-            f", training on {against[name]} minus {name} (paired)",
-            groups[against[name]],
-            group,
-        )
+        less("training_data", f", training on {base} minus {name} (paired)", groups[base], group)
         for name, group in groups.items()
+        for base in [against[name]]
         if name != "all"
     ]
     rows = auc_rows(groups, ["clip_score"])
