@@ -1,4 +1,4 @@
-"""The model before and after training; the steps from one recipe to another, kept for later."""
+"""The steps from one recipe to another, kept for later."""
 
 from dataclasses import replace
 

@@ -10,17 +10,17 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from clipsim.data import load, load_pairs
-from clipsim.model import image_backbone
+from clipsim.model import IMAGE_BACKBONES, image_backbone
 from clipsim.studies.encoders_and_language import encoders
 
 
 def test_a_random_encoder_is_its_draw_whatever_came_before():
-    name = encoders.random_image_encoder("tiny", 3)
+    name = encoders.random_encoder(IMAGE_BACKBONES, "tiny", 3)
     pixels = torch.randint(256, (2, 3, 224, 224), dtype=torch.uint8)
     first = image_backbone(name)(pixels)
     torch.rand(5)
     assert torch.equal(first, image_backbone(name)(pixels))
-    other = image_backbone(encoders.random_image_encoder("tiny", 4))(pixels)
+    other = image_backbone(encoders.random_encoder(IMAGE_BACKBONES, "tiny", 4))(pixels)
     assert not torch.equal(first, other)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_pairs import labelled_pairs
+from made_pairs import SCORES, TESTED, described_pairs, labelled_pairs
 from reference import eq_4
 
 from clipsim.evaluation.figures_1_to_4 import (
@@ -18,7 +18,6 @@ from clipsim.evaluation.figures_1_to_4 import (
     matched_descriptions,
     typical_order,
 )
-from clipsim.retrieval import Retrieval
 
 KEYS = ("clip_score", "ssim_package", "fsim_package")
 
@@ -57,11 +56,8 @@ def test_the_most_typical_pair_is_the_one_in_the_middle_of_all_three():
     assert typical_order(np.arange(21), scores)[0] == 4
 
 
-SIMILAR = np.array([0, 0, 0, 1, 1, 1, 0, -1], dtype=np.int8)
-SCORES = np.array([0.9, 0.6, 0.2, 0.1, 0.4, 0.8, 0.95, 0.99])
-TESTED = np.array([True] * 6 + [False, False])
 THRESHOLDS = np.where(TESTED, 0.5, np.nan)
-PAIRS = labelled_pairs(8, "test", similar=SIMILAR)
+PAIRS, RETRIEVAL = described_pairs()
 
 
 def errors(scores=SCORES, thresholds=THRESHOLDS):
@@ -107,19 +103,11 @@ def test_matched_descriptions_are_the_extreme_cosines_each_description_once(high
 
 
 def test_descriptions_under_the_pictures_and_the_record_of_a_case():
-    """Eight pairs of sixteen images, each with four of six descriptions."""
-    rng = np.random.default_rng(2)
-    ids = np.array(PAIRS.image_ids)
-    chosen = np.array([rng.choice(6, 4, replace=False) for _ in ids])
-    pool = np.array([f"description {i}" for i in range(6)])
-    retrieval = Retrieval(
-        ids, rng.normal(size=(16, 3)), chosen, rng.random((16, 4)), pool, rng.normal(size=(6, 3))
-    )
     found, _ = errors()
-    texts = described(found.iloc[0], retrieval)
+    texts = described(found.iloc[0], RETRIEVAL)
     for side, image_id in zip(texts, (PAIRS.id_a[0], PAIRS.id_b[0]), strict=True):
-        assert [text for _, text in side] == retrieval.descriptions(image_id)[:3]
-    record = case_records(found, retrieval)[0]
+        assert [text for _, text in side] == RETRIEVAL.descriptions(image_id)[:3]
+    record = case_records(found, RETRIEVAL)[0]
     assert record["pair"] == [PAIRS.id_a[0], PAIRS.id_b[0]]
     assert record["descriptions"] == [[text for _, text in side] for side in texts]
     assert (record["similar"], record["error"], record["score"]) == (False, "false alarm", 0.9)

@@ -9,8 +9,14 @@ import tomllib
 import pytest
 
 from clipsim.data.photographs.of_packages import TERMS
-from clipsim.evaluation import verdict_words
-from clipsim.figures import found, markdown_table, paper_and_run, seed_sentence, table_1_markdown
+from clipsim.figures import (
+    found,
+    markdown_table,
+    paper_and_run,
+    seed_sentence,
+    table_1_markdown,
+    verdicts_table,
+)
 from clipsim.pictures import SHIPPED
 from clipsim.profile import NOTEBOOKS, REPOSITORY, load_profile
 from clipsim.report import headlines, made_of, notebook_paths, outline, tolerance
@@ -69,12 +75,8 @@ def notebooks():
 
 
 def verdicts():
-    cells = []
-    for rows in zip(*(of["13_verdicts"]["claims"] for of in (DEMO, PHOTOGRAPHS)), strict=True):
-        demo, photographs = (re.sub(r"^[^(]*$", r"**\g<0>**", verdict_words(row)) for row in rows)
-        claim = {"claim": rows[0]["text"], "in the paper": rows[0]["section"]}
-        cells.append(claim | {"demo": demo, "photographs": photographs})
-    return markdown_table(cells)
+    both = {"demo": DEMO, "photographs": PHOTOGRAPHS}
+    return verdicts_table({data: of["13_verdicts"]["claims"] for data, of in both.items()})
 
 
 def expected_numbers():

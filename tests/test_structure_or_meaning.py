@@ -11,11 +11,13 @@ from sklearn.metrics.pairwise import cosine_similarity
 from clipsim.studies.encoders_and_language import structure_or_meaning as room
 
 MAIN = "all slots, same words"
+# Words that the structures bring, beside the usual function words.
+FRAME_WORDS = {"beside", "close", "look", "near", "nearby", "next", "picture", "shows", "view"}
 
 
 @pytest.fixture(scope="module")
 def quadruples():
-    return room.sentence_quadruples(0)
+    return room.sentence_quadruples()
 
 
 def words(sentence):
@@ -25,22 +27,21 @@ def words(sentence):
 def overlap(quadruples, name):
     """Mean Jaccard overlap of the anchor's content words with another sentence's."""
     shared = []
-    for q in quadruples:
-        both = [set(words(text)) for text in (q.anchor, q.compared[name])]
-        a, b = (found - ENGLISH_STOP_WORDS - room.FRAME_WORDS for found in both)
+    for texts in quadruples[["anchor", name]].to_numpy():
+        a, b = (set(words(text)) - ENGLISH_STOP_WORDS - FRAME_WORDS for text in texts)
         shared.append(len(a & b) / len(a | b) if a | b else 1)
     return np.mean(shared)
 
 
 def test_at_least_200_and_no_sentence_twice(quadruples):
-    sentences = [text for q in quadruples for text in (q.anchor, *q.compared.values())]
+    sentences = quadruples.drop(columns="concept").to_numpy().ravel().tolist()
     assert len(quadruples) >= 200
     assert len(set(sentences)) == len(sentences)
     assert all(text[0].isupper() and text.endswith(".") for text in sentences)
 
 
 def test_the_paraphrase_keeps_every_content_word_and_the_others_none(quadruples):
-    content = {name: overlap(quadruples, name) for name in quadruples[0].compared}
+    content = {name: overlap(quadruples, name) for name in quadruples.columns[2:]}
     assert content["paraphrase"] == 1
     assert max(content["exchanged_4"], content["control"]) < 0.01
     graded = [content[f"exchanged_{k}"] for k in range(1, 5)]
@@ -52,11 +53,10 @@ def planted(quadruples, structure_weight, meaning_weight):
     """An encoder that knows every sentence's structure and content."""
     rng = np.random.default_rng(0)
     vectors = {}
-    for q in quadruples:
+    for texts in quadruples.drop(columns="concept").to_dict("records"):
         said, other = rng.normal(size=(2, 40))
         here, there = rng.normal(size=(2, 40))
         contents = {"anchor": said, "paraphrase": said, "reworded": said, "control": other}
-        texts = q.compared | {"anchor": q.anchor}
         for name, text in texts.items():
             content = contents.get(name, other)
             same = name == "anchor" or name.startswith("exchanged")
@@ -89,16 +89,14 @@ def test_cosines_as_scikit_learn_has_them(quadruples):
     few = quadruples[:3]
     encode = room.word_counts()["TF-IDF"]
     table = room.cosines(few, encode)
-    texts = [text for q in few for text in (q.anchor, *q.compared.values())]
-    full = cosine_similarity(encode(texts))
-    for i, q in enumerate(few):
-        start = i * (1 + len(q.compared))
-        np.testing.assert_allclose(table.loc[i], full[start, start + 1 : start + 8])
+    full = cosine_similarity(encode(few.drop(columns="concept").to_numpy().ravel()))
+    for i in range(3):
+        np.testing.assert_allclose(table.loc[i], full[8 * i, 8 * i + 1 : 8 * i + 8])
 
 
 def test_shares_by_a_slow_loop(quadruples, smoke):
     rng = np.random.default_rng(1)
-    names = list(quadruples[0].compared)
+    names = quadruples.columns[2:]
     tables = [pd.DataFrame(rng.normal(size=(len(quadruples), 7)), columns=names) for _ in range(3)]
     for row in room.probe_rows({"any": tables}, quadruples, smoke):
         structure, meaning = room.CONDITIONS[row["condition"]]
@@ -114,8 +112,8 @@ def test_shares_by_a_slow_loop(quadruples, smoke):
 def test_concepts_are_drawn_together(quadruples, smoke):
     """Where all quadruples of a concept agree, the interval is as wide as the concepts make it."""
     rng = np.random.default_rng(2)
-    of_concept = {concept: rng.normal() for concept in sorted({q.concept for q in quadruples})}
-    values = np.array([of_concept[q.concept] for q in quadruples])
+    of_concept = {concept: rng.normal() for concept in sorted(set(quadruples.concept))}
+    values = quadruples.concept.map(of_concept).to_numpy()
     _, (low, high) = room.clustered_share(values, quadruples, smoke)
     _, (narrow_low, narrow_high) = room.clustered_share(rng.permutation(values), quadruples, smoke)
     assert high - low > 1.5 * (narrow_high - narrow_low)

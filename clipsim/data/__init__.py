@@ -23,14 +23,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "read_picture",
         ],
         "pool": ["caption_pool", "composed_pool_key", "file_pool"],
-        "scenes.captions": [
-            "ALONE", "Mention", "SETTINGS", "STRUCTURES", "scene_captions", "singular",
-            "with_article",
-        ],
+        "scenes.captions": ["scene_captions"],
         "scenes.openmoji": ["draw_scene"],
-        "scenes.scenes": [
-            "JITTER", "KINDS", "concept_table", "graded_similarity", "pick", "scene_pair",
-        ],
+        "scenes.scenes": ["JITTER", "KINDS", "concept_table", "graded_similarity", "scene_pair"],
     },
 )  # fmt: skip
 __all__ += ["load", "load_pairs"]

@@ -36,6 +36,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "METRICS", "REFERENCES", "accuracy_by_kind", "decision_statistics", "evaluations",
             "reference_rows", "seed_spread", "table_1_rows", "thresholds_by_key",
         ],
-        "thresholds": ["calibration", "held_out_decisions", "held_out_thresholds", "sweep"],
+        "thresholds": [
+            "calibration", "held_out_decisions", "held_out_thresholds", "right_decisions", "sweep",
+        ],
     },
 )  # fmt: skip

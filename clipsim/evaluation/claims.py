@@ -162,14 +162,11 @@ def gathered_findings(profile, fingerprint):
     for stem in dict.fromkeys(claim.notebook for claim in CLAIMS.values()):
         record = read_record(profile, stem)
         if record["data"].get("fingerprint") != fingerprint:
-            raise StaleError(
-                f"the results of {stem} are from other data: run notebook {stem} again"
-            )
+            raise StaleError(f"{stem} is from other data: run notebook {stem} again")
         recorded += record["results"]["findings"]
     claims = [
-        {"claim": claim.key, "text": claim.words}
-        | {"section": claim.section, "notebook": claim.notebook}
-        for claim in CLAIMS.values()
+        {"claim": one.key, "text": one.words, "section": one.section, "notebook": one.notebook}
+        for one in CLAIMS.values()
     ]
     found = pd.DataFrame(claims).merge(pd.DataFrame(recorded), how="left", on="claim")
     found["ci95"] = [np.array(ends, dtype=float).tolist() for ends in found.ci95]  # null is NaN
@@ -190,13 +187,11 @@ def claim_verdicts(findings):
         `claim`, `text`, `section`, `verdict`, the number of `experiments`, and how many with an
         estimate there are of each kind.
     """
-    rows = [
-        {"claim": key, "text": text, "section": section} | claim_of(group.to_dict("records"))
-        for (key, text, section), group in findings.groupby(
-            ["claim", "text", "section"], sort=False
-        )
-    ]
-    return pd.DataFrame(rows)
+    by = ["claim", "text", "section"]
+    return pd.DataFrame(
+        dict(zip(by, names, strict=True)) | claim_of(own.to_dict("records"))
+        for names, own in findings.groupby(by, sort=False)
+    )
 
 
 def claim_of(findings):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
+from sklearn.metrics.pairwise import cosine_similarity
 
 from clipsim.data import LabelledPairs, caption_pairs_of, caption_pool
 from clipsim.evaluation.thresholds import held_out_thresholds
@@ -222,12 +223,10 @@ def errors_by_confidence(candidates, key):
     scores = np.asarray(candidates.scores[key], dtype=float)
     called, of_test = scores >= thresholds, np.sort(scores[candidates.tested])
     # Where a score would stand among those of the test pairs: 0 lowest, 1 beyond the highest.
-    place, of_threshold = (
-        np.searchsorted(of_test, values) / len(of_test) for values in (scores, thresholds)
-    )
+    places = [np.searchsorted(of_test, values) / len(of_test) for values in (scores, thresholds)]
     columns = {"metric": key, "error": np.where(called, FALSE_ALARM, MISS)}
     columns |= {"id_a": pairs.id_a, "id_b": pairs.id_b, "score": scores, "threshold": thresholds}
-    columns |= {"margin": np.abs(place - of_threshold)}
+    columns |= {"margin": np.abs(np.subtract(*places))}
     table = pd.DataFrame(columns | {"clip_score": candidates.scores["clip_score"]})
     wrong = table[candidates.tested & (called != (pairs.similar == 1))]
     return wrong.sort_values(["error", "margin"], ascending=[True, False])
@@ -266,11 +265,7 @@ def matched_descriptions(vectors_a, vectors_b, n, highest=True):
 
     The most extreme first; each description once, or one that all are near would fill the list.
     """
-    a, b = (
-        np.asarray(v, dtype=float) / np.linalg.norm(v, axis=1, keepdims=True)
-        for v in (vectors_a, vectors_b)
-    )
-    cosines = a @ b.T
+    cosines = cosine_similarity(*(np.asarray(v, dtype=float) for v in (vectors_a, vectors_b)))
     left = cosines if highest else -cosines
     found = []
     for _ in range(min(n, *left.shape)):

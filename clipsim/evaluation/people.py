@@ -84,13 +84,11 @@ def judged_caption_scores(profile, model, images, pairs):
         ratings = caption_ratings(images, profile, source)
         if ratings is None:
             continue
-        table = pd.DataFrame(np.sort([ratings.image_ids, ratings.others], axis=0).T)
-        of_pair = pd.Series(caption_similarities(model, images, ratings)).groupby(
-            [table[0], table[1]]
-        )
+        rated = pd.DataFrame(np.sort([ratings.image_ids, ratings.others], axis=0).T)
+        rated["similarity"] = caption_similarities(model, images, ratings)
         own = np.flatnonzero(pairs.source == source)
-        named = np.sort([pairs.id_a[own], pairs.id_b[own]], axis=0)
-        scores[own] = of_pair.mean().reindex(pd.MultiIndex.from_arrays(named))
+        named = pd.MultiIndex.from_arrays(np.sort([pairs.id_a[own], pairs.id_b[own]], axis=0))
+        scores[own] = rated.groupby([0, 1]).similarity.mean().reindex(named)
     return scores
 
 

@@ -9,13 +9,11 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "accuracy_charts": [
-            "accuracy_by_kind_chart", "accuracy_chart", "differences_chart", "people_chart",
-            "roc_and_precision_recall", "threshold_sweeps",
-        ],
         "charts": [
-            "alignment", "auc_chart", "claim_title", "finding_sentence", "flat_table",
-            "interval_points", "score_distributions", "similarity_by_rank", "training_curves",
+            "accuracy_by_kind_chart", "accuracy_chart", "alignment", "auc_chart", "claim_title",
+            "differences_chart", "finding_sentence", "flat_table", "give_title", "heat_map",
+            "interval_points", "people_chart", "score_distributions", "similarity_by_rank",
+            "threshold_sweeps", "training_curves",
         ],
         "found": ["found", "what_we_found"],
         "sheets": [
@@ -27,8 +25,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "save_table", "show", "use_style",
         ],
         "tables": [
-            "LABELS", "differences_table", "markdown_table", "paper_and_run", "recall_table",
-            "seed_sentence", "table_1_markdown", "training_settings", "write_table_1",
+            "JUDGED", "LABELS", "markdown_table", "paper_and_run", "seed_sentence",
+            "table_1_markdown", "training_settings", "verdicts_table", "write_table_1",
             "write_verdicts",
         ],
     },

@@ -1,9 +1,11 @@
-"""The charts of notebooks 02–04, and those of known intervals, which the studies share.
+"""The charts of notebooks 02–05, and those of known intervals, which the studies share.
 
 Every function returns the figure, its numbers as a table, and its caption, as `show` takes them.
+Where several sources judged the pairs, they stand side by side.
 """
 
-from textwrap import wrap
+from functools import partial
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,13 +13,16 @@ import pandas as pd
 import seaborn as sns
 from sklearn.metrics import roc_auc_score
 
-from clipsim.evaluation import CLAIMS
-from clipsim.figures.style import COLUMN_IN, IDENTITY, INK, OTHER, PAGE_IN, SIMILAR
-from clipsim.metrics import METRIC_LABELS, METRICS
+from clipsim.evaluation import CLAIMS, METRICS, claim_of, sweep, verdict_words
+from clipsim.figures import tables
+from clipsim.figures.style import COLUMN_IN, IDENTITY, INK, OTHER, PAGE_IN, SIMILAR, marker_style
+from clipsim.metrics import METRIC_LABELS
 from clipsim.model import matched_vectors
 
+GREY, LIGHT = "#888888", "#bbbbbb"
 RECALL_SHADES = {"R@1": "#9ecae1", "R@5": "#4292c6", "R@10": "#08519c"}
 PAIR_COLOURS = {"similar": SIMILAR, "matching": SIMILAR, "other": OTHER}
+PERCENTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 TITLE_WIDTH = 92  # characters in 7 inches
 NO_METRIC = {"color": INK, "marker": "o"}
 
@@ -39,23 +44,20 @@ def training_curves(history):
     """
     numbers = pd.json_normalize(history).drop(columns="images_per_s", errors="ignore")
     recall = numbers.melt("epoch", numbers.filter(like="R@").columns, value_name="recall")
-    recall[["direction", "recall at"]] = recall.variable.str.split(".", expand=True)[[1, 2]]
+    recall[["direction", "found"]] = recall.variable.str.split(".", expand=True)[[1, 2]]
     before, best = numbers.iloc[0], numbers.iloc[1:].nlargest(1, "mean_recall").iloc[0]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE_IN, 2.4), width_ratios=[2, 3])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE_IN, 2.5), width_ratios=[2, 3])
     sns.lineplot(numbers, x="epoch", y="loss", color=INK, ax=left)
     left.set(title="Contrastive loss", ylabel="mean loss (nats)")
-    lines = {"hue": "recall at", "palette": RECALL_SHADES, "style": "direction"}
+    lines = {"hue": "found", "palette": RECALL_SHADES, "style": "direction"}
     sns.lineplot(recall.replace("_", " ", regex=True), x="epoch", y="recall", ax=right, **lines)
-    rose = f"from {before.mean_recall:.2f} to {best.mean_recall:.2f}"
-    right.set(title=f"Mean validation recall: {rose}", ylabel="recall (fraction)", ylim=(0, 1))
+    right.set(title="Validation recall", ylabel="recall (fraction)", ylim=(0, 1))
     sns.move_legend(right, "center left", bbox_to_anchor=(1, 0.5))
     for axis in (left, right):
-        axis.axvline(best.epoch, color="#bbbbbb", linewidth=1, zorder=0)
-    caption = (
-        f"Mean validation recall rose from {before.mean_recall:.3f} before training to "
-        f"{best.mean_recall:.3f} in epoch {best.epoch:.0f} (grey line), which is kept. Chance at "
-        f"R@10 is about {10 / best['recall.n_images']:.3f} either way."
-    )
+        axis.axvline(best.epoch, color=LIGHT, linewidth=1, zorder=0)
+    rise = f"from {before.mean_recall:.2f} before training to {best.mean_recall:.2f}"
+    give_title(figure, f"Mean recall: {rise} in epoch {best.epoch:.0f} (grey line), which is kept")
+    caption = f"Chance at R@10 is about {10 / best['recall.n_images']:.3f} either way."
     return figure, numbers, caption
 
 
@@ -72,31 +74,28 @@ def alignment(models, images):
     -------
     figure : matplotlib Figure
     numbers : pandas.DataFrame
-        Per training, kind of pairs and bin: the share of the pairs; and the `gap`, the mean
-        cosine of the matching pairs less that of the others.
+        Per training and kind of pairs: how many there are, mean and percentiles of their cosines;
+        and the `gap`, the mean of the matching pairs less that of the others.
     caption : str
     """
-    validation = images.subset(images.indices("val"))
-    figure, axes = plt.subplots(1, 2, figsize=(PAGE_IN, 2.3), sharey=True)
-    tables, gaps = [], {}
-    for axis, (name, model) in zip(axes, models.items(), strict=True):
+    validation, parts, gaps = images.subset(images.indices("val")), [], {}
+    for name, model in models.items():
         image_vectors, text_vectors = matched_vectors(model, validation)
         cosines = image_vectors @ text_vectors.T
-        own, n_others = cosines.diagonal(), cosines.size - len(cosines)
-        gaps[name] = float(own.mean() - (cosines.sum() - cosines.trace()) / n_others)
-        groups = {"matching": own, "other": cosines[~np.eye(len(cosines), dtype=bool)]}
-        edges = np.linspace(min(cosines.min(), -0.2), cosines.max(), 51)
-        table = _histogram(axis, groups, edges, legend=axis is axes[-1])
-        axis.set(xlabel="cosine of image and caption", ylabel="share of pairs")
-        axis.set_title(f"{name.capitalize()} training: {gaps[name]:.2f} apart")
-        tables.append(table.assign(training=name, gap=gaps[name]))
-    sns.move_legend(axes[-1], "upper left", bbox_to_anchor=(1, 1), title="")
-    gap = " to ".join(f"{value:+.3f}" for value in gaps.values())
-    caption = (
-        f"{len(validation):,} validation images and a caption of each. Mean cosine of matching "
-        f"minus that of other pairs: from {gap}."
-    )
-    return figure, pd.concat(tables, ignore_index=True), caption
+        own, n_others = np.eye(len(cosines), dtype=bool), cosines.size - len(cosines)
+        gaps[name] = float(cosines[own].mean() - (cosines.sum() - cosines.trace()) / n_others)
+        columns = {"training": name, "pairs": np.where(own, "matching", "other").ravel()}
+        parts.append(pd.DataFrame(columns | {"cosine": cosines.ravel()}))
+    table = pd.concat(parts, ignore_index=True)
+    figure, axis = plt.subplots(figsize=(PAGE_IN, 2.5))
+    _violins(axis, table, "cosine", "training", legend=True)
+    axis.set(xlabel="cosine of a validation image and a caption", ylabel="training")
+    gap = ", ".join(f"{abs(round(value, 2)):.2f} {name}" for name, value in gaps.items())
+    give_title(figure, f"A matching caption's cosine is above another one's by: {gap} training")
+    numbers = table.groupby(["training", "pairs"], sort=False).cosine.describe(PERCENTILES)
+    caption = f"{len(validation):,} images and a caption of each. {SHAPES}"
+    numbers = numbers.reset_index()
+    return figure, numbers.assign(gap=numbers.training.map(gaps)), caption
 
 
 def similarity_by_rank(sims):
@@ -122,60 +121,63 @@ def similarity_by_rank(sims):
         long, x="rank", y="sim", estimator="median", errorbar=("pi", 80),
         color=IDENTITY["clip_score"]["color"], ax=axis,
     )  # fmt: skip
-    axis.set(xlabel="rank of the description", ylabel="sim(image, description)")
+    label = "sim(image, description):\nmedian, middle 80 % of the images"
+    axis.set(xlabel="rank of the description", ylabel=label)
     axis.set_title(f"Similarity falls from {median[0]:.2f} to {median[-1]:.2f}")
-    caption = (
-        f"Cosine of image and description by rank over {len(sims):,} images: median "
-        f"{median[0]:.2f} at rank 1, {median[-1]:.2f} at rank {len(median)}; the band holds the "
-        "middle 80 % of images."
-    )
-    return figure, numbers, caption
+    return figure, numbers, f"{len(sims):,} images, {len(median)} descriptions of each."
 
 
-def score_distributions(scores, similar):
+def score_distributions(table):
     """Each metric's scores, similar pairs against others; each metric on its own axis.
 
     Parameters
     ----------
-    scores : mapping of str to array of float, shape (P,)
-        By metric key.
-    similar : array of {0, 1, -1}, shape (P,)
-        Pairs that are neither are left out.
+    table : pandas.DataFrame
+        From `clipsim.evaluation.score_table`. Shown are the labelled pairs that are reported.
 
     Returns
     -------
     figure : matplotlib Figure
     numbers : pandas.DataFrame
-        Per metric, kind of pairs and bin: the share of the similar, or of the other pairs.
+        Per metric, source and kind of pairs: how many there are, mean and percentiles of scores.
     caption : str
     """
-    shown = [metric for metric in METRICS if metric.key in scores]
-    n_rows = -(-len(shown) // 3)
-    figure, axes = plt.subplots(n_rows, 3, figsize=(PAGE_IN, 0.2 + 1.9 * n_rows), squeeze=False)
-    for unused in axes.flat[len(shown) :]:
-        unused.remove()
-    tables, areas = [], {}
-    for axis, metric in zip(axes.flat, shown, strict=False):
-        values = np.asarray(scores[metric.key])
-        labelled = values[similar >= 0]
-        areas[metric.label] = roc_auc_score(similar[similar >= 0], labelled)
-        groups = {"similar": values[similar == 1], "other": values[similar == 0]}
-        edges = np.linspace(labelled.min(), labelled.max(), 31)
-        table = _histogram(axis, groups, edges, legend=axis is axes.flat[len(shown) - 1])
-        axis.set(title=metric.label, xlabel="score")
-        axis.set_ylabel("share of pairs" if axis in axes[:, 0] else "")
-        tables.append(table.assign(metric=metric.key))
-    sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
-    best = max(areas, key=areas.get)
-    figure.suptitle(
-        f"{best[0].upper()}{best[1:]} sets similar pairs apart from others best", x=0.01, ha="left"
-    )
-    counts = f"{(similar >= 0).sum():,} labelled pairs, {(similar == 1).sum():,} similar"
-    caption = f"Scores of {counts}; each metric has a scale of its own."
-    return figure, pd.concat(tables, ignore_index=True), caption
+    table, shown = table[(table.similar >= 0) & (table.split != "val")], list(METRIC_LABELS)
+    long = table.melt(["source", "similar"], shown, var_name="metric", value_name="score")
+    long["pairs"] = long.similar.map({1: "similar", 0: "other"})
+    sources = [source for source in tables.JUDGED if (table.source == source).any()]
+    areas = {
+        source: {METRIC_LABELS[key]: roc_auc_score(own.similar, own[key]) for key in shown}
+        for source in sources
+        for own in [table[table.source == source]]
+    }
+    size = (PAGE_IN, 1.9 + 0.8 * len(sources))
+    figure, axes = plt.subplots(2, -(-len(shown) // 2), figsize=size, sharey=True)
+    for axis, key in zip(axes.flat, shown, strict=False):
+        own = long[long.metric == key].replace({"source": tables.SOURCES})
+        _violins(axis, own, "score", "source", legend=key == shown[-1])
+        axis.set(title=METRIC_LABELS[key], xlabel="score", ylabel="")
+    give_title(figure, f"AUC of similar against other pairs: highest for {_best(areas)}")
+    caption = f"{len(table):,} pairs, {(table.similar == 1).sum():,} similar. {SHAPES}"
+    numbers = long.groupby(["metric", "source", "pairs"], sort=False).score.describe(PERCENTILES)
+    return figure, numbers.reset_index(), caption
 
 
-def interval_points(axis, rows, value, by):
+SHAPES = "Shapes: densities of equal height; lines in them: quartiles."
+
+
+def _violins(axis, table, x, y, legend):
+    """Densities of the similar (matching) pairs above a line, those of the others below it."""
+    hue_order = [name for name in PAIR_COLOURS if (table.pairs == name).any()]
+    sns.violinplot(
+        table, x=x, y=y, hue="pairs", hue_order=hue_order, palette=PAIR_COLOURS, split=True,
+        inner="quart", density_norm="width", cut=0, linewidth=0.7, legend=legend, ax=axis,
+    )  # fmt: skip
+    if legend:
+        sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
+
+
+def interval_points(axis, rows, value, by, legend=True):
     """Draw values by group and metric: a point, its 95 % interval, a tick for each model.
 
     Parameters
@@ -188,6 +190,8 @@ def interval_points(axis, rows, value, by):
         `value`_of_seeds; `metric` is a key of `IDENTITY`. Rows without one are drawn in black.
     value, by : str
         Names in the rows: of the value, and of its group.
+    legend : bool
+        False where another panel has it.
     """
     looks, points, seeds = {}, [], []
     beside = len({row[by] for row in rows}) < len(rows)  # metrics of one group
@@ -205,7 +209,7 @@ def interval_points(axis, rows, value, by):
         pd.DataFrame(points), ax=axis, **placed,
         estimator=lambda three: three.iloc[0], errorbar=("pi", 100), err_kws={"linewidth": 1},
         markers=[look["marker"] for look in looks.values()], markersize=4.5, linestyle="none",
-        dodge=beside and 0.8 - 0.8 / len(looks), legend=beside and len(looks) > 1,
+        dodge=beside and 0.8 - 0.8 / len(looks), legend=legend and beside and len(looks) > 1,
     )  # fmt: skip
     if seeds:
         sns.stripplot(
@@ -228,7 +232,7 @@ def auc_chart(rows, findings, data):
     findings : list of dict
         Of the same experiment: the title, and the caption.
     data : str
-        What the images are.
+        What the pairs are.
 
     Returns
     -------
@@ -238,15 +242,23 @@ def auc_chart(rows, findings, data):
     numbers, words = flat_table(rows), [finding_sentence(found) for found in findings]
     if not rows:
         return None, numbers, " ".join(words or ["These data cannot answer this."])
-    labelled = []
-    for row in rows:
-        counted = f"{row['n_pairs']:,} {row.get('source', '')}".strip()
-        labelled.append(row | {"at": f"{row['group']}\n{counted} pairs"})
-    n_groups, n_metrics = len({row["at"] for row in labelled}), numbers.metric.nunique()
-    figure, axis = plt.subplots(figsize=(PAGE_IN, 1 + n_groups * max(0.36, 0.14 * n_metrics)))
-    interval_points(axis, labelled, "auc", "at")
-    axis.axvline(0.5, color="#bbbbbb", linewidth=0.8, zorder=0)
-    axis.set_xlabel(f"AUC, {data} (0.5: chance)")
+    n_groups, n_metrics = numbers.group.nunique(), numbers.metric.nunique()
+    figure, panels = _panels(rows, ["auc"], 1 + n_groups * max(0.36, 0.14 * n_metrics))
+    for axis, _, _, own in panels:
+        counts = {row["n_pairs"] for row in own}
+        if len(counts) > 1:
+            own = [row | {"group": f"{row['group']}\n{row['n_pairs']:,} pairs"} for row in own]
+        elif len(panels) > 1:
+            own = [row | {"group": fill(row["group"], 24)} for row in own]
+        interval_points(axis, own, "auc", "group", legend=axis is panels[-1][0])
+        axis.axvline(0.5, color=LIGHT, linewidth=0.8, zorder=0)
+        of = "" if len(counts) > 1 else f"{counts.pop():,} pairs"
+        axis.set(
+            xlabel=of if len(panels) > 1 else f"AUC, {data}{', ' * bool(of)}{of} (0.5: chance)"
+        )
+        axis.title.set_fontsize(8)
+    if len(panels) > 1:
+        figure.supxlabel(f"AUC, {data} (0.5: chance)", fontsize=8)
     claim_title(figure, findings)
     words.append(f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: single models.")
     return figure, numbers, " ".join(words)
@@ -254,16 +266,13 @@ def auc_chart(rows, findings, data):
 
 def flat_table(rows):
     """Rows as a table; of an interval, and of the values of seeds, the lowest and the highest."""
-    flat = []
-    for row in rows:
-        flat.append({})
-        for name, value in row.items():
-            if isinstance(value, list):
-                name = name.replace("_of_seeds", "_seeds")
-                flat[-1] |= {f"{name}_low": min(value), f"{name}_high": max(value)}
-            else:
-                flat[-1][name] = value
-    return pd.DataFrame(flat)
+    table = pd.DataFrame(rows)
+    for name in [name for name in table if name.endswith(("_ci95", "_of_seeds"))]:
+        place, ends = table.columns.get_loc(name), table.pop(name)
+        for i, (end, which) in enumerate({"low": min, "high": max}.items()):
+            flat = f"{name.replace('_of_seeds', '_seeds')}_{end}"
+            table.insert(place + i, flat, ends.map(which, na_action="ignore"))
+    return table
 
 
 def finding_sentence(found):
@@ -277,25 +286,272 @@ def finding_sentence(found):
     )
 
 
-def claim_title(figure, findings):
-    """Give a figure the claims that it tests, with what the findings say of each, as its title."""
-    verdicts = pd.DataFrame(findings).groupby("claim", sort=False).verdict.unique()
-    lines = []
-    for claim, of_claim in verdicts.items():
-        words = CLAIMS[claim].text[:-1]
-        lines += wrap(f"{words[0].upper()}{words[1:]}: {', '.join(of_claim)}", TITLE_WIDTH)
-    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=9, weight="bold")
+def give_title(figure, *lines):
+    """Give a figure its point as title."""
+    wrapped = "\n".join(fill(line, TITLE_WIDTH) for line in lines)
+    figure.suptitle(wrapped, x=0.01, ha="left")
 
 
-def _histogram(axis, groups, edges, legend):
-    """Draw the share of each group's values in each bin, and return the shares."""
-    bins, parts = {"low": edges[:-1], "high": edges[1:]}, []
-    for name, values in groups.items():
-        share = np.histogram(values, edges)[0] / len(values)
-        parts.append(pd.DataFrame({"pairs": name} | bins | {"share": share}))
-    numbers = pd.concat(parts, ignore_index=True)
-    sns.histplot(
-        numbers, x="low", weights="share", hue="pairs", bins=edges.tolist(), element="step",
-        palette=PAIR_COLOURS, legend=legend, ax=axis,
+def claim_title(figure, findings, *point):
+    """Give a figure as its title a point, and the claims that it tests with their verdicts."""
+    lines = [*point]
+    for claim in dict.fromkeys(found["claim"] for found in findings):
+        words = CLAIMS[claim].text.rstrip(".")
+        said = claim_of([found for found in findings if found["claim"] == claim])
+        lines.append(f"{words[0].upper()}{words[1:]}: {verdict_words(said)}")
+    give_title(figure, *lines)
+
+
+def accuracy_chart(rows, spread, criterion):
+    """Table 1 as a picture: accuracy with its interval, the other seeds', and the paper's.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `clipsim.evaluation.table_1_rows`; those at the paper's thresholds are not shown.
+    spread : list of dict
+        From `clipsim.evaluation.seed_spread`.
+    criterion : {"accuracy", "balanced_accuracy"}
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    numbers : pandas.DataFrame
+    caption : str
+    """
+    rows, spread = [r for r in rows if r["threshold_from"] != "paper"], _by_source(spread)
+    figure, panels = _panels(rows, [criterion], 0.85 + 0.3 * len(METRICS))
+    # From the first source's best to its worst: trained metrics, whose seeds are joined, are near.
+    first = sorted(panels[0][-1], key=lambda row: -row[criterion])
+    order, values, said = [tables.compared_metric(row) for row in first], {}, []
+    for axis, source, _, own in panels:
+        shown = sorted(own, key=lambda row: order.index(tables.compared_metric(row)))
+        _draw_intervals(axis, shown, criterion)
+        of_seeds = [
+            (row[f"{criterion}_of_seeds"], place)
+            for place, row in enumerate(shown)
+            if f"{criterion}_of_seeds" in row
+        ]
+        axis.plot(*zip(*of_seeds, strict=True), color=GREY, linewidth=0.5, zorder=0)
+        papers = [np.nan if m.paper_accuracy is None else m.paper_accuracy for m in order]
+        axis.plot(papers, [metric.label for metric in order], "x", color=GREY)
+        _write_beside(axis, [f"{row[criterion]:.2f}" for row in shown])
+        axis.axvline(0.5, color=LIGHT, linewidth=0.8)
+        axis.set(xlabel=f"{tables.in_words(criterion)}\n(×: the paper's)", xlim=(0.35, 1.0))
+        values[source] = {tables.compared_metric(row).label: row[criterion] for row in shown}
+        judges = f"{tables.JUDGED[source]}: " if source else ""
+        counted = f"{shown[0]['n_pairs']:,} pairs"
+        said.append(f"{judges}{counted}. {tables.seed_sentence(spread[source], criterion)}")
+    give_title(figure, f"Highest {tables.in_words(criterion)}: {_best(values)}")
+    lines = f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: training seeds"
+    judged = (
+        f" {tables.CAPTION_JUDGED[0].upper()}{tables.CAPTION_JUDGED[1:]}." if len(said) > 1 else ""
+    )
+    caption = f"{lines}, the two metrics of one joined; ×: on pairs of its own. {' '.join(said)}"
+    return figure, pd.DataFrame(rows).drop(columns="threshold_range"), caption + judged
+
+
+def people_chart(agreement, rows):
+    """How good a person is, and the model and its scores beside them.
+
+    Parameters
+    ----------
+    agreement : list of dict
+        From `clipsim.evaluation.agreement_with_people`.
+    rows : list of dict
+        From `clipsim.evaluation.table_1_rows`: Eq. 4 and the image cosine, on the experts' pairs.
+
+    Returns
+    -------
+    figure, numbers, caption
+        As `accuracy_chart`.
+    """
+    own = pd.DataFrame(rows).query("source == 'expert' and threshold_from != 'paper'")
+    own = own[own.metric.isin(["clip_score", "image_cosine"])].assign(
+        judge=own.metric.map(METRIC_LABELS), statistic="auc", value=own.auc, ci95=own.auc_ci95,
+        n_rows=own.n_pairs,
     )  # fmt: skip
-    return numbers
+    shown = pd.DataFrame(agreement).query("statistic != 'balanced_accuracy'")
+    table = pd.concat([shown, own[[*shown, "metric"]]]).replace({np.nan: None})
+    panels = {"auc": "AUC, experts", "tau_c": "Kendall's τ_c, experts", "tau_b": "τ_b, crowd"}
+    figure, axes = plt.subplots(1, len(panels), figsize=(PAGE_IN, 2.3))
+    for axis, (statistic, label) in zip(axes, panels.items(), strict=True):
+        own = table[table.statistic == statistic].sort_values("value", ascending=False)
+        own = own.assign(judge=own.judge.map(partial(fill, width=16)), value_ci95=own.ci95)
+        interval_points(axis, own.to_dict("records"), "value", "judge")
+        for place, value in enumerate(own.value):
+            axis.text(value, place - 0.18, f"{value:.3f}", ha="center", fontsize=7)
+        axis.set_xlabel(label)
+        axis.margins(x=0.25)
+    best = table[table.statistic == "auc"].set_index("judge").value
+    person, score = best["one expert"], best["CLIP score"]
+    more = "more" if person > score else "no more"
+    words = f"One expert agrees with the others {more} than the CLIP score does"
+    give_title(figure, f"{words}: AUC {person:.3f} and {score:.3f}")
+    balanced = [row["value"] for row in agreement if row["statistic"] == "balanced_accuracy"]
+    caption = (
+        "Lines: 95 %, images resampled. One expert against the mean of the other two (balanced "
+        f"accuracy {balanced[0]:.3f}); best possible: their mean (below 1 for its ties); "
+        "published values are on all of the data set's test images."
+    )
+    return figure, table, caption
+
+
+def accuracy_by_kind_chart(by_kind):
+    """Accuracy of each metric in each kind of pair: the cells of the 2×2.
+
+    Parameters
+    ----------
+    by_kind : dict
+        From `clipsim.evaluation.accuracy_by_kind`.
+
+    Returns
+    -------
+    figure, numbers, caption
+        As `accuracy_chart`.
+    """
+    table = pd.DataFrame(by_kind).T
+    shown = table.drop(columns="n_pairs").rename(columns=METRIC_LABELS)
+    figure, axis = plt.subplots(figsize=(PAGE_IN, 0.9 + 0.3 * len(shown)))
+    heat_map(axis, shown.rename(columns=lambda label: label.replace(" (", "\n(")))
+    kind, label = shown.stack().idxmin()
+    least = shown.min().idxmax()
+    words = f"Worst kind of pair: {shown.min()[least]:.2f} for {least}"
+    give_title(figure, f"{words}, {shown[label][kind]:.2f} for {label} ({kind})")
+    caption = f"At least {table.n_pairs.min():.0f} pairs of each kind, at held-out thresholds."
+    return figure, table.rename_axis("kind").reset_index(), caption
+
+
+def heat_map(axis, table):
+    """Fractions as a table of numbers on shades that differ in grey, too."""
+    colours = {"vmin": 0, "vmax": 1, "cmap": "Blues", "cbar": False}
+    sns.heatmap(table, annot=True, fmt=".2f", linewidths=1, ax=axis, **colours)
+    axis.set(xlabel="", ylabel="")
+
+
+def differences_chart(rows, criterion):
+    """The CLIP score's lead over every other metric, with intervals: a forest of differences.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `clipsim.evaluation.metric_differences`.
+    criterion : {"accuracy", "balanced_accuracy"}
+
+    Returns
+    -------
+    figure, numbers, caption
+        As `accuracy_chart`.
+    """
+    figure, panels = _panels(rows, [criterion, "auc"], 0.4 + 0.27 * len(METRICS))
+    least = {}
+    for axis, source, name, shown in panels:
+        _draw_intervals(axis, shown, f"difference_{name}")
+        axis.axvline(0, color=GREY, linewidth=0.8)
+        axis.set_xlabel(f"{tables.in_words(name)},\nCLIP score minus the other")
+        if name == criterion:
+            p_values = [tables.p_text(row["p_holm"], row["p_is_bound"]) for row in shown]
+            _write_beside(axis, [f"p {'' if p[0] == '<' else '= '}{p}" for p in p_values])
+            lead = {tables.compared_metric(row).label: row[f"difference_{name}"] for row in shown}
+            least[source] = lead
+    give_title(figure, f"Smallest lead: over {_best(least, min, '+.2f')}")
+    unit = f"95 % intervals resample {rows[0]['resampled']}, model and thresholds held fixed"
+    tested = f"p: {rows[0]['p_of']}, Holm's adjustment; “<” where no sample lies beyond zero"
+    return figure, pd.DataFrame(rows), f"{unit}. {tested}."
+
+
+def threshold_sweeps(evaluated, criterion):
+    """Accuracy against the threshold, a panel per metric, with held-out and paper's thresholds.
+
+    Parameters
+    ----------
+    evaluated : list of Evaluation
+        From `clipsim.evaluation.evaluations`.
+    criterion : {"accuracy", "balanced_accuracy"}
+
+    Returns
+    -------
+    figure, numbers, caption
+        As `accuracy_chart`.
+    """
+    parts, lost = [], {}
+    for one in evaluated:
+        values, similar = one.scores[one.labelled], one.pairs.similar[one.labelled]
+        chosen, paper = float(np.nanmedian(one.thresholds)), one.metric.paper_threshold
+        ends = [*values, chosen, chosen if paper is None else paper]
+        thresholds = [chosen, *np.linspace(min(ends), max(ends), 201)]
+        names = {"metric": one.metric.key, "source": tables.SOURCES[one.source]}
+        parts.append(sweep(values, similar, thresholds).assign(**names))
+        if one.metric.key == "clip_score":
+            of_threshold = parts[-1][criterion]
+            lost[one.source] = {"": of_threshold.max() - of_threshold.iloc[0]}
+    table = pd.concat(parts, ignore_index=True)
+    figure, axes = plt.subplots(2, -(-len(METRICS) // 2), figsize=(PAGE_IN, 4.4), sharey=True)
+    for metric, axis in zip(METRICS, axes.flat, strict=False):
+        own, look = table[table.metric == metric.key], marker_style(metric.key)
+        style = {
+            "style": "source",
+            "legend": len(lost) > 1 and axis is axes.flat[len(METRICS) - 1],
+        }
+        sns.lineplot(own, x="threshold", y=criterion, color=look["color"], ax=axis, **style)
+        chosen = own.drop_duplicates("source")
+        axis.plot(chosen.threshold, chosen[criterion], linestyle="", **look)
+        if metric.paper_threshold is not None:
+            axis.plot(metric.paper_threshold, metric.paper_accuracy, "x", color=GREY)
+        axis.set(title=metric.label, ylim=(0.35, 1.0), ylabel=tables.in_words(criterion))
+    if axis.get_legend():
+        sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
+    words = "The CLIP score's held-out threshold loses to the best in hindsight"
+    give_title(figure, f"{words}: {_best(lost).strip()}")
+    return figure, table, "Markers: held-out thresholds (their median); ×: the paper's."
+
+
+def _panels(found, statistics, height):
+    """A figure with a row of panels for each statistic and a column for each source.
+
+    Returns it with axis, source, statistic, and what was found for the source, panel by panel.
+    """
+    by_source = _by_source(found)
+    size = (PAGE_IN, height * len(statistics))
+    figure, axes = plt.subplots(
+        len(statistics), len(by_source), figsize=size, sharex="row", sharey=True, squeeze=False
+    )
+    panels = []
+    for line, statistic in zip(axes, statistics, strict=True):
+        for axis, (source, own) in zip(line, by_source.items(), strict=True):
+            axis.set_title(tables.JUDGED[source] if axis in axes[0] else "")
+            panels.append((axis, source, statistic, own))
+    return figure, panels
+
+
+def _by_source(found):
+    """Rows, or evaluations, by who judged the pairs."""
+    by_source = {}
+    for one in found:
+        source = one.get("source", "") if isinstance(one, dict) else one.source
+        by_source.setdefault(source, []).append(one)
+    return by_source
+
+
+def _draw_intervals(axis, rows, name):
+    """A statistic of each row's metric with its 95 % interval, from top to bottom."""
+    metrics = map(tables.compared_metric, rows)
+    named = [row | {"metric": m.key, "of": m.label} for row, m in zip(rows, metrics, strict=True)]
+    interval_points(axis, named, name, "of")
+
+
+def _write_beside(axis, texts):
+    """A text at the right of each group, from top to bottom."""
+    for place, text in enumerate(texts):
+        where = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 7}
+        axis.text(1.01, place, text, **where)
+
+
+def _best(values, which=max, form=".2f"):
+    """Of each source the best of some labelled values, in a line; a label is said once."""
+    said = {}
+    for source, of in values.items():
+        label = which(of, key=of.get)
+        judged = f" ({tables.SOURCES[source]})" if source else ""
+        said.setdefault(label, []).append(f"{of[label]:{form}}{judged}")
+    return "; ".join(f"{label} {', '.join(found)}" for label, found in said.items())

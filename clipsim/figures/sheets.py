@@ -13,6 +13,7 @@ from PIL import Image
 
 from clipsim.evaluation import ERRORS, FALSE_ALARM, METRICS, described
 from clipsim.figures.style import INK, PAGE_IN, marker_style
+from clipsim.figures.tables import JUDGED
 
 FRAME = "#777777"
 SCREEN_DPI = 100  # of a picture on a sheet: half the page's, or the files weigh four times as much
@@ -38,16 +39,16 @@ def image_sheet(images, seed, n=8):
     caption : str
     """
     shown = np.random.default_rng(seed).permutation(images.indices("train"))[:n]
-    ids = [images.image_ids[i] for i in shown]
-    captions = [images.captions[i] for i in shown]
+    captions = {images.image_ids[i]: images.captions[i] for i in shown}
     groups = [
-        ("", [(images.pixels(image_id), wrapped(own[0], 30, 3))])
-        for image_id, own in zip(ids, captions, strict=True)
+        ("", [(images.pixels(name), wrapped(own[0], 30, 3))]) for name, own in captions.items()
     ]
-    joined = [" | ".join(own) for own in captions]
-    numbers = pd.DataFrame({"image_id": ids, "split": "train", "captions": joined})
-    caption = f"{len(ids)} training images, drawn by seed, each with its first caption."
-    return picture_sheet(groups, columns=4), numbers, caption
+    joined = [" | ".join(own) for own in captions.values()]
+    numbers = pd.DataFrame({"image_id": list(captions), "split": "train", "captions": joined})
+    figure = picture_sheet(
+        groups, 4, f"{len(captions)} training images, each with its first caption"
+    )
+    return figure, numbers, "Drawn by the profile's seed."
 
 
 def pair_sheet(images, pairs, n=2):
@@ -76,9 +77,9 @@ def pair_sheet(images, pairs, n=2):
     for row in numbers.itertuples():
         label = "similar" if row.similar else "not similar"
         pictures = [(images.pixels(image_id), "") for image_id in (row.id_a, row.id_b)]
-        groups.append((f"{row.kind}{row.source}: {label}", pictures))
-    caption = f"The first {n} pairs of each kind and label."
-    return picture_sheet(groups, columns=2), numbers, caption
+        groups.append((f"{row.kind}{JUDGED[row.source]}: {label}", pictures))
+    figure = picture_sheet(groups, 2, "What counts as similar, and what does not")
+    return figure, numbers, f"The first {n} pairs of each kind and label."
 
 
 def retrieval_sheet(images, retrieval, seed, n=6, n_shown=5):
@@ -111,12 +112,9 @@ def retrieval_sheet(images, retrieval, seed, n=6, n_shown=5):
         groups.append((title, [(images.pixels(image_id), below)]))
         of_image = {"image_id": image_id, "rank": range(1, len(texts) + 1)}
         tables.append(pd.DataFrame(of_image | {"description": texts, "similarity": sims}))
-    caption = (
-        "Test images; above each a caption of its own (which the model never saw), below it the "
-        f"{n_shown} most similar descriptions of the pool with their cosine."
-    )
-    figure = picture_sheet(groups, columns=3)
-    return figure, pd.concat(tables, ignore_index=True), caption
+    title = f"Test images with a caption of their own; below, the {n_shown} descriptions most like"
+    figure = picture_sheet(groups, 3, f"{title} them (cosine)")
+    return figure, pd.concat(tables, ignore_index=True), "The model never saw the caption above."
 
 
 def comparison_figure(comparison, candidates, images):
@@ -147,15 +145,13 @@ def comparison_figure(comparison, candidates, images):
         figure.suptitle(text, x=0.01, ha="left")
         numbers = pd.DataFrame([{"figure": comparison.name, "class_size": class_size}])
         return figure, numbers, f"No such pair among the {of} pairs."
-    shown = [metric for metric in METRICS if metric.key in scores]
-    rows = []
+    shown, rows = [metric for metric in METRICS if metric.key in scores], []
     for metric in shown:
-        score = float(scores[metric.key][position])
-        threshold = float(candidates.thresholds[metric.key][position])
         row = {"figure": comparison.name, "metric": metric.key}
-        row |= {"score": score, "threshold": threshold}
-        says = "alike" if score >= threshold else "different"
-        rows.append(row | {"says": says, "paper_score": comparison.paper.get(metric.name)})
+        row["score"] = float(scores[metric.key][position])
+        row["threshold"] = float(candidates.thresholds[metric.key][position])
+        row["says"] = "alike" if row["score"] >= row["threshold"] else "different"
+        rows.append(row | {"paper_score": comparison.paper.get(metric.name)})
     figure = plt.figure(figsize=(PAGE_IN, 3.7))
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.3, 1.4], hspace=0.03)
     ids = [str(names[position]) for names in (pairs.id_a, pairs.id_b)]
@@ -166,10 +162,7 @@ def comparison_figure(comparison, candidates, images):
     strips = bottom.subplots(1, len(shown), squeeze=False)[0]
     for axis, metric, row in zip(strips, shown, rows, strict=True):
         _score_strip(axis, metric, row, scores[metric.key][candidates.tested])
-    said = [
-        f"{m.label} {row['score']:.2f}, {row['says']}" for m, row in zip(shown, rows, strict=True)
-    ]
-    caption = f"{'; '.join(said)}. {of.capitalize()} pairs of this class: {class_size:,}."
+    caption = f"{of.capitalize()} pairs of this class: {class_size:,}."
     return figure, pd.DataFrame(rows), caption
 
 
@@ -205,15 +198,15 @@ def worst_case_sheet(metric, errors, images, retrieval, n=3):
         decision = f"{metric.label} {case.score:.2f} {sign} τ {case.threshold:.2f}"
         beside = "" if metric.key == "clip_score" else f"; CLIP {case.clip_score:.2f}"
         title = f"{HEADINGS[error]}\n{decision}, margin {case.margin:.0%} of the pairs{beside}"
-        texts = [scored(lines, 29, 3) for lines in described(case, retrieval)]
+        texts = [scored(lines, 26, 3) for lines in described(case, retrieval)]
         pictures = map(images.pixels, (case.id_a, case.id_b))
         groups.append((title, list(zip(pictures, texts, strict=True))))
     counts = " and ".join(f"{len(of_kind):,} × {error}" for error, of_kind in by_kind.items())
-    caption = f"{metric.label}: the worst of {counts} among the test pairs."
-    return picture_sheet(groups, columns=2), numbers, caption
+    title = f"{metric.label[0].upper()}{metric.label[1:]}: the worst of {counts}"
+    return picture_sheet(groups, 2, title), numbers, "Of the test pairs."
 
 
-def picture_sheet(groups, columns):
+def picture_sheet(groups, columns, title):
     """A figure of groups of pictures, each group a title and [(pixels, text below), …]."""
     rows = -(-len(groups) // columns)
     most = max(1, *(len(pictures) for _, pictures in groups))
@@ -222,7 +215,8 @@ def picture_sheet(groups, columns):
     texts = [text for _, pictures in groups for _, text in pictures]
     below = max((len(text.splitlines()) for text in texts), default=0)
     row_in = side_in + 0.14 * above + 0.11 * below + 0.15  # texts have 7.5 and 6.5 points
-    figure = plt.figure(figsize=(PAGE_IN, row_in * rows))
+    figure = plt.figure(figsize=(PAGE_IN, row_in * rows + 0.25))
+    figure.suptitle(title, x=0.01, ha="left")
     cells = figure.subfigures(rows, columns, squeeze=False, wspace=0.03)
     for cell, (title, pictures) in zip(cells.flat, groups, strict=False):
         # Titles of one height, or pictures would not stand in rows.

@@ -1,15 +1,19 @@
-"""Tables for people: Table 1, its differences and verdicts as Markdown; recall and settings."""
+"""Tables for people: Table 1 and verdicts as Markdown; settings."""
 
 import numpy as np
 import pandas as pd
 
 from clipsim.evaluation import DECISION, METRICS, REFERENCES, claim_verdicts, verdict_words
 from clipsim.figures.style import save_table
-from clipsim.record import atomic_path
+from clipsim.profile import REPOSITORY
+from clipsim.record import StaleError, atomic_path, read_json
 
 LABELS = {(metric.name, metric.variant): metric for metric in (*METRICS, *REFERENCES)}
-SOURCES = {"expert": "experts", "crowd": "crowd", "vsts": "side by side"}
+SOURCES = {"expert": "experts", "crowd": "crowd", "vsts": "side by side", "": ""}
+JUDGED = {"expert": "Experts' judgments", "crowd": "Crowd's judgments", "": ""}
+JUDGED["vsts"] = "Rated side by side"
 CAPTION_JUDGED = "experts and crowd judged a caption of one photograph for the other"
+COMMITTED = {"demo": "demo", "flickr8k": "photographs"}  # profiles, and what their data are
 WORDS = {"auc": "AUC", "spearman": "Spearman ρ"}
 
 
@@ -105,34 +109,6 @@ def paper_and_run(rows):
     return markdown_table(cells)
 
 
-def differences_table(rows, criterion):
-    """The CLIP score's lead over the other metrics, as Markdown.
-
-    Parameters
-    ----------
-    rows : list of dict
-        From `clipsim.evaluation.metric_differences`.
-    criterion : {"accuracy", "balanced_accuracy"}
-
-    Returns
-    -------
-    str
-    """
-    cells = []
-    for row in rows:
-        shown = dict.fromkeys(("accuracy", criterion, "auc", "average_precision"))
-        less = _with_intervals(row, shown, "difference_", "+.2f")
-        exact = row["mcnemar_p"] is not None
-        tests = {
-            "p (McNemar)": p_text(row["p"]) if exact else "–",
-            "p (bootstrap)": "–" if exact else p_text(row["p"], row["p_is_bound"]),
-            "p (Holm)": p_text(row["p_holm"], row["p_is_bound"]),
-        }
-        metric = {"CLIP score minus": compared_metric(row).label}
-        cells.append(_judged(row) | metric | less | tests)
-    return markdown_table(cells)
-
-
 def seed_sentence(rows, criterion):
     """What the spread over seeds says of the CLIP score, beside the bootstrap's.
 
@@ -160,37 +136,64 @@ def seed_sentence(rows, criterion):
 
 
 def write_verdicts(findings, profile):
-    """Write `verdicts.md` among the figures: a row per claim with its verdict and experiments.
+    """Write `verdicts.md` among the figures: the claims with their verdicts, and all experiments.
 
     Parameters
     ----------
     findings : pandas.DataFrame
         From `clipsim.evaluation.gathered_findings`.
     profile : Profile
+        Beside its verdicts stand those of the committed results, demo and photographs.
 
     Returns
     -------
     str
-        The Markdown.
+        The Markdown: `verdicts_table`, and a row of experiments for each claim.
     """
-    cells = []
-    for claim in claim_verdicts(findings).to_dict("records"):
-        experiments = findings[findings.claim == claim["claim"]].to_dict("records")
-        line = {
-            "claim": f"{claim['text']} ({claim['section']})",
-            "verdict": f"**{verdict_words(claim)}**",
-            "experiments: estimate [95 %]": "<br>".join(map(_experiment, experiments)),
+    own, folder = claim_verdicts(findings).to_dict("records"), profile.results_dir
+    folders = {REPOSITORY / "results" / name: data for name, data in COMMITTED.items()}
+    claims = {} if folder in folders else {"this run": own}
+    for path, data in folders.items():
+        results = path / "13_verdicts.json"
+        if path == folder:
+            claims[data] = own
+        elif results.is_file():
+            claims[data] = read_json(results, StaleError, results=dict)["results"]["claims"]
+    experiments = [
+        {"claim": text, "experiments: estimate [95 %]": "<br>".join(map(_experiment, rows))}
+        for text, group in findings.groupby("text", sort=False)
+        for rows in [group.to_dict("records")]
+    ]
+    text = f"{verdicts_table(claims)}\n\n{markdown_table(experiments)}"
+    return _written(text, profile.figures_dir / "verdicts.md")
+
+
+def verdicts_table(claims):
+    """A row per claim in the paper's words, the verdicts on several data side by side.
+
+    Parameters
+    ----------
+    claims : dict of str to list of dict
+        By data, rows of `clipsim.evaluation.claim_verdicts`. In bold what all experiments say.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    verdicts = {}
+    for data, rows in claims.items():
+        said = {row["claim"]: verdict_words(row) for row in rows}
+        verdicts[data] = {
+            key: words if "(" in words else f"**{words}**" for key, words in said.items()
         }
-        cells.append(line)
-    return _written(markdown_table(cells), profile.figures_dir / "verdicts.md")
-
-
-def recall_table(recall):
-    """Recall in both directions as a table (fractions), from `retrieval_recall`."""
-    table = pd.DataFrame({name: recall[name] for name in ("image_to_text", "text_to_image")}).T
-    table["queries"] = [recall["n_images"], recall["pool_size"]]
-    table["candidates"] = [recall["pool_size"], recall["n_images"]]
-    return table.rename_axis("direction").reset_index()
+    return markdown_table(
+        [
+            {"claim": row["text"], "in the paper": row["section"]}
+            | {data: said.get(row["claim"], "–") for data, said in verdicts.items()}
+            for row in next(iter(claims.values()))
+        ]
+    )
 
 
 def training_settings(profile, record, n_train):
@@ -249,16 +252,16 @@ def p_text(p_value, is_bound=False):
     return "< " * is_bound + f"{p_value:.3f}".replace("0.", ".", 1)
 
 
-def _with_intervals(row, names, prefix="", form=".2f"):
+def _with_intervals(row, names):
     """Statistics of a row with their 95 % intervals, as cells."""
     cells = {}
     for name in names:
         # JSON has null where there is no number.
-        low, high = np.array(row[f"{prefix}{name}_ci95"], dtype=float)
-        spread = row.get(f"{prefix}{name}_sd")
+        low, high = np.array(row[f"{name}_ci95"], dtype=float)
+        spread = row.get(f"{name}_sd")
         seeds = "" if spread is None else f" ± {spread:.2f}"
-        value = "–" if row[prefix + name] is None else f"{row[prefix + name]:{form}}{seeds}"
-        interval = f" [{low:{form}}, {high:{form}}]" if np.isfinite([low, high]).all() else ""
+        value = "–" if row[name] is None else f"{row[name]:.2f}{seeds}"
+        interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else ""
         cells[f"{in_words(name)} [95 %]"] = value.replace("nan", "–") + interval
     return cells
 

@@ -1,4 +1,4 @@
-"""Notebook 02: the model before and after its training; from the paper's recipe to ours.
+"""Notebook 02: from the paper's recipe to ours.
 
 The profile `flickr8k_paper_recipe` trains as the paper does: all weights, Adam, rate 1e-5, batches
 of 5, 5 epochs. From there one step after the other is changed to what the profile of the notebook
@@ -14,8 +14,7 @@ from tqdm.auto import tqdm
 
 from clipsim import evaluation
 from clipsim.data import caption_pool, load_pairs
-from clipsim.figures import IDENTITY, INK, PAGE_IN
-from clipsim.model import DualEncoder
+from clipsim.figures import IDENTITY, JUDGED, PAGE_IN, give_title
 from clipsim.profile import load_profile
 from clipsim.record import StaleError, read_results
 
@@ -35,23 +34,6 @@ STEPS = {
 SEARCH = ("n_descriptions", "vector_space")  # steps that train nothing
 N_SEEDS = 3
 COLUMNS = {"auc": "AUC", "spearman": "Spearman ρ"}
-
-
-def before_and_after(profile, images):
-    """The model untrained, and trained: now, or by an earlier run of the same profile.
-
-    Parameters
-    ----------
-    profile : Profile
-    images : CaptionedImages
-
-    Returns
-    -------
-    dict of str to DualEncoder
-        "before" and "after".
-    """
-    trained = evaluation.train_or_load(profile, images)
-    return {"before": DualEncoder(profile), "after": trained}
 
 
 def recipe_rows(run, images, paper=None):
@@ -129,7 +111,7 @@ def _worth(profile, pairs, scores):
 
 
 def recipe_chart(rows):
-    """From the paper's recipe to ours: what each step is worth, a dot for each seed.
+    """From the paper's recipe to ours: a dot for each step, the mean of its seeds.
 
     Parameters
     ----------
@@ -146,26 +128,25 @@ def recipe_chart(rows):
     """
     first, last = rows.source.iloc[0], rows.source.iloc[-1]
     shown = {"auc": rows[rows.source == first], "spearman": rows[rows.source == last]}
-    columns, order = [], list(dict.fromkeys(rows.step))
-    figure, axes = plt.subplots(1, 2, figsize=(PAGE_IN, 0.9 + 0.26 * len(order)), sharey=True)
-    look = {"y": "step", "order": order}
-    blue = IDENTITY["clip_score"]["color"]
+    columns = [rows.drop_duplicates("step").set_index("step").changed]
+    figure, axes = plt.subplots(
+        1, 2, figsize=(PAGE_IN, 1 + 0.26 * rows.step.nunique()), sharey=True
+    )
+    look = {"y": "step", "color": IDENTITY["clip_score"]["color"], "markersize": 4.5}
+    look |= {"errorbar": ("pi", 100), "err_kws": {"linewidth": 1}, "linewidth": 0.8}
     for axis, (statistic, table) in zip(axes, shown.items(), strict=True):
-        sns.stripplot(table, x=statistic, jitter=False, color=blue, ax=axis, **look)
+        sns.pointplot(table, x=statistic, ax=axis, **look)
         of_step = table.groupby("step", sort=False)[statistic]
         columns.append(of_step.agg(["mean", "std"]).add_prefix(f"{statistic}_"))
-        axis.plot(columns[-1].iloc[:, 0], range(len(order)), color=INK, linewidth=0.8)
-        where = {"expert": "experts' pairs", "vsts": "pairs side by side"}
-        source = where.get(table.source.iloc[0], "test pairs")
-        axis.set(xlabel=f"{COLUMNS[statistic]}, {source}", ylabel="")
-    steps_of = rows.drop_duplicates("step").set_index("step").changed
-    counts = shown["auc"].groupby("step", sort=False).seed.count().rename("n_seeds")
-    numbers = pd.concat([steps_of, *columns, counts], axis=1).reset_index(names="step")
-    ends = numbers.auc_mean.iloc[[0, -1]]
-    title = f"From the paper's recipe to ours: AUC {ends.iloc[0]:.3f} to {ends.iloc[-1]:.3f}"
-    figure.suptitle(title, x=0.01, ha="left")
+        axis.set(title=JUDGED[table.source.iloc[0]], xlabel=COLUMNS[statistic], ylabel="")
+    columns.append(shown["auc"].groupby("step", sort=False).seed.count().rename("n_seeds"))
+    numbers = pd.concat(columns, axis=1).reset_index(names="step")
+    first, *_, last = numbers.auc_mean
+    gains = numbers.auc_mean.diff()
+    most = f"most by “{numbers.step[gains.idxmax()]}” ({gains.max():+.3f})"
+    give_title(figure, f"From the paper's recipe to ours: AUC {first:.3f} to {last:.3f}, {most}")
     caption = (
-        "From top to bottom each step keeps what the steps above it changed. Dots: training seeds "
-        f"({numbers.n_seeds.min()} to {numbers.n_seeds.max()}); line: their mean."
+        "From top to bottom each step keeps what the steps above it changed. Dots: mean of "
+        f"{numbers.n_seeds.min()} to {numbers.n_seeds.max()} training seeds; lines: their range."
     )
     return figure, numbers, caption

@@ -12,7 +12,6 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from scipy.stats import spearmanr
 from sklearn.cluster import KMeans
@@ -20,10 +19,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from clipsim.data import CROPPED, RESIZED, CaptionedImages
 from clipsim.evaluation import finding_of, measured, not_testable, train_or_load
-from clipsim.figures import PAGE_IN, claim_title, finding_sentence, flat_table
+from clipsim.figures import PAGE_IN, claim_title, finding_sentence, flat_table, heat_map
 from clipsim.metrics import METRIC_LABELS
 from clipsim.retrieval import Describer, scores_of_models
-from clipsim.studies.beyond_the_training_data.experiments import COMPARED, PIXELS, auc_rows
+from clipsim.studies.beyond_the_training_data.experiments import COMPARED, PIXELS, auc_rows, less
 
 EACH = 50  # pairs of either class whose first picture is altered
 EPOCHS = 10  # at most, of a training on altered data; on fewer images as many more
@@ -174,10 +173,8 @@ def robustness_chart(rows, findings):
     titles = {"score_kept": "Score kept (Spearman's ρ)", "decision_kept": "Decisions kept (share)"}
     for axis, (value, title) in zip(axes, titles.items(), strict=True):
         shown = table.pivot(index="alteration", columns="metric", values=value)
-        shown = shown.loc[[*ALTERATIONS], table.metric.unique()]
-        colours = {"vmin": 0, "vmax": 1, "cmap": "Blues", "cbar": False}
-        sns.heatmap(shown, annot=True, fmt=".2f", linewidths=1, ax=axis, **colours)
-        axis.set(title=title, xlabel="", ylabel="")
+        heat_map(axis, shown.loc[[*ALTERATIONS], table.metric.unique()])
+        axis.set_title(title)
     claim_title(figure, findings)
     caption = f"{' '.join(map(finding_sentence, findings))} One model, {rows[0]['n_pairs']} pairs."
     return figure, flat_table(rows), caption
@@ -213,13 +210,9 @@ def training_data(scored):
     groups = {name: _trained(scored, name, *run) for name, run in runs.items()}
     against = dict.fromkeys(groups, "all") | {NARROW: baseline}
     findings = [
-        finding_of(
-            "training_data",
-            f"AUC of the CLIP score, training on {against[name]} minus {name} (paired)",
-            groups[against[name]].auc("clip_score") - group.auc("clip_score"),
-            scored.sample,
-        )
+        less("training_data", f", training on {base} minus {name} (paired)", groups[base], group)
         for name, group in groups.items()
+        for base in [against[name]]
         if name != "all"
     ]
     rows = auc_rows(groups, ["clip_score"])

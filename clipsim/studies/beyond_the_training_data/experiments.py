@@ -9,7 +9,7 @@ pairs share them) and holds the models fixed, and their spread stands apart.
 """
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import combinations, product
 
 import numpy as np
@@ -17,17 +17,7 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from clipsim import evaluation
-from clipsim.data import (
-    CaptionedImages,
-    DataError,
-    LabelledPairs,
-    caption_pairs_of,
-    caption_pool,
-    concept_table,
-    load,
-    load_pairs,
-)
+from clipsim import data, evaluation
 from clipsim.metrics import pixel_scores
 from clipsim.profile import Profile, load_profile
 from clipsim.retrieval import Describer, description_sums, scores_of_models
@@ -67,9 +57,9 @@ class ScoredPairs:
     """
 
     profile: Profile
-    images: CaptionedImages
+    images: data.CaptionedImages
     describers: list
-    pairs: LabelledPairs
+    pairs: data.LabelledPairs
     scores: dict
     stream: int = 0
     thresholds: dict = field(default_factory=dict)
@@ -83,16 +73,13 @@ class ScoredPairs:
         StaleError
             If the pair scores are missing, or of other data, pairs or weights.
         """
-        images = load(profile)
-        pairs, pool = load_pairs(profile, images), caption_pool(profile, images)
+        images = data.load(profile)
+        pairs, pool = data.load_pairs(profile, images), data.caption_pool(profile, images)
         scores, counted = evaluation.load_scores(profile, images, pairs), evaluated(pairs)
         models = evaluation.models_of_seeds(profile, images)
         describers = [Describer.of(profile, model, pool) for model in models]
-        first, how = next(iter(pairs.by_source.values())), profile.threshold_criterion
-        held_out = partial(
-            evaluation.held_out_thresholds, pairs.where(first), criterion=how, seed=profile.seed
-        )
-        thresholds = {key: held_out(scores[key][first])[counted[first]] for key in COMPARED}
+        headline = evaluation.tested_candidates(profile, pairs, None, scores).thresholds
+        thresholds = {key: headline[key][counted] for key in COMPARED}
         of_pixels = {key: scores[key][counted] for key in PIXELS}
         pairs = pairs.where(counted)
         scores = of_pixels | scores_of_models(describers, images, pairs)
@@ -126,6 +113,11 @@ class ScoredPairs:
         return self.auc("clip_score") - self.auc(*PIXELS)
 
     @property
+    def name(self):
+        """What the pairs are, for a figure."""
+        return f"{self.images.name}, {evaluation.JUDGES[str(self.pairs.source[0])]}"
+
+    @property
     def pool(self):
         """The descriptions that are searched."""
         return self.describers[0].index.captions
@@ -151,6 +143,21 @@ def auc_rows(groups, metrics=COMPARED):
             named = {"group": name, "metric": metric} | group.sample.counts
             rows.append(named | evaluation.measured({"auc": group.auc(metric)}))
     return rows
+
+
+def less(claim, words, one, other, **region):
+    """The finding on the AUC of the CLIP score in one group of pairs minus that in another.
+
+    The difference is paired where both are of the same pairs.
+    """
+    is_paired = one.pairs is other.pairs
+    return evaluation.finding_of(
+        claim,
+        f"AUC of the CLIP score{words}",
+        one.auc("clip_score") - other.auc("clip_score"),
+        one.sample if is_paired else [one.sample, other.sample],
+        **region,
+    )
 
 
 def evaluated(pairs):
@@ -190,13 +197,8 @@ def unseen_things(scored):
         return [], []
     labels = novelty(scored.images, scored.pairs)
     familiar, unseen = scored.where(labels == FAMILIAR), scored.where(labels != FAMILIAR, stream=1)
-    found = evaluation.finding_of(
-        "less_reliable_on_unlike",
-        "AUC of the CLIP score on scenes of familiar things minus that on scenes with unseen "
-        "artwork or concepts (independent groups)",
-        familiar.auc("clip_score") - unseen.auc("clip_score"),
-        [familiar.sample, unseen.sample],
-    )
+    words = " on scenes of familiar things minus that on scenes with unseen artwork or concepts"
+    found = less("less_reliable_on_unlike", f"{words} (independent groups)", familiar, unseen)
     groups = {
         name: scored.where(labels == name, stream)
         for stream, name in enumerate(sorted(set(labels.tolist())), start=1)
@@ -220,14 +222,13 @@ def another_domain(scored):
     if scored.images.scenes:
         return [], []
     profile = load_profile(SCENES)
-    scenes = load(profile)
-    pairs = load_pairs(profile, scenes)
+    scenes = data.load(profile)
+    pairs = data.load_pairs(profile, scenes)
     drawn = replace(scored, profile=profile, images=scenes, pairs=pairs.where(evaluated(pairs)))
     own = (scored.describers[0].model, scored.pool)
-    other = (evaluation.train_or_load(profile, scenes), caption_pool(profile, scenes))
-    rows, findings = crossed_domains(scored, own, other)
-    of_scenes = crossed_domains(drawn, other, own)
-    return rows + of_scenes[0], findings + of_scenes[1]
+    other = (evaluation.train_or_load(profile, scenes), data.caption_pool(profile, scenes))
+    both = crossed_domains(scored, own, other), crossed_domains(drawn, other, own)
+    return tuple(map(sum, zip(*both, strict=True), ([], [])))
 
 
 def crossed_domains(scored, own, other):
@@ -257,12 +258,7 @@ def crossed_domains(scored, own, other):
         ("pool_must_fit", own_model, "its own model searching the other domain's pool"),
     )
     return auc_rows(groups, ["clip_score"]), [
-        evaluation.finding_of(
-            claim,
-            f"AUC of the CLIP score on pairs of {name} minus that of {what} (paired)",
-            own_both.auc("clip_score") - changed.auc("clip_score"),
-            changed.sample,
-        )
+        less(claim, f" on pairs of {name} minus that of {what} (paired)", own_both, changed)
         for claim, changed, what in compared
     ]
 
@@ -291,7 +287,7 @@ def fitting_descriptions(images, pairs, pool):
         for i in images.indices("train"):
             for description in shown.keys() & {*images.captions[i]}:
                 shown[description] |= images.scenes[images.image_ids[i]].content.keys()
-        concepts = MultiLabelBinarizer(classes=[*concept_table()], sparse_output=True).fit([])
+        concepts = MultiLabelBinarizer(classes=[*data.concept_table()], sparse_output=True).fit([])
         of_pool = concepts.transform(shown.values())
         of_image, least = concepts.transform([images.scenes[i].content for i in ids]), 1
     else:
@@ -329,7 +325,7 @@ def no_fitting_description(scored):
     n_fitting, n_kept = fits.sum(axis=1), scored.profile.n_descriptions
     kept = (n_fitting > 0) & (n - n_fitting >= n_kept)
     if not kept.any():
-        raise DataError(
+        raise data.DataError(
             f"in the pool of {n:,} no pair has both a description that fits and n_descriptions="
             f"{n_kept} that do not; choose a smaller N, or a larger pool"
         )
@@ -341,13 +337,9 @@ def no_fitting_description(scored):
         name: replace(scored, scores={"clip_score": of_level})
         for name, of_level in zip(names, np.stack(levels, axis=1), strict=True)
     }
-    found = evaluation.finding_of(
-        "pool_must_fit",
-        "AUC of the CLIP score with the full pool minus that with every description removed "
-        "that fits one of the two images (paired)",
-        groups[names[0]].auc("clip_score") - groups[names[-2]].auc("clip_score"),
-        scored.sample,
-    )
+    words = " with the full pool minus that with every description removed that fits one of the "
+    full, *_, empty, _ = groups.values()
+    found = less("pool_must_fit", f"{words}two images (paired)", full, empty)
     more = {"fitting": float(fits.mean()), "pairs_left_out": int((~kept).sum())}
     return [row | more for row in auc_rows(groups)], [found]
 
@@ -416,14 +408,8 @@ def several_objects(scored):
     scenes = [scored.images.scenes[image_id] for image_id in scored.pairs.id_a.tolist()]
     several = np.array([len(scene.objects) > 1 for scene in scenes])
     one, more = scored.where(~several), scored.where(several, stream=1)
-    found = evaluation.finding_of(
-        "several_objects",
-        "AUC of the CLIP score on scenes of two or three things minus that on scenes of one "
-        "(independent groups)",
-        more.auc("clip_score") - one.auc("clip_score"),
-        [more.sample, one.sample],
-        region=AS_GOOD,
-    )
+    words = " on scenes of two or three things minus that on scenes of one (independent groups)"
+    found = less("several_objects", words, more, one, region=AS_GOOD)
     return auc_rows({"one thing": one, "two or three things": more}), [found]
 
 
@@ -490,7 +476,7 @@ def gain_over_pixels(scored):
             pairs = drawn_pairs.scene_pairs_of(images, split, n_each, scored.profile.seed)
         else:
             label = "captions agree (labels made of captions)"
-            pairs = caption_pairs_of(images, scored.profile, 2 * n_each, split)
+            pairs = data.caption_pairs_of(images, scored.profile, 2 * n_each, split)
         if pairs is not None:
             alike[f"{split} images, {label}"] = scored.of_others(images, pairs)
     diverse = {"test pairs, as labelled": scored}

@@ -6,7 +6,7 @@ its own, so that it stays the same over the training seeds of its projections.
 """
 
 from dataclasses import replace
-from functools import partial
+from itertools import product
 
 import numpy as np
 import torch
@@ -29,32 +29,22 @@ def data_and_models(profile):
     return images, load_pairs(profile, images), list(evaluation.models_of_seeds(profile, images))
 
 
-def random_image_encoder(name, draw=0):
-    """The name of an image encoder's architecture with random weights, fixed by `draw`.
+def random_encoder(registry, name, draw=0):
+    """The name of an encoder's architecture with random weights, fixed by `draw`.
 
-    The name works wherever a profile's `image_encoder` does, once this was called.
+    The name works wherever one of the registry does, `IMAGE_BACKBONES` or `TEXT_BACKBONES`.
     """
-    build = partial(_randomly, draw, lambda: image_backbone(name, pretrained=False))
-    IMAGE_BACKBONES[f"random {name} {draw}"] = build
+
+    def build(pretrained):  # which has no meaning here
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(draw)
+            if registry is IMAGE_BACKBONES:
+                return image_backbone(name, pretrained=False)
+            backbone = text_backbone(name, pretrained=False)
+            return backbone.network, backbone.tokens.tokenizer
+
+    registry[f"random {name} {draw}"] = build
     return f"random {name} {draw}"
-
-
-def random_text_encoder(name, draw=0):
-    """As `random_image_encoder`, for a profile's `text_encoder`."""
-
-    def build():
-        backbone = text_backbone(name, pretrained=False)
-        return backbone.network, backbone.tokens.tokenizer
-
-    TEXT_BACKBONES[f"random {name} {draw}"] = partial(_randomly, draw, build)
-    return f"random {name} {draw}"
-
-
-def _randomly(draw, build, pretrained):
-    """Whatever `build` makes, its weights from the seed `draw`; "pretrained" has no meaning."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(draw)
-        return build()
 
 
 def compared_encoders(profile):
@@ -66,13 +56,9 @@ def compared_encoders(profile):
         The profile's own first; each side, and both, with random weights.
     """
     image, text = profile.image_encoder, profile.text_encoder
-    random_image, random_text = random_image_encoder(image), random_text_encoder(text)
-    return {
-        f"{image} + {text}": (image, text),
-        f"random {image} + {text}": (random_image, text),
-        f"{image} + random {text}": (image, random_text),
-        f"random {image} + random {text}": (random_image, random_text),
-    }
+    images = {image: image, f"random {image}": random_encoder(IMAGE_BACKBONES, image)}
+    texts = {text: text, f"random {text}": random_encoder(TEXT_BACKBONES, text)}
+    return {f"{a} + {b}": (images[a], texts[b]) for b, a in product(texts, images)}
 
 
 def comparison_data(profile, images, pairs):
@@ -114,7 +100,7 @@ def encoder_scores(profile, images, pairs, encoders):
     dict of str to array of float32, shape (S, P)
         `clip_score` and `image_cosine`, a row for each training seed.
     """
-    alike = dict(zip(("image_encoder", "text_encoder"), encoders, strict=True))
+    alike = {"image_encoder": encoders[0], "text_encoder": encoders[1]}
     alike |= {"trainable": "projections", "pool": "train", "pool_file": None}
     alike |= {"batch_size": min(BATCH, profile.batch_size), "epochs": min(EPOCHS, profile.epochs)}
     scores = []
@@ -208,7 +194,7 @@ def encoder_comparison(profile, images, pairs):
     scores = {
         name: encoder_scores(profile, images, pairs, pair) for name, pair in encoders.items()
     }
-    own, random_image, random_text = list(encoders)[:3]
+    own, random_image, random_text, _ = encoders
     sides, rows = {random_image: "image", random_text: "text"}, []
     for metric in scores[own]:
         of_metric = {name: scores_of[metric] for name, scores_of in scores.items()}

@@ -7,7 +7,6 @@ scored like it, its descriptions compared in the joint space.
 """
 
 from dataclasses import replace
-from functools import partial
 from itertools import permutations
 
 import matplotlib.pyplot as plt
@@ -18,7 +17,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 
 from clipsim import evaluation
 from clipsim.data import caption_pool
-from clipsim.figures import PAGE_IN, claim_title, flat_table, interval_points
+from clipsim.figures import JUDGED, PAGE_IN, claim_title, flat_table, interval_points
 from clipsim.model import DualEncoder, image_features
 from clipsim.studies.encoders_and_language import encoders
 
@@ -199,10 +198,10 @@ def text_and_image_chart(rows, findings, chosen):
         for axis, source in zip(line, sources, strict=True):
             own = [r for r in rows if (r["encoder"], r["source"]) == (encoder, source)]
             interval_points(axis, own, own[0]["statistic"], "group")
-            axis.set_xlabel(encoders.WORDS[own[0]["statistic"]])
-            if axis in axes[0]:
-                axis.set_title(f"{source or 'test'}, {own[0]['n_pairs']:,} pairs")
-        line[0].set_ylabel(f"text encoder: {encoder}")
+            words = encoders.WORDS[own[0]["statistic"]]
+            axis.set_xlabel(f"{words}, {own[0]['n_pairs']:,} pairs" if axis in axes[-1] else "")
+            axis.set_title(JUDGED[source] if axis in axes[0] else "")
+        line[0].set_ylabel(f"{'control' if encoder == CONTROL else 'text encoder'}: {encoder}")
     claim_title(figure, findings)
     weights = "; ".join(f"{encoder}: {why}" for encoder, why in chosen.items())
     units = " or ".join(sorted({row["resampled"] for row in rows}))
@@ -211,11 +210,6 @@ def text_and_image_chart(rows, findings, chosen):
         f"Weight of the image cosine in the sum of z-scores: {weights}."
     )
     return figure, flat_table(rows), caption
-
-
-def balanced_accuracy(sample, scores, thresholds):
-    """Of the decisions at some thresholds: shape (1 + B,)."""
-    return evaluation.decision_statistics(sample, scores, thresholds)["balanced_accuracy"]
 
 
 def threshold_transfer(profile, pairs, scores):
@@ -243,26 +237,31 @@ def threshold_transfer(profile, pairs, scores):
         "with another text encoder": [two for k in range(n) for two in ((k, n + k), (n + k, k))],
         "with another N": [two for k in range(n) for two in ((k, 2 * n + k), (2 * n + k, k))],
     }
-    findings, criterion = [], profile.threshold_criterion
+    findings, region = [], (-evaluation.SMALLEST_EFFECT, np.inf)
     for source, inside in pairs.by_source.items():
         judged, of_models = pairs.where(inside), models[:, inside]
-        held_out = partial(evaluation.held_out_thresholds, judged, criterion=criterion)
-        chosen = [held_out(scores_of, seed=profile.seed) for scores_of in of_models]
-        reported = judged.split != "val"
+        reported, how = judged.split != "val", (profile.threshold_criterion, profile.seed)
+        chosen = [evaluation.held_out_thresholds(judged, own, *how)[reported] for own in of_models]
         sample = evaluation.ResampledPairs.of(judged.where(reported), profile)
+        # Of model i's scores at the thresholds of model j.
+        right = np.array(
+            [
+                [evaluation.right_decisions(sample.pairs, own, held_out) for held_out in chosen]
+                for own in of_models[:, reported]
+            ]
+        )
         for kind, directions in kinds.items():
             gains = [
-                balanced_accuracy(sample, of_models[i, reported], chosen[j][reported])
-                - balanced_accuracy(sample, of_models[i, reported], chosen[i][reported])
+                sample.accuracy(right[i, j], "balanced_accuracy")
+                - sample.accuracy(right[i, i], "balanced_accuracy")
                 for i, j in directions
             ]
             if gains:
-                worst = min(gains, key=lambda gain: gain[0])
                 words = (
                     f"balanced accuracy of Eq. 4 at the threshold of a model {kind} minus that at "
                     f"its own, the worst of {len(gains)} directions{encoders.judged_by(source)}"
                 )
-                region = (-evaluation.SMALLEST_EFFECT, np.inf)
+                worst = min(gains, key=lambda gain: gain[0])
                 found = evaluation.finding_of("across_models", words, worst, sample, region=region)
                 findings.append(found | {"n_seeds": n})
     return findings
