@@ -146,15 +146,10 @@ def test_one_exception_refutes_that_d_is_positive_and_none_proves_nothing(
     content = np.abs(contents(judged_pairs().similar)) + 1
     content[len(content) - flipped :] *= -1
     one = study(np.full(40, 0.01), 1, content)
-    found = room.sign_findings(one, room.sign_table(one))[0]
+    found = room.sign_findings(one)[0]
     assert (found["verdict"], found["n_pairs"]) == (verdict, n_pairs)
     assert found["estimate"] == pytest.approx(count / n_pairs)
     assert ("taken as independent" in found["interval"]) == (n_pairs > N_PAIRS)
-
-
-def test_counts_end_at_the_pool_and_hold_the_profiles_n():
-    assert room.description_counts(12, 4) == (1, 2, 3, 4, 5, 7, 10)
-    assert room.description_counts(10**6, 300)[-2:] == (200, 300)
 
 
 def test_where_test_images_alone_are_judged_development_images_choose(smoke):
