@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from made_pairs import joined, labelled_pairs
 from PIL import Image
-from sklearn.metrics import accuracy_score
 
 from clipsim.data import CaptionedImages
 from clipsim.evaluation import NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -117,18 +116,6 @@ def test_the_setting_is_chosen_on_validation_and_not_on_test():
     assert one.best("told")[1] == [2]
     assert one.best("told", [0])[1] == [1]
     assert one.best("equal")[1] == [1]
-
-
-def test_accuracy_at_the_fixed_threshold_is_scikit_learns():
-    one = study(TEN_GOOD, 1)
-    table = room.accuracy_at_the_papers_threshold(one)
-    mean, printed = (part.reset_index() for _, part in table.groupby("normalisation", sort=False))
-    for k, n in enumerate(COUNTS):
-        scores = one.eq4[0, k, one.evaluated]
-        for part, factor in ((mean, 1), (printed, n)):
-            expected = accuracy_score(one.sample.pairs.similar, factor * scores >= 0.5)
-            assert part.accuracy[k] == pytest.approx(expected)
-    assert mean.accuracy[0] == printed.accuracy[0]
 
 
 @pytest.mark.parametrize(

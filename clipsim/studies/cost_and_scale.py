@@ -300,34 +300,33 @@ def saving_rows(profile, stages, by_pool, by_images):
     Returns
     -------
     list of dict
-        `what` it is, the `work` that was timed, `rounds`; medians of the rounds: how many times
+        `what` it is, the `work` that was timed; medians of the rounds: how many times
         as fast (`ratio`), and the difference as a share of the longer time (`saved`, above 0 where
         time is saved) with `saved_ci95`. An approximate search that does not reach the recall
         saves nothing and is left out.
     """
     n_pool, n_images = by_pool[-1]["pool"], by_images[-1]["images"]
-    own = {(r["search"], r["queries"] > 1): r for r in by_pool if r["pool"] == n_pool}
+    own = [row for row in by_pool if row["pool"] == n_pool]
+    one, several = (row for row in own if row["search"] == EXACT)
     works = {row["work"]: row["seconds"] for row in by_images if row["images"] == n_images}
-    one, several = own[EXACT, False]["seconds"], own[EXACT, True]
     retrieval = f"retrieval from {n_pool:,} descriptions for two images"
     searching = f"searching {n_pool:,} descriptions for one image"
     anew, filed = (stages[stage] + stages[SEARCH] for stage in (ANEW, FILED))
     compared = [("vectors from a file instead of captions encoded again", retrieval, anew, filed)]
-    for (_, is_several), row in own.items():
-        if not is_several and row.get("recall", 0) >= RECALL:
+    for row in own:
+        if row["queries"] == 1 and row.get("recall", 0) >= RECALL:
             how = f"{row['factory']} ({row['effort']}, recall {row['recall']:.3f})"
-            compared.append((f"{how} instead of exact search", searching, one, row["seconds"]))
-    at_once = f"{several['queries']:,} images at once instead of one"
-    factorised = "one product of matrices instead of all cosines"
-    compared += [
-        (at_once, searching, one, several["seconds"]),
-        (factorised, f"Eq. 4 of {n_images:,} images", works[PAIR_BY_PAIR], works[ALL_PAIRS]),
-    ]
+            how += " instead of exact search"
+            compared.append((how, searching, one["seconds"], row["seconds"]))
+    how = f"{several['queries']:,} images at once instead of one"
+    compared.append((how, searching, one["seconds"], several["seconds"]))
+    how, work = "one product of matrices instead of all cosines", f"Eq. 4 of {n_images:,} images"
+    compared.append((how, work, works[PAIR_BY_PAIR], works[ALL_PAIRS]))
     rows = []
     for what, work, slow, fast in compared:
         saved, ci95 = _median((slow - fast) / np.maximum(slow, fast), profile)
         row = {"what": what, "work": work, "ratio": float(np.median(slow / fast))}
-        rows.append(row | {"saved": saved, "saved_ci95": ci95, "rounds": len(slow)})
+        rows.append(row | {"saved": saved, "saved_ci95": ci95})
     return rows
 
 
@@ -354,21 +353,19 @@ def cost_findings(profile, stages, savings):
         Whether retrieval takes more than half of a comparison is asked twice, with the captions
         encoded anew and with vectors from their file.
     """
-    held = "rounds resampled; machine, model and inputs held fixed"
-    n_pairs, of_pool = len(stages[READ]), savings[0]["work"].removesuffix(" for two images")
-    found = []
+    basis = {"n_seeds": 1, "interval": "rounds resampled; machine, model and inputs held fixed"}
+    of_pool, found = savings[0]["work"].removesuffix(" for two images"), []
     for way, stage in WAYS.items():
         retrieval = stages[stage] + stages[SEARCH]
         shares = retrieval / (retrieval + stages[READ] + stages[ENCODE] + stages[SCORE])
         text = f"share of the time of comparing two new images that {of_pool} takes, {way}"
-        basis = {"n_pairs": n_pairs, "n_seeds": 1, "interval": f"{n_pairs} {held}"}
-        basis["region"] = (0.5, np.inf)  # more than the rest
-        found.append(finding("retrieval_is_the_cost", text, *_median(shares, profile), **basis))
+        tested = {"n_pairs": len(shares), "region": (0.5, np.inf)} | basis  # more than the rest
+        found.append(finding("retrieval_is_the_cost", text, *_median(shares, profile), **tested))
     for row in savings[:-1]:
         text = f"share of the time saved by {row['what']}: {row['work']}"
-        basis = {"n_pairs": None, "n_seeds": 1, "interval": f"{row['rounds']} {held}"}
+        tested = {"n_pairs": None} | basis
         value = row["saved"], row["saved_ci95"]
-        found.append(finding("retrieval_can_be_reduced", text, *value, **basis))
+        found.append(finding("retrieval_can_be_reduced", text, *value, **tested))
     return found
 
 
@@ -388,11 +385,10 @@ def cost_chart(stages, by_pool, by_images, findings):
         In the numbers a row per round.
     """
     of_stages = [{"stage": name, "seconds": seconds} for name, seconds in stages.items()]
-    tables = [
+    rounds, searches, works = tables = [
         pd.DataFrame(rows).explode("seconds").astype({"seconds": float})
         for rows in (of_stages, by_pool, by_images)
     ]
-    rounds, searches, works = tables
     rounds["part"] = np.where(rounds.stage.isin((ANEW, FILED, SEARCH)), *SHADES)
     searches["images at once"] = searches.queries.astype(str)
     layout = [["stage", "pool"], ["stage", "images"]]
@@ -402,29 +398,18 @@ def cost_chart(stages, by_pool, by_images, findings):
         rounds, x="seconds", y="stage", hue="part", palette=SHADES, linestyle="none",
         markers=["o", "s"], markersize=4, ax=axes["stage"], **middle,
     )  # fmt: skip
-    axes["stage"].set(xscale="log", ylabel="")
+    axes["stage"].set(xscale="log", ylabel="", xlabel="seconds for a comparison of two images")
     sns.move_legend(axes["stage"], "upper right", bbox_to_anchor=(1, -0.12), title="", ncols=2)
     lines = {"y": "seconds", "markers": True, "palette": "colorblind"} | middle
-    for name, table, looks, label in (
-        (
-            "pool",
-            searches,
-            {"hue": "search", "style": "images at once"},
-            "descriptions in the pool",
-        ),
-        ("images", works, {"hue": "work", "style": "work"}, "images"),
-    ):
-        sns.lineplot(table, x=name, ax=axes[name], **looks, **lines)
-        axes[name].set(xscale="log", yscale="log", xlabel=label)
+    looks = {"hue": "search", "style": "images at once", "ax": axes["pool"]}
+    sns.lineplot(searches, x="pool", **looks, **lines)
+    sns.lineplot(works, x="images", hue="work", style="work", ax=axes["images"], **lines)
+    for name in ("pool", "images"):
+        axes[name].set(xscale="log", yscale="log")
         sns.move_legend(axes[name], "upper left", bbox_to_anchor=(1, 1))
-    axes["pool"].set_ylabel("seconds for an image")
-    axes["stage"].set_xlabel("seconds for a comparison of two images")
+    axes["pool"].set(xlabel="descriptions in the pool", ylabel="seconds for an image")
     shares = [f"{f['estimate']:.1%} with {way}" for way, f in zip(WAYS, findings, strict=False)]
-    title = f"Retrieval’s share of a comparison’s time: {'; '.join(shares)}"
+    title = f"Retrieval's share of a comparison's time: {'; '.join(shares)}"
     figure.suptitle(title, x=0.01, ha="left")
-    pictures = np.median(stages[ANEW]) / np.median(stages[ENCODE]) * 2
-    caption = (
-        "Medians and quartiles of the rounds. Encoding the pool anew takes as long as encoding "
-        f"{pictures:,.0f} pictures."
-    )
-    return figure, pd.concat(tables).drop(columns="median_s"), caption
+    numbers = pd.concat(tables).drop(columns="median_s")
+    return figure, numbers, "Medians and quartiles of the rounds."

@@ -25,6 +25,7 @@ COUNTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
 CANDIDATES = (1, 2, 3, 5, 10, 20, 50, 100)  # for a profile's N: a store grows with it
 BLOCK = 128  # images whose descriptions are in memory at once
 COLOURS = {"joint": IDENTITY["clip_score"]["color"], "text": "#8a3b8f"}  # by vector space
+SHARED = "; pairs share images and are taken as independent"
 PAPERS = next(m.paper_threshold for m in evaluation.METRICS if m.key == "clip_score")
 
 # --- Eq. 4 at every N, and divided by the self-scores --------------------------------------------
@@ -69,10 +70,8 @@ def self_scores(means):
 
 def pair_cosines(means, index_pairs):
     """Eq. 4 over the geometric mean of the two self-scores; 0 with a vector of zero length."""
-    lengths = np.sqrt(self_scores(means))
-    product = lengths[:, index_pairs[:, 0]] * lengths[:, index_pairs[:, 1]]
-    scores = pair_scores(means, index_pairs)
-    return np.divide(scores, product, out=np.zeros_like(scores), where=product > 0)
+    lengths = np.linalg.norm(means, axis=2, keepdims=True)
+    return pair_scores(means / np.where(lengths > 0, lengths, 1), index_pairs)
 
 
 # --- pairs and models ---------------------------------------------------------------------------
@@ -203,14 +202,11 @@ def scored(profile, judged, choosing, chosen_on, counts, retrievals):
             scores[space].append([pair_scores(own[space], index_pairs) for index_pairs in rows])
         scores["cosine"].append([pair_cosines(own[profile.vector_space], of) for of in rows])
         image_cosines.append(np.prod(found.image_vectors[rows[0]], axis=1).sum(axis=1))
-        # Of the first model, the test pairs' images.
-        means = means or {
-            k: v[:, np.isin(found.image_ids, tested.image_ids)] for k, v in own.items()
-        }
+        in_test = np.isin(found.image_ids, tested.image_ids)
+        means = means or {space: own[space][:, in_test] for space in own}  # of the first model
     scores = {name: [*map(np.stack, zip(*own, strict=True))] for name, own in scores.items()}
-    sample = evaluation.ResampledPairs.of(tested, profile)
-    of_models = scores, means, np.stack(image_cosines)
-    return Study(profile, judged, choosing, chosen_on, sample, counts, *of_models)
+    sample, cosines = evaluation.ResampledPairs.of(tested, profile), np.stack(image_cosines)
+    return Study(profile, judged, choosing, chosen_on, sample, counts, scores, means, cosines)
 
 
 # --- N ------------------------------------------------------------------------------------------
@@ -301,10 +297,8 @@ def n_sweep(study, table):
     title = "* of the difference\nto the image cosine"
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), title=title)
     top = numbers.loc[numbers[numbers.space == study.profile.vector_space].auc.idxmax()]
-    figure.suptitle(
-        f"Eq. 4 ({top.space} vectors) is best at N = {top.n}: AUC {top.auc:.3f}, the image "
-        f"cosine's {cosine:.3f}", x=0.01, ha="left",
-    )  # fmt: skip
+    best = f"Eq. 4 ({top.space} vectors) is best at N = {top.n}: AUC {top.auc:.3f}"
+    figure.suptitle(f"{best}, the image cosine's {cosine:.3f}", x=0.01, ha="left")
     judged = evaluation.JUDGES[study.judged.source[0]]
     axis.set(xscale="log", xlabel="N, number of descriptions", ylabel=f"AUC of {judged}")
     axis.set_xticks([1, 3, 10, 30, 100], [1, 3, 10, 30, 100])
@@ -446,22 +440,17 @@ def sign_findings(study):
     findings, n = [], study.profile.n_descriptions
     place = study.counts.index(n)
     for space, means in study.means.items():
-        scores = study.scores[space][0][0, place, study.evaluated]
-        where, shared = "test pairs", study.sample.unit == "images"
-        if not (scores <= 0).any():
-            scores, where, shared = (
-                _all_pairs(means[place]),
-                "all pairs of the test pairs' images",
-                True,
-            )
+        scores, where = study.scores[space][0][0, place, study.evaluated], "test pairs"
+        is_one = (scores <= 0).any()
+        if not is_one:
+            scores, where = _all_pairs(means[place]), "all pairs of the test pairs' images"
+        shared = "" if is_one and study.sample.unit == "pairs" else SHARED
         count, n_pairs = int((scores <= 0).sum()), len(scores)
-        note = "; pairs share images and are taken as independent" if shared else ""
+        words = f"share of {where} with D ≤ 0 (Eq. 4, {space} vectors, N = {n}): {count:,} of"
         found = evaluation.finding(
-            "always_positive",
-            f"share of {where} with D ≤ 0 (Eq. 4, {space} vectors, N = {n}): "
-            f"{count:,} of {n_pairs:,}",
-            count / n_pairs, evaluation.exact_interval(count, n_pairs), n_pairs=n_pairs, n_seeds=1,
-            interval=f"exact (Clopper–Pearson); model held fixed{note}", region=(0.0, 0.0),
+            "always_positive", f"{words} {n_pairs:,}", count / n_pairs,
+            evaluation.exact_interval(count, n_pairs), n_pairs=n_pairs, n_seeds=1,
+            interval=f"exact (Clopper–Pearson); model held fixed{shared}", region=(0.0, 0.0),
         )  # fmt: skip
         findings.append(found)
     return findings
