@@ -6,9 +6,9 @@ the real ones (`sampled_pool`). Contestants take turns, so that a busy machine s
 of them; ratios are what holds. A million vectors need about 6 GiB of memory, and minutes to be
 made an index of.
 
-The limits are measured in the same rounds. A large product of float32 matrices bounds what
-multiplies many vectors. Reading the pool once bounds a single query, since that reads all of it
-for little arithmetic; it takes half as long as copying the pool.
+The limits are measured right after, in rounds of their own. A large product of float32 matrices
+bounds what multiplies many vectors. Reading the pool once bounds a single query, since that reads
+all of it for little arithmetic; it takes half as long as copying the pool.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from sampled_pool import pool_of
 from torch.nn.functional import linear
 
 from clipsim.model import OneDnnLinear
-from clipsim.studies.cost_and_scale import EXACT, search_rows
+from clipsim.studies.cost_and_scale import EXACT, search_rows, timed_rounds
 
 SIZES = (100_000, 1_000_000)
 ROUNDS = 5
@@ -38,16 +38,18 @@ def main():
     found, limits = [], {}
     for size in sizes:
         pool = pool_of(vectors, size, profile.seed)
-        rows, seconds = search_rows(profile, pool, queries, ROUNDS, others=contestants(pool))
-        limits = machine_limits(pool, seconds)
-        found += [row | limit(row, pool, limits) for row in rows]
+        rows = search_rows(profile, pool, queries, ROUNDS)
+        limits = machine_limits(pool, timed_rounds(contestants(pool), ROUNDS))
+        for found_row in rows:
+            del found_row["seconds"]
+            found.append(found_row | limit(found_row, pool, limits))
     what = f"top {profile.n_descriptions} of a pool, {torch.get_num_threads()} threads"
     packages = ("numpy", "torch", "faiss-cpu")
     write(RESULT, what, table_rows(found), packages, limits=limits, found=found)
 
 
 def contestants(pool):
-    """What takes turns with the searches: a large product, and copying the pool."""
+    """What takes turns to give the limits: a large product, and copying the pool."""
     factor = torch.rand(SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     whole, room = torch.from_numpy(pool), torch.empty(pool.shape)
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from made_pairs import joined, labelled_pairs
 from PIL import Image
-from sklearn.metrics import accuracy_score
 
 from clipsim.data import CaptionedImages
 from clipsim.evaluation import NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -119,18 +118,6 @@ def test_the_setting_is_chosen_on_validation_and_not_on_test():
     assert one.best("equal")[1] == [1]
 
 
-def test_accuracy_at_the_fixed_threshold_is_scikit_learns():
-    one = study(TEN_GOOD, 1)
-    table = room.accuracy_at_the_papers_threshold(one)
-    mean, printed = (part.reset_index() for _, part in table.groupby("normalisation", sort=False))
-    for k, n in enumerate(COUNTS):
-        scores = one.eq4[0, k, one.evaluated]
-        for part, factor in ((mean, 1), (printed, n)):
-            expected = accuracy_score(one.sample.pairs.similar, factor * scores >= 0.5)
-            assert part.accuracy[k] == pytest.approx(expected)
-    assert mean.accuracy[0] == printed.accuracy[0]
-
-
 @pytest.mark.parametrize(
     ("flipped", "verdict", "count", "n_pairs"),
     [
@@ -146,15 +133,10 @@ def test_one_exception_refutes_that_d_is_positive_and_none_proves_nothing(
     content = np.abs(contents(judged_pairs().similar)) + 1
     content[len(content) - flipped :] *= -1
     one = study(np.full(40, 0.01), 1, content)
-    found = room.sign_findings(one, room.sign_table(one))[0]
+    found = room.sign_findings(one)[0]
     assert (found["verdict"], found["n_pairs"]) == (verdict, n_pairs)
     assert found["estimate"] == pytest.approx(count / n_pairs)
     assert ("taken as independent" in found["interval"]) == (n_pairs > N_PAIRS)
-
-
-def test_counts_end_at_the_pool_and_hold_the_profiles_n():
-    assert room.description_counts(12, 4) == (1, 2, 3, 4, 5, 7, 10)
-    assert room.description_counts(10**6, 300)[-2:] == (200, 300)
 
 
 def test_where_test_images_alone_are_judged_development_images_choose(smoke):

@@ -15,7 +15,7 @@ def pixels():
 
 
 def test_the_ladder_goes_from_the_canonical_ssim_to_the_packages(pixels):
-    pairs = room.random_pairs(5, 10, seed=0)
+    pairs = np.stack(np.triu_indices(5, k=1), axis=1)
     _, table, _ = room.ladders(pixels, pairs)
     rungs = table[table.metric == "ssim"]
     ends = [

@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 
 from clipsim import evaluation
 from clipsim.data import LabelledPairs, caption_pairs, caption_pool
-from clipsim.figures import IDENTITY, PAGE_IN
+from clipsim.figures import IDENTITY, INK, PAGE_IN
 from clipsim.profile import Profile
 
 # Values of N, about even on a logarithmic axis.
@@ -25,6 +25,7 @@ COUNTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
 CANDIDATES = (1, 2, 3, 5, 10, 20, 50, 100)  # for a profile's N: a store grows with it
 BLOCK = 128  # images whose descriptions are in memory at once
 COLOURS = {"joint": IDENTITY["clip_score"]["color"], "text": "#8a3b8f"}  # by vector space
+SHARED = "; pairs share images and are taken as independent"
 PAPERS = next(m.paper_threshold for m in evaluation.METRICS if m.key == "clip_score")
 
 # --- Eq. 4 at every N, and divided by the self-scores --------------------------------------------
@@ -69,10 +70,8 @@ def self_scores(means):
 
 def pair_cosines(means, index_pairs):
     """Eq. 4 over the geometric mean of the two self-scores; 0 with a vector of zero length."""
-    lengths = np.sqrt(self_scores(means))
-    product = lengths[:, index_pairs[:, 0]] * lengths[:, index_pairs[:, 1]]
-    scores = pair_scores(means, index_pairs)
-    return np.divide(scores, product, out=np.zeros_like(scores), where=product > 0)
+    lengths = np.linalg.norm(means, axis=2, keepdims=True)
+    return pair_scores(means / np.where(lengths > 0, lengths, 1), index_pairs)
 
 
 # --- pairs and models ---------------------------------------------------------------------------
@@ -101,8 +100,7 @@ class Study:
         own model comes first.
     means : dict of str to array of float32, shape (K, M, d)
         By vector space: what stands for the test pairs' images at every N, by that first model.
-    image_cosine : array of float, shape (P,)
-        By that first model.
+    image_cosine : array of float, shape (S, P)
     """
 
     profile: Profile
@@ -151,11 +149,6 @@ class Study:
         return judged[range(len(best)), best], [self.counts[k] for k in best]
 
 
-def description_counts(pool_size, n_descriptions):
-    """The values of N to compare: those of `COUNTS` that the pool allows, and the profile's."""
-    return tuple(sorted({n for n in COUNTS if n <= pool_size} | {n_descriptions}))
-
-
 def pairs_of_study(profile, images, pairs):
     """`judged`, `choosing` and `chosen_on` of a `Study`.
 
@@ -187,7 +180,7 @@ def study_of(profile, images, pairs):
     Study
     """
     pool = caption_pool(profile, images)
-    counts = description_counts(len(pool), profile.n_descriptions)
+    counts = tuple(sorted({n for n in COUNTS if n <= len(pool)} | {profile.n_descriptions}))
     # One retrieval serves every N: its pool in the joint space, that in the text space beside it.
     wide = replace(profile, n_descriptions=max(counts), vector_space="joint")
     retrievals = (
@@ -199,21 +192,21 @@ def study_of(profile, images, pairs):
 
 def scored(profile, judged, choosing, chosen_on, counts, retrievals):
     """The `Study` of retrievals, each with the pool's vectors in the text encoder's own space."""
-    sample = evaluation.ResampledPairs.of(judged.where(judged.split != "val"), profile)
-    scores, first = defaultdict(list), {}
+    tested = judged.where(judged.split != "val")
+    scores, means, image_cosines = defaultdict(list), {}, []
     for found, text_vectors in retrievals:
-        vectors, own = {"joint": found.pool_vectors, "text": text_vectors}, profile.vector_space
-        means = {space: prefix_means(vectors[space], found.ids, counts) for space in vectors}
+        vectors = {"joint": found.pool_vectors, "text": text_vectors}
+        own = {space: prefix_means(vectors[space], found.ids, counts) for space in vectors}
         rows = [part.positions(found.image_ids) for part in (judged, choosing)]
-        for space in vectors:
-            scores[space].append([pair_scores(means[space], index_pairs) for index_pairs in rows])
-        scores["cosine"].append([pair_cosines(means[own], index_pairs) for index_pairs in rows])
-        if not first:
-            tested = np.isin(found.image_ids, sample.pairs.image_ids)
-            first["means"] = {space: means[space][:, tested] for space in means}
-            first["image_cosine"] = np.prod(found.image_vectors[rows[0]], axis=1).sum(axis=1)
+        for space in own:
+            scores[space].append([pair_scores(own[space], index_pairs) for index_pairs in rows])
+        scores["cosine"].append([pair_cosines(own[profile.vector_space], of) for of in rows])
+        image_cosines.append(np.prod(found.image_vectors[rows[0]], axis=1).sum(axis=1))
+        in_test = np.isin(found.image_ids, tested.image_ids)
+        means = means or {space: own[space][:, in_test] for space in own}  # of the first model
     scores = {name: [*map(np.stack, zip(*own, strict=True))] for name, own in scores.items()}
-    return Study(profile, judged, choosing, chosen_on, sample, counts, scores, **first)
+    sample, cosines = evaluation.ResampledPairs.of(tested, profile), np.stack(image_cosines)
+    return Study(profile, judged, choosing, chosen_on, sample, counts, scores, means, cosines)
 
 
 # --- N ------------------------------------------------------------------------------------------
@@ -230,9 +223,10 @@ def statistics_by_n(study):
     -------
     pandas.DataFrame
         Columns space, n, chosen (by how many models), auc, spearman, accuracy and
-        balanced_accuracy (at held-out thresholds), each with `_ci95` and `_of_seeds`.
+        balanced_accuracy (at held-out thresholds), and over_image_cosine (AUC less that of the
+        image cosine), each with `_ci95` and `_of_seeds`.
     """
-    rows = []
+    rows, image_cosine = [], study.auc(study.image_cosine)
     for space in COLOURS:
         judged, chosen = study.scores[space][0], study.best(space)[1]
         for n, scores in zip(study.counts, judged.swapaxes(0, 1), strict=True):
@@ -240,6 +234,7 @@ def statistics_by_n(study):
             tested, right = scores[:, study.evaluated], right[:, study.evaluated]
             found = {"auc": study.sample.auc(tested), "spearman": study.sample.spearman(tested)}
             found |= {name: study.sample.accuracy(right, name) for name in evaluation.DECISION}
+            found["over_image_cosine"] = found["auc"] - image_cosine
             row = {"space": space, "n": n, "chosen": chosen.count(n)}
             rows.append(row | evaluation.measured(found))
     return pd.DataFrame(rows)
@@ -270,7 +265,7 @@ def choice(study):
 
 
 def n_sweep(study, table):
-    """AUC against N in both vector spaces: the mean over seeds with its band, and each seed.
+    """AUC against N in both vector spaces, and how surely it differs from the image cosine's.
 
     Parameters
     ----------
@@ -282,32 +277,35 @@ def n_sweep(study, table):
     -------
     figure : matplotlib Figure
     numbers : pandas.DataFrame
-        Columns space, n, chosen, and auc with low and high.
+        Columns space, n, chosen, auc, over_image_cosine, and low and high: the image cosine's AUC
+        plus the ends of that difference's interval.
     caption : str
     """
-    numbers = table[["space", "n", "chosen", "auc"]].copy()
-    numbers[["low", "high"]] = table.auc_ci95.tolist()
+    numbers = table[["space", "n", "chosen", "auc", "over_image_cosine"]].copy()
+    cosine = numbers.auc[0] - numbers.over_image_cosine[0]
+    numbers[["low", "high"]] = cosine + np.array(table.over_image_cosine_ci95.tolist())
     figure, axis = plt.subplots(figsize=(PAGE_IN, 2.8))
     look = {"palette": list(COLOURS.values()), "markers": ["o", "v"], "ax": axis}
     vectors = numbers.space + " vectors"
     sns.lineplot(numbers, x="n", y="auc", hue=vectors, style=vectors, **look)
     for space, part in numbers.groupby("space"):
-        axis.fill_between(part.n, part.low, part.high, color=COLOURS[space], alpha=0.12, lw=0)
-        axis.plot(part.n, table.auc_of_seeds[part.index].tolist(), color=COLOURS[space], lw=0.4)
-    ring = {"s": 70, "facecolors": "none", "edgecolors": "#222222", "label": "chosen N"}
+        band = {"color": COLOURS[space], "alpha": 0.15, "lw": 0}
+        axis.fill_between("n", "low", "high", data=part, label=f"{space}: 95 %*", **band)
+    ring = {"s": 70, "facecolors": "none", "edgecolors": INK, "label": "chosen N"}
     axis.scatter("n", "auc", data=numbers[numbers.chosen > 0], zorder=3, **ring)
-    cosine = study.auc(study.image_cosine[None])[0, 0]
     axis.axhline(cosine, color=IDENTITY["image_cosine"]["color"], ls="-.", label="image cosine")
-    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    title = "* of the difference\nto the image cosine"
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), title=title)
     top = numbers.loc[numbers[numbers.space == study.profile.vector_space].auc.idxmax()]
-    title = f"AUC of Eq. 4 is highest at N = {top.n} ({study.profile.name})"
-    axis.set(xscale="log", xlabel="N, number of descriptions", ylabel="AUC", title=title)
+    best = f"Eq. 4 ({top.space} vectors) is best at N = {top.n}: AUC {top.auc:.3f}"
+    figure.suptitle(f"{best}, the image cosine's {cosine:.3f}", x=0.01, ha="left")
+    judged = evaluation.JUDGES[study.judged.source[0]]
+    axis.set(xscale="log", xlabel="N, number of descriptions", ylabel=f"AUC of {judged}")
     axis.set_xticks([1, 3, 10, 30, 100], [1, 3, 10, 30, 100])
     axis.minorticks_off()
     caption = (
-        f"Thick: mean over {len(study.eq4)} training seeds; band: 95 %, test "
-        f"{study.sample.unit} resampled, models held fixed; thin: each seed. Ringed: what "
-        f"{study.chosen_on} chose for one seed or more. Image cosine: {cosine:.3f}."
+        f"Mean of {len(study.eq4)} training seeds; bands: test {study.sample.unit} resampled, "
+        f"models held fixed. Ringed: what {study.chosen_on} chose for one seed or more."
     )
     return figure, numbers, caption
 
@@ -367,9 +365,8 @@ def accuracy_at_the_papers_threshold(study):
         Columns normalisation, n, and the profile's criterion with `_ci95`, by its own model.
     """
     criterion, rows = study.profile.threshold_criterion, []
-    scores = study.eq4[0][:, study.evaluated]
     for words, power in (("mean, 1/N²", 0), ("as printed, 1/N", 1)):
-        for n, mean in zip(study.counts, scores, strict=True):
+        for n, mean in zip(study.counts, study.eq4[0][:, study.evaluated], strict=True):
             # Eq. 4 as printed is N times the mean.
             found = evaluation.decision_statistics(study.sample, mean * n**power, PAPERS)
             row = evaluation.measured({criterion: found[criterion]})
@@ -377,8 +374,10 @@ def accuracy_at_the_papers_threshold(study):
     return pd.DataFrame(rows)
 
 
-def self_score_table(study):
-    """Eq. 4 of the test pairs' images with themselves, ‖mean û‖², by vector space and N.
+def own_scores(study):
+    """Eq. 4 of the test pairs' images with themselves, ‖mean û‖², and with each other.
+
+    By the profile's own model.
 
     Parameters
     ----------
@@ -387,14 +386,21 @@ def self_score_table(study):
     Returns
     -------
     pandas.DataFrame
-        Columns space, n, median, and low and high: the middle 80 % of the images.
+        Columns space, n, the self-scores' median, low and high (the middle 80 % of the images),
+        and not_positive: the share of all pairs of the images with D ≤ 0. The sign does not depend
+        on the normalisation.
     """
     rows = []
     for space, means in study.means.items():
-        for n, scores in zip(study.counts, self_scores(means), strict=True):
-            low, median, high = np.quantile(scores, [0.1, 0.5, 0.9])
-            rows.append({"space": space, "n": n, "median": median, "low": low, "high": high})
+        for n, mean, own in zip(study.counts, means, self_scores(means), strict=True):
+            low, median, high = np.quantile(own, [0.1, 0.5, 0.9])
+            row = {"space": space, "n": n, "median": median, "low": low, "high": high}
+            rows.append(row | {"not_positive": float((_all_pairs(mean) <= 0).mean())})
     return pd.DataFrame(rows)
+
+
+def _all_pairs(mean):
+    return (mean @ mean.T)[np.triu_indices(len(mean), 1)]
 
 
 def cosine_of_the_sums(study):
@@ -416,35 +422,7 @@ def cosine_of_the_sums(study):
     return pd.DataFrame([{"chosen": sorted(set(chosen))} | row])
 
 
-def sign_table(study):
-    """Pairs with D ≤ 0 by vector space and N, by the profile's own model.
-
-    The sign does not depend on the normalisation.
-
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns space, n, pairs ("test pairs", or "all pairs" of their images), n_pairs, count,
-        share, and low and high (Clopper–Pearson, which takes the pairs as independent).
-    """
-    rows = []
-    for space, means in study.means.items():
-        of_test = study.scores[space][0][0][:, study.evaluated]
-        for n, mean, tested in zip(study.counts, means, of_test, strict=True):
-            everything = (mean @ mean.T)[np.triu_indices(len(mean), 1)]
-            for pairs, scores in (("test pairs", tested), ("all pairs", everything)):
-                count, n_pairs = int((scores <= 0).sum()), len(scores)
-                low, high = evaluation.exact_interval(count, n_pairs)
-                row = {"space": space, "n": n, "pairs": pairs, "n_pairs": n_pairs, "count": count}
-                rows.append(row | {"share": count / n_pairs, "low": low, "high": high})
-    return pd.DataFrame(rows)
-
-
-def sign_findings(study, table):
+def sign_findings(study):
     """What the signs at the profile's N say of "D > 0 for any pair", for each vector space.
 
     One exception refutes the claim; without any it stays undecided. The test pairs count where
@@ -453,8 +431,6 @@ def sign_findings(study, table):
     Parameters
     ----------
     study : Study
-    table : pandas.DataFrame
-        From `sign_table`.
 
     Returns
     -------
@@ -462,23 +438,19 @@ def sign_findings(study, table):
         See `clipsim.evaluation.finding`.
     """
     findings, n = [], study.profile.n_descriptions
-    for space, of_space in table[table.n == n].groupby("space", sort=False):
-        row, everything = of_space.to_dict("records")
-        where, shared = "test pairs", study.sample.unit == "images"
-        if not row["count"]:
-            row, where, shared = everything, "all pairs of the test pairs' images", True
-        note = "; pairs share images and are taken as independent" if shared else ""
-        findings.append(
-            evaluation.finding(
-                "always_positive",
-                f"share of {where} with D ≤ 0 (Eq. 4, {space} vectors, N = {n}): "
-                f"{row['count']:,} of {row['n_pairs']:,}",
-                row["share"],
-                [row["low"], row["high"]],
-                n_pairs=row["n_pairs"],
-                n_seeds=1,
-                interval=f"exact (Clopper–Pearson); model held fixed{note}",
-                region=(0.0, 0.0),
-            )
-        )
+    place = study.counts.index(n)
+    for space, means in study.means.items():
+        scores, where = study.scores[space][0][0, place, study.evaluated], "test pairs"
+        is_one = (scores <= 0).any()
+        if not is_one:
+            scores, where = _all_pairs(means[place]), "all pairs of the test pairs' images"
+        shared = "" if is_one and study.sample.unit == "pairs" else SHARED
+        count, n_pairs = int((scores <= 0).sum()), len(scores)
+        words = f"share of {where} with D ≤ 0 (Eq. 4, {space} vectors, N = {n}): {count:,} of"
+        found = evaluation.finding(
+            "always_positive", f"{words} {n_pairs:,}", count / n_pairs,
+            evaluation.exact_interval(count, n_pairs), n_pairs=n_pairs, n_seeds=1,
+            interval=f"exact (Clopper–Pearson); model held fixed{shared}", region=(0.0, 0.0),
+        )  # fmt: skip
+        findings.append(found)
     return findings

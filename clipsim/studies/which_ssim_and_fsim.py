@@ -12,7 +12,7 @@ import seaborn as sns
 from sklearn.metrics import balanced_accuracy_score
 
 from clipsim.evaluation import COMPARISONS, METRICS, auc, load_scores
-from clipsim.figures import IDENTITY, OTHER, PAGE_IN, SIMILAR
+from clipsim.figures import IDENTITY, INK, OTHER, PAGE_IN, SIMILAR
 from clipsim.metrics import fsim_matrix, ladder, ssim_matrix
 
 MATRICES = {"ssim": ssim_matrix, "fsim": fsim_matrix}
@@ -23,12 +23,6 @@ QUANTILES = (0.05, 0.5, 0.95)
 def paper_scores(name):
     """The four scores of a metric that the paper's Figures 1–4 print, in their order."""
     return np.array([comparison.paper[name] for comparison in COMPARISONS])
-
-
-def random_pairs(n_images, n_pairs, seed):
-    """Distinct pairs of different images: int64, shape (P, 2), P at most `n_pairs`."""
-    pairs = np.stack(np.triu_indices(n_images, k=1), axis=1)
-    return pairs[np.random.default_rng(seed).permutation(len(pairs))[:n_pairs]]
 
 
 def random_and_labelled_pairs(profile, images, pairs):
@@ -46,29 +40,16 @@ def random_and_labelled_pairs(profile, images, pairs):
         A hundred of the test images, or all.
     index_pairs : array of int64, shape (P, 2)
         Six hundred random pairs of them, or all there are.
-    scores : dict of str to array of float32
-        Scores of the labelled pairs by the key of the metric, from notebook 04.
+    random, labelled : dict of str to array of float32
+        Scores of the random pairs, SSIM and FSIM of both variants; scores of the labelled pairs,
+        from notebook 04: by the key of the metric.
     """
     order = np.random.default_rng(profile.seed).permutation(images.indices("test"))
     pixels = images.pixel_batch([images.image_ids[i] for i in order[:100]])
-    index_pairs = random_pairs(len(pixels), 600, profile.seed)
-    return pixels, index_pairs, load_scores(profile, images, pairs)
-
-
-def variant_scores(pixels, index_pairs):
-    """SSIM and FSIM of both variants.
-
-    Parameters
-    ----------
-    pixels : array of uint8, shape (M, 3, H, W)
-    index_pairs : array of int, shape (P, 2)
-
-    Returns
-    -------
-    dict of str to array of float32, shape (P,)
-        By the key of the metric.
-    """
-    return {m.key: m.matrix(pixels, variant=m.variant, pairs=index_pairs) for m in VARIANTS}
+    every = np.stack(np.triu_indices(len(pixels), k=1), axis=1)
+    index_pairs = every[np.random.default_rng(profile.seed).permutation(len(every))[:600]]
+    random = {m.key: m.matrix(pixels, variant=m.variant, pairs=index_pairs) for m in VARIANTS}
+    return pixels, index_pairs, random, load_scores(profile, images, pairs)
 
 
 def range_table(scores):
@@ -77,7 +58,7 @@ def range_table(scores):
     Parameters
     ----------
     scores : mapping of str to array of float, shape (P,)
-        From `variant_scores`, of pairs that are not alike.
+        By the key of the metric, of pairs that are not alike.
 
     Returns
     -------
@@ -113,44 +94,29 @@ def variant_distributions(random, alike):
         Columns metric, pairs, and count, mean, std, min, quartiles and max of the scores.
     caption : str
     """
-    figure, axes = plt.subplots(2, 2, figsize=(PAGE_IN, 3.8), sharex="row")
+    figure, axes = plt.subplots(2, 2, figsize=(PAGE_IN, 4.2), sharex="row")
     look = {"palette": {"random": OTHER, "alike": SIMILAR}, "element": "step", "binwidth": 0.02}
     look |= {"stat": "density", "common_norm": False}
     parts = {}
     for axis, metric in zip(axes.T.flat, VARIANTS, strict=True):
         scores = {"random": random[metric.key], "alike": alike[metric.key]}
         table = pd.DataFrame({pairs: pd.Series(values) for pairs, values in scores.items()})
-        sns.histplot(table, ax=axis, legend=metric is VARIANTS[0], **look)
-        axis.axvline(metric.paper_threshold, color="#222222", linestyle=":", linewidth=1)
+        sns.histplot(table, ax=axis, **look)
+        handles = axis.get_legend().legend_handles
+        axis.get_legend().remove()
+        line = axis.axvline(metric.paper_threshold, color=INK, linestyle=":", linewidth=1)
         paper, at_top = paper_scores(metric.name), axis.get_xaxis_transform()
-        axis.plot(paper, np.full(len(paper), 0.93), "x", color="#222222", transform=at_top)
+        crosses = axis.plot(paper, np.full(len(paper), 0.93), "x", color=INK, transform=at_top)
         axis.set(title=f"{metric.name.upper()}, {metric.variant}", yticks=[], ylabel="")
         parts[metric.key] = table.describe().T
-    counts = f"{len(random['ssim'])} random and {len(alike['ssim'])} alike pairs"
-    caption = f"{counts}. Crosses: the scores of the paper's four figures; dotted: its threshold."
+    words = ("random pairs", "alike pairs", "the paper's threshold", "its four scores")
+    figure.legend([*handles, line, *crosses], words, loc="outside lower center", ncols=4)
+    inside = range_table(random).groupby("variant")["share in the paper's range"]
+    shares = {key: " and ".join(map("{:.0%}".format, values)) for key, values in inside}
+    title = "{canonical} of random pairs score as the paper's SSIM and FSIM; package: {package}"
+    figure.suptitle(title.format(**shares), x=0.01, ha="left")
+    caption = f"{len(random['ssim'])} random and {len(alike['ssim'])} alike pairs."
     return figure, pd.concat(parts, names=["metric", "pairs"]).reset_index(), caption
-
-
-def ladder_table(name, scores):
-    """How far each rung moves the scores.
-
-    Parameters
-    ----------
-    name : {"ssim", "fsim"}
-    scores : pandas.DataFrame
-        A column per rung, from canonical to package; a row per pair.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per rung: metric, change, low, median, high (5, 50, 95 %), moved (mean change of
-        a pair's score by this step) and rank_kept (Spearman's ρ with the rung before).
-    """
-    low, median, high = np.quantile(scores, QUANTILES, axis=0)
-    row = {"metric": name, "change": scores.columns, "low": low, "median": median, "high": high}
-    row["moved"] = np.r_[np.nan, np.diff(scores.to_numpy(), axis=1).mean(axis=0)]
-    row["rank_kept"] = np.r_[np.nan, np.diag(scores.corr(method="spearman"), k=1)]
-    return pd.DataFrame(row)
 
 
 def ladders(pixels, index_pairs):
@@ -165,9 +131,9 @@ def ladders(pixels, index_pairs):
     -------
     figure : matplotlib Figure
     numbers : pandas.DataFrame
-        `ladder_table` of SSIM, then of FSIM.
+        A row per rung: metric, change, low, median, high (5, 50, 95 %), moved (mean change of
+        a pair's score by this step) and rank_kept (Spearman's ρ with the rung before).
     caption : str
-        Names the largest steps.
     """
     heights, parts = [len(ladder(name)) for name in MATRICES], []
     figure, axes = plt.subplots(2, 1, figsize=(PAGE_IN, 5), height_ratios=heights)
@@ -178,19 +144,19 @@ def ladders(pixels, index_pairs):
             for change, definition in ladder(name)
         }
         scores, paper = pd.DataFrame(rungs), paper_scores(name)
-        parts.append(ladder_table(name, scores))
+        low, median, high = np.quantile(scores, QUANTILES, axis=0)
+        table = {"metric": name, "change": list(rungs), "low": low, "median": median, "high": high}
+        table["moved"] = np.r_[np.nan, np.diff(scores.to_numpy(), axis=1).mean(axis=0)]
+        table["rank_kept"] = np.r_[np.nan, np.diag(scores.corr(method="spearman"), k=1)]
+        parts.append(pd.DataFrame(table))
         own = {"color": IDENTITY[name]["color"], "marker": IDENTITY[name]["marker"]}
-        sns.pointplot(scores, orient="h", linestyle="none", ax=axis, **look, **own)
+        sns.pointplot(scores, orient="h", linestyle="none", markersize=4, ax=axis, **look, **own)
         axis.axvspan(paper.min(), paper.max(), color="#dddddd", zorder=0)
-        axis.set(title=f"{name.upper()}: from the canonical definition to the package")
-    numbers = pd.concat(parts, ignore_index=True)
-    top = numbers.loc[numbers.moved.abs().groupby(numbers.metric, sort=False).idxmax()]
-    steps = [f"{r.metric.upper()}: {r.change} ({r.moved:+.2f})" for r in top.itertuples()]
-    caption = (
-        f"Median and middle 90 % of {len(index_pairs)} random pairs; grey: the range of the "
-        f"paper's four scores. Largest steps: {'; '.join(steps)}."
-    )
-    return figure, numbers, caption
+        top = parts[-1].loc[parts[-1].moved.abs().idxmax()]
+        axis.set(title=f"{name.upper()} moves most by “{top.change}”: {top.moved:+.2f}")
+    axis.set_xlabel("random pairs: median, and middle 90 %; grey: the range of the paper's scores")
+    caption = f"{len(index_pairs)} random pairs; each row changes the definition above it."
+    return figure, pd.concat(parts, ignore_index=True), caption
 
 
 def separation_table(scores, similar):

@@ -38,25 +38,22 @@ def group_findings(known, labels):
         "known pairs within that component that are not alike": (unlike, inside.sum()),
     }
     exact = {"n_seeds": 1, "interval": "exact, nothing resampled", "region": (-np.inf, 0.5)}
-    return [
-        finding(
-            "threshold_prevents",
-            f"at Table 1's threshold, the share of {words}",
-            share,
-            [share, share],
-            n_pairs=n_pairs,
-            **exact,
-        )
-        for words, (share, n_pairs) in shares.items()
-    ]
+    found = []
+    for words, (share, n_pairs) in shares.items():
+        text, ends = f"at Table 1's threshold, the share of {words}", [share, share]
+        found.append(finding("threshold_prevents", text, share, ends, n_pairs=n_pairs, **exact))
+    return found
 
 
-def search_and_classes(studied, graphs):
+def search_and_classes(profile, images, retrieval, graphs):
     """Do neighbours by the score share their label, and are they ranked as people rank them?
 
     Parameters
     ----------
-    studied : StudiedImages
+    profile : Profile
+    images : CaptionedImages
+    retrieval : Retrieval
+        Of notebook 03.
     graphs : dict of str to MetricGraphs
         By metric key, of the same test images.
 
@@ -69,31 +66,26 @@ def search_and_classes(studied, graphs):
         Of scenes, Eq. 4 minus the baseline; of rankings, Eq. 4 minus the image cosine.
     """
     rows, findings = [], []
-    for task, values, baseline, against, n_pairs in (
-        *_labels_of_nearest(studied, graphs),
-        *_rankings(studied),
-    ):
+    tasks = [*_labels_of_nearest(images, graphs), *_rankings(profile, images, retrieval)]
+    for task, values, baseline, against, n_pairs in tasks:
         for metric, of_metric in values.items():
-            above, ci95 = _mean(of_metric - baseline, studied.profile)
+            above, ci95 = _mean(of_metric - baseline, profile)
             means = {"value": float(of_metric.mean()), "baseline": float(baseline.mean())}
             above = {"above": above, "above_ci95": ci95, "n_images": len(baseline)}
             rows.append({"task": task, "metric": metric} | means | above)
-        other = values.get(against, baseline)
+        less = _mean(values["clip_score"] - values.get(against, baseline), profile)
         words = f"{task}: Eq. 4 minus {METRIC_LABELS.get(against, against)}"
-        found = finding(
-            "search_and_classes", words, *_mean(values["clip_score"] - other, studied.profile),
-            n_pairs=n_pairs, n_seeds=1, interval="images resampled, model held fixed",
-        )  # fmt: skip
+        basis = {"n_seeds": 1, "interval": "images resampled, model held fixed"}
+        found = finding("search_and_classes", words, *less, n_pairs=n_pairs, **basis)
         findings.append(found)
     return rows, findings
 
 
-def _labels_of_nearest(studied, graphs):
+def _labels_of_nearest(images, graphs):
     """Whether the nearest images of a scene tell what it is about: its first thing."""
-    known = next(iter(graphs.values())).known
-    if known.classes:
-        scenes = [studied.images.scenes[image_id] for image_id in known.image_ids]
-        lead = [scene.objects[0].concept for scene in scenes]
+    if images.scenes:
+        known = graphs["clip_score"].known
+        lead = [images.scenes[image_id].objects[0].concept for image_id in known.image_ids]
         _, labels, counts = np.unique(lead, return_inverse=True, return_counts=True)
         right = {}
         for key, of_metric in graphs.items():
@@ -106,12 +98,12 @@ def _labels_of_nearest(studied, graphs):
         yield task, right, usual, "the commonest label's share", len(known.pairs)
 
 
-def _rankings(studied):
+def _rankings(profile, images, retrieval):
     """nDCG of ranking the images that one was paired with, by source; enough images must rank."""
-    pairs = load_pairs(studied.profile, studied.images)
+    pairs = load_pairs(profile, images)
     for source in dict.fromkeys([next(iter(pairs.by_source)), "vsts"]):
         part = pairs.where((pairs.source == source) & (pairs.split != "val"))
-        scores = description_scores(studied.profile, studied.retrieval, part)
+        scores = description_scores(profile, retrieval, part)
         table = pd.DataFrame(scores | {"graded": part.graded, "random": np.zeros(len(part))})
         both = pd.concat([table.assign(image=ids) for ids in (part.id_a, part.id_b)])
         of_image = [own for _, own in both.groupby("image") if own.graded.nunique() > 1]
