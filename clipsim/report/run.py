@@ -109,8 +109,10 @@ def check_parameters(path):
         raise NotebookError(f"{path.name}: its cell tagged 'parameters' must set {names} alone")
 
 
-def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=False, check=False):
-    """Execute the chosen notebooks of a profile.
+def run_notebooks(
+    profile="demo", overrides=(), first=None, only=(), list_only=False, check=False, force=False
+):
+    """Execute the chosen notebooks of a profile, but for those that are current.
 
     Parameters
     ----------
@@ -121,11 +123,13 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
     first : str, optional
         The number of the notebook to start at.
     only : sequence of str
-        Numbers of the notebooks to run, each item one or several with commas.
+        Numbers of the notebooks to run, each item one or several with commas; these run always.
     list_only : bool
         Print the notebooks with their questions and do nothing else.
     check : bool
         Run below runs/check, and compare with the committed results (`clipsim.report.check`).
+    force : bool
+        Run also what is current (`clipsim.report.current`), as `only` and `check` do.
 
     Returns
     -------
@@ -152,8 +156,10 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
     for path in chosen:
         check_parameters(path)
     stems = [path.stem for path in chosen]
+    from clipsim.report import current  # here, as what follows: bad input answers at once
+
     if check:
-        from clipsim.report.check import agrees, prepared  # here, since it imports much
+        from clipsim.report.check import agrees, prepared
 
         values = prepared(name, values, stems)
     settings = load_profile(name, **values)
@@ -163,11 +169,17 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
     for position, path in enumerate(chosen):
         label = f"[{position + 1}/{len(chosen)}] {path.stem}"
         rest = [left.stem[:2] for left in chosen[position:]]
-        again = _continuation(profile, overrides, only, check, rest)
+        again = _continuation(profile, overrides, only, check, force, rest)
+        copy, made_from = folder / path.name, current.made_from(path, folder, settings)
+        if not (only or check or force) and current.is_current(copy, made_from):
+            print(f"{label} … current", flush=True)
+            continue
+        before = current.outcome(settings)
         try:
             with _timed(label):
                 bar = {"desc": label, "leave": False, "disable": not sys.stderr.isatty()}
                 execute(path, folder, {"profile": name, "overrides": values}, bar)
+            current.write_stamp(copy, made_from, before, settings)
         except NotebookFailure as failure:
             if failure.is_bad_input:
                 _say(f"{failure.stem}: {one_line(failure.message)}")
@@ -208,11 +220,11 @@ def _say(*lines):
     print(*lines, sep="\n", file=sys.stderr)
 
 
-def _continuation(profile, overrides, only, check, rest):
+def _continuation(profile, overrides, only, check, force, rest):
     """The command that goes on with the notebooks of these numbers."""
     shell = os.environ.get(SHELL_COMMAND)
     words = ["--profile", profile, *(word for item in overrides for word in ("-p", item))]
-    words += ["--check"] if check else []
+    words += [f"--{name}" for name, is_set in (("check", check), ("force", force)) if is_set]
     words += ["--only", ",".join(rest)] if only else ["--from", rest[0]]
     command = shlex.quote(shell) if shell else "clipsim run"
     alone = " (compares these alone)" if check else ""
