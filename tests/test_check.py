@@ -84,7 +84,7 @@ def study(tmp_path, monkeypatch):
     throwaway_notebooks.repository(tmp_path, monkeypatch, STEMS)
     found = {stem: copy.deepcopy(RECORDS[stem]["results"]) for stem in STEMS}
 
-    def execute(path, folder, values, step):
+    def execute(path, folder, values, *_):
         one = start_run(path.stem, values["profile"], values["overrides"])
         one.write_results({}, found[path.stem])
 

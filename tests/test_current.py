@@ -44,7 +44,7 @@ def study(tmp_path, monkeypatch):
     save_arrays(work / "trained_before.npz", "x")
     found, executed = dict.fromkeys(ALL, 1), []
 
-    def execute(path, folder, values, bar):
+    def execute(path, folder, values, *_):
         executed.append(path.stem)
         if found[path.stem] is None:
             raise KeyboardInterrupt

@@ -20,13 +20,15 @@ from clipsim.record import atomic_path
 NOTEBOOK = "[0-9][0-9]_*.ipynb"
 
 
-def made_from(path, copies, settings):
+def made_from(path, earlier, settings):
     """A digest of all that a notebook is made from: code, settings, data, what others handed on.
 
     Parameters
     ----------
-    path, copies : Path
-        The notebook, and the folder of the executed ones.
+    path : Path
+        The notebook.
+    earlier : list of Path
+        The executed copies of those that it may read from.
     settings : Profile
 
     Returns
@@ -34,16 +36,16 @@ def made_from(path, copies, settings):
     str or None
         None where it cannot be known: an earlier notebook has no stamp, or a hub has the data.
     """
-    earlier = [_stamp(copies / one.name) for one in path.parent.glob(NOTEBOOK) if one < path]
+    stamps = list(map(_stamp, earlier))
     values = asdict(settings) | {"output_root": None}
     # Data, a pool, encoders; a value that is no path leads nowhere.
     named = {k: REPOSITORY / expanduser(v) for k, v in values.items() if isinstance(v, str)}
-    if not all(earlier) or not named.get("data_root", REPOSITORY).exists():
+    if not all(stamps) or not named.get("data_root", REPOSITORY).exists():
         return None
     places = [place for place in named.values() if place.exists()]
     data = [PictureFile(f).stamp() for place in places for f in files_below(place)]
     package = [f for f in files_below(REPOSITORY / "clipsim") if f.suffix != ".pyc"]
-    handed_on = {REPOSITORY / name for stamp in earlier for name in stamp["left"]}
+    handed_on = {REPOSITORY / name for stamp in stamps for name in stamp["left"]}
     content = {str(relative(f)): _digest(f) for f in sorted({path, *package, *handed_on})}
     return hashlib.sha256(json.dumps([values, _installed(), data, content]).encode()).hexdigest()
 
