@@ -58,12 +58,13 @@ def run(
     only: Annotated[list[str] | None, Option(help="these alone, such as 05,06")] = None,
     list_only: Annotated[bool, Option("--list", help="list the notebooks and stop")] = False,
     check: Annotated[bool, Option("--check", help="compare with the committed results")] = False,
+    force: Annotated[bool, Option("--force", help="run also what is current")] = False,
 ):
-    """Execute the notebooks of a profile."""
+    """Execute the notebooks of a profile that are not current."""
     if sum(map(bool, (first, only, list_only))) > 1:
         raise BadInput("--from, --only and --list exclude each other: pass one of them")
     return report.run_notebooks(
-        profile, overrides or (), first=first, only=only or (), list_only=list_only, check=check
+        profile, overrides or (), first, only or (), list_only, check, force
     )
 
 

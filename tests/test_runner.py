@@ -1,6 +1,7 @@
 """`run_notebooks` on throwaway notebooks: order, failures, statuses; the errors it tells apart."""
 
 import os
+import threading
 
 import nbformat
 import pytest
@@ -20,7 +21,7 @@ def executed(monkeypatch):
     """Stands in for the execution: the list of (notebook, parameters) that would have run."""
     calls = []
     monkeypatch.setattr(
-        runner, "execute", lambda path, folder, values, step: calls.append((path.stem, values))
+        runner, "execute", lambda path, folder, values, *_: calls.append((path.stem, values))
     )
     return calls
 
@@ -99,7 +100,7 @@ class TestOutcome:
             assert said in capsys.readouterr().out
 
     def failing(self, monkeypatch, error):
-        def execute(path, folder, values, step):
+        def execute(path, folder, values, *_):
             if path.stem == "03_second":
                 raise error
 
@@ -122,6 +123,27 @@ class TestOutcome:
         ]
         assert run(only=["00,03,05"]) == 1
         assert capsys.readouterr().err.endswith("--profile mine.yaml --only 03,05\n")
+
+    def test_side_by_side_one_fails_and_the_other_is_done(self, study, monkeypatch, capsys):
+        for stem in ("07_fourth", "08_fifth", "12_sixth"):
+            write_notebook(study / "notebooks" / f"{stem}.ipynb")
+        both, executed = threading.Barrier(2, timeout=60), []
+
+        def execute(path, *_):
+            both.wait()
+            executed.append(path.stem)
+            if path.stem == "07_fourth":
+                raise NotebookFailure("07_fourth", 3, "x[1]", "KeyError", "1", None)
+
+        monkeypatch.setattr(runner, "execute", execute)
+        monkeypatch.setattr(runner, "MEMORY", 1)
+        monkeypatch.setattr(os, "cpu_count", lambda: 2)
+        assert run(first="07") == 1
+        assert set(executed) == {"07_fourth", "08_fifth"}
+        out, err = capsys.readouterr()
+        assert out.count(" … started\n") == 2
+        assert err.splitlines()[0] == "07_fourth failed in cell 3, at: x[1]"
+        assert err.endswith("--from 07\n")
 
     def test_bad_input_found_by_a_notebook(self, study, monkeypatch, capsys):
         self.failing(monkeypatch, self.failure("DataError"))

@@ -11,8 +11,10 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -23,9 +25,11 @@ from clipsim.profile import NOTEBOOKS, REPOSITORY, load_profile, read_overrides,
 
 SHELL_COMMAND = "CLIPSIM_COMMAND"  # set by run_all.sh: how the user called it
 PARAMETERS = {"profile", "overrides"}
+APART = ("07", "08", "09", "10", "11")  # read nothing of each other; 12 measures times: alone
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MESSAGE_LINES = 5
 PROGRESS_BAR = re.compile(r"\d\d:\d\d.*(/s|s/\w+)\]$")  # ends a line of tqdm's, fast or slow
+MEMORY = 6 * 2**30  # bytes of the machine, for each notebook that runs side by side with another
 SHUTDOWN_S = 20.0  # that an interrupted notebook has before it is killed
 
 
@@ -109,8 +113,10 @@ def check_parameters(path):
         raise NotebookError(f"{path.name}: its cell tagged 'parameters' must set {names} alone")
 
 
-def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=False, check=False):
-    """Execute the chosen notebooks of a profile.
+def run_notebooks(
+    profile="demo", overrides=(), first=None, only=(), list_only=False, check=False, force=False
+):
+    """Execute the chosen notebooks of a profile, but for those that are current.
 
     Parameters
     ----------
@@ -121,11 +127,13 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
     first : str, optional
         The number of the notebook to start at.
     only : sequence of str
-        Numbers of the notebooks to run, each item one or several with commas.
+        Numbers of the notebooks to run, each item one or several with commas; these run always.
     list_only : bool
         Print the notebooks with their questions and do nothing else.
     check : bool
         Run below runs/check, and compare with the committed results (`clipsim.report.check`).
+    force : bool
+        Run also what is current (`clipsim.report.current`), as `only` and `check` do.
 
     Returns
     -------
@@ -152,46 +160,113 @@ def run_notebooks(profile="demo", overrides=(), first=None, only=(), list_only=F
     for path in chosen:
         check_parameters(path)
     stems = [path.stem for path in chosen]
+    from clipsim.report import current  # here, as what follows: bad input answers at once
+
     if check:
-        from clipsim.report.check import agrees, prepared  # here, since it imports much
+        from clipsim.report.check import agrees, prepared
 
         values = prepared(name, values, stems)
     settings = load_profile(name, **values)
-    folder = settings.run_dir / "notebooks"
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the kernel, too
-    began = time.time()
-    for position, path in enumerate(chosen):
-        label = f"[{position + 1}/{len(chosen)}] {path.stem}"
-        rest = [left.stem[:2] for left in chosen[position:]]
-        again = _continuation(profile, overrides, only, check, rest)
-        try:
-            with _timed(label):
-                bar = {"desc": label, "leave": False, "disable": not sys.stderr.isatty()}
-                execute(path, folder, {"profile": name, "overrides": values}, bar)
-        except NotebookFailure as failure:
-            if failure.is_bad_input:
-                _say(f"{failure.stem}: {one_line(failure.message)}")
-                return 2
-            kept = [f"kept: {relative(failure.kept)}"] if failure.kept else []
-            _say(failure, *kept, again)
-            return 1
-        except KeyboardInterrupt:
-            _say(f"interrupted in {path.stem}", again)
-            return 130
+    folder, parameters = settings.run_dir / "notebooks", {"profile": name, "overrides": values}
+    kernels, begun, done = Kernels(), [], []
+
+    def run(path, is_alone):
+        label = f"[{chosen.index(path) + 1}/{len(chosen)}] {path.stem}"
+        earlier = [folder / one.name for one in paths if one < path and not _are_apart(one, path)]
+        made_from = current.made_from(path, earlier, settings)
+        if only or check or force or not current.is_current(folder / path.name, made_from):
+            begun.append(path)
+            before = current.outcome(settings)
+            with _timed(label, is_alone) as bar:
+                execute(path, folder, parameters, bar, kernels)
+            current.write_stamp(folder / path.name, made_from, before, settings)
+        else:
+            print(f"{label} … current", flush=True)
+        done.append(path)
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the kernels, too
+    began, again = time.time(), partial(_continuation, profile, overrides, only, check, force)
+    try:
+        with chdir(REPOSITORY):  # as papermill does, which would go back while others are there
+            for group in _groups(chosen):
+                _run_group(run, group, kernels)
+    except NotebookFailure as failure:
+        if failure.is_bad_input:
+            _say(f"{failure.stem}: {one_line(failure.message)}")
+            return 2
+        kept = [f"kept: {relative(failure.kept)}"] if failure.kept else []
+        _say(failure, *kept, again([path for path in chosen if path not in done]))
+        return 1
+    except KeyboardInterrupt:
+        under_way = ", ".join(path.stem for path in begun if path not in done)
+        left = [path for path in chosen if path not in done]
+        _say(f"interrupted in {under_way or left[0].stem}", again(left))
+        return 130
     if check:
         return 0 if agrees(settings, stems) else 1
     _show_outcome(settings, folder, began)
     return 0
 
 
+class Kernels(list):
+    """The kernels of a run, as their managers; `is_ending` when they must begin nothing more."""
+
+    is_ending = False
+
+    def end(self, number):
+        self.is_ending = True
+        for manager in self:
+            with suppress(ProcessLookupError):
+                if manager.has_kernel:  # with all that it has started
+                    os.killpg(manager.provisioner.pid, number)
+
+
+def _are_apart(*paths):
+    return all(path.stem[:2] in APART for path in paths)
+
+
+def _groups(paths):
+    """Lists of notebooks that may run side by side, in order."""
+    groups = []
+    for path in paths:
+        if groups and _are_apart(path, groups[-1][-1]):
+            groups[-1].append(path)
+        else:
+            groups.append([path])
+    return groups
+
+
+def _run_group(run, group, kernels):
+    """Run notebooks, two at a time where the machine has room; at a failure no more are begun."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    n_workers = min(len(group), 2, os.cpu_count() or 1, max(1, memory // MEMORY))
+    with ThreadPoolExecutor(n_workers) as pool:
+        futures = [pool.submit(run, path, n_workers == 1) for path in group]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        except BaseException:  # Ctrl-C, or told to end: a training saves its state
+            pool.shutdown(wait=False, cancel_futures=True)
+            kernels.end(signal.SIGINT)
+            if wait(futures, SHUTDOWN_S).not_done:
+                kernels.end(signal.SIGKILL)
+            raise
+        pool.shutdown(cancel_futures=True)
+    for future in futures:
+        if not future.cancelled():
+            future.result()
+
+
 @contextmanager
-def _timed(label):
-    """A line per notebook on stdout, with the time that it took; last, where a bar is shown."""
-    began, took = time.monotonic(), "stopped after "
-    before, after = ("", f"{label} … ") if sys.stderr.isatty() else (f"{label} … ", "")
-    print(before, end="", flush=True)
+def _timed(label, is_alone):
+    """A line on stdout with the time that a notebook took; last, where a bar is shown.
+
+    Yields what tqdm shall show of its cells.
+    """
+    began, took, has_bar = time.monotonic(), "stopped after ", is_alone and sys.stderr.isatty()
+    before, after = (f"{label} … ", "") if is_alone and not has_bar else ("", f"{label} … ")
+    print(before if is_alone else f"{label} … started\n", end="", flush=True)
     try:
-        yield
+        yield {"desc": label, "leave": False, "disable": not has_bar}
         took = ""
     finally:
         print(after + took + precisedelta(round(time.monotonic() - began)), flush=True)
@@ -208,11 +283,12 @@ def _say(*lines):
     print(*lines, sep="\n", file=sys.stderr)
 
 
-def _continuation(profile, overrides, only, check, rest):
-    """The command that goes on with the notebooks of these numbers."""
+def _continuation(profile, overrides, only, check, force, paths):
+    """The command that goes on with these notebooks."""
+    rest = [path.stem[:2] for path in paths]
     shell = os.environ.get(SHELL_COMMAND)
     words = ["--profile", profile, *(word for item in overrides for word in ("-p", item))]
-    words += ["--check"] if check else []
+    words += [f"--{name}" for name, is_set in (("check", check), ("force", force)) if is_set]
     words += ["--only", ",".join(rest)] if only else ["--from", rest[0]]
     command = shlex.quote(shell) if shell else "clipsim run"
     alone = " (compares these alone)" if check else ""
@@ -236,7 +312,7 @@ def _show_outcome(settings, folder, began):
     print(f"pages      {relative(write_pages(settings, folder))}")
 
 
-def execute(path, folder, values, bar=None):
+def execute(path, folder, values, bar=None, kernels=None):
     """Execute a notebook and write `folder`/<its name>.
 
     Parameters
@@ -247,9 +323,13 @@ def execute(path, folder, values, bar=None):
         Its parameters.
     bar : dict, optional
         What tqdm shall show of its cells; without it, nothing.
+    kernels : Kernels, optional
+        Gets its kernel.
 
     Raises
     ------
+    KeyboardInterrupt
+        If the kernels are to end.
     NotebookFailure
         The copy up to the failure is kept as <stem>.failed.ipynb; what an earlier run left is
         untouched.
@@ -260,7 +340,13 @@ def execute(path, folder, values, bar=None):
     temporary = folder / f".{path.stem}.running.ipynb"
     failed = folder / f"{path.stem}.failed.ipynb"
     folder.mkdir(parents=True, exist_ok=True)
-    started = []
+    started, kernels = [], Kernels() if kernels is None else kernels
+
+    def on_cell_execute(cell, **_):
+        if kernels.is_ending:
+            raise InterruptedError
+        started.append(cell.id)
+
     with tempfile.TemporaryFile() as log:
         try:
             papermill.execute_notebook(
@@ -268,8 +354,8 @@ def execute(path, folder, values, bar=None):
                 str(temporary),
                 parameters=values,
                 kernel_name="python3",
-                kernel_manager_class=_kernel_manager(log),
-                on_cell_execute=lambda cell, **_: started.append(cell.id),
+                kernel_manager_class=_kernel_manager(log, kernels),
+                on_cell_execute=on_cell_execute,
                 progress_bar=bar or False,
                 cwd=str(REPOSITORY),
             )
@@ -277,16 +363,19 @@ def execute(path, folder, values, bar=None):
             temporary.replace(target)
             failed.unlink(missing_ok=True)
         except Exception as error:
+            if kernels.is_ending:
+                raise KeyboardInterrupt from error
             kept = temporary.replace(failed) if temporary.exists() else None
             raise _failure(path, error, started, kept, log) from error
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def _kernel_manager(log):
+def _kernel_manager(log, kernels):
     """A kernel manager that starts this interpreter, whatever kernels the user registered.
 
-    What the kernel itself says goes to the file `log`, not between the lines of progress.
+    What the kernel itself says goes to the file `log`, not between the lines of progress; the
+    manager joins `kernels`.
     """
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
@@ -299,6 +388,7 @@ def _kernel_manager(log):
 
         async def _async_launch_kernel(self, kernel_cmd, **options):
             await super()._async_launch_kernel(kernel_cmd, **options, stderr=log)
+            kernels.append(self)
 
     return OwnKernelManager
 
