@@ -93,3 +93,11 @@ def test_wrong_input_says_which_argument_and_what_was_expected(images):
     for stack, options, message in wrong:
         with pytest.raises(ValueError, match=message):
             ssim_matrix(stack, **options)
+
+
+def test_pairs_that_share_no_image_are_scored_part_by_part(images, metric, monkeypatch):
+    _, score_matrix, options = metric
+    pairs = np.random.default_rng(0).permutation(M).reshape(-1, 2)
+    monkeypatch.setattr(all_pairs, "PAIRS_AT_ONCE", 3)
+    given = score_matrix(images, pairs=pairs, **options)
+    np.testing.assert_array_equal(given, score_matrix(images, **options)[tuple(pairs.T)])

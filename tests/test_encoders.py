@@ -60,8 +60,8 @@ def test_weights_that_cannot_be_fetched_say_where_to_put_them(monkeypatch):
     def unreachable(*args, **kwargs):
         raise OSError("no network")
 
-    monkeypatch.setattr(encoders.huggingface_hub, "snapshot_download", unreachable)
-    monkeypatch.setattr(encoders.huggingface_hub.HfApi, "model_info", unreachable)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", unreachable)
     with pytest.raises(MissingWeightsError, match=r"model\.safetensors.*-p text_encoder=FOLDER"):
         text_backbone("bert-base-uncased")
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", unreachable)

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +16,7 @@ from clipsim.errors import BadInput
 
 SPLITS = ("train", "val", "test", "rated")
 SOURCES = ("expert", "crowd", "vsts", "")  # who judged pairs; the first one is the headline
+THREADS = 4  # that read or draw pictures: most of it is done without Python's lock
 PAIR_COLUMNS = ("id_a", "id_b", "similar", "graded", "kind", "split", "source")
 
 
@@ -91,7 +94,9 @@ class CaptionedImages:
 
     def pixel_batch(self, image_ids):
         """`pixels` of several images: uint8, shape (M, 3, 224, 224)."""
-        return np.stack([self.pixels(image_id) for image_id in image_ids])
+        # Each picture silences warnings for itself, which threads undo in any order.
+        with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as threads:
+            return np.stack(list(threads.map(self.pixels, image_ids)))
 
     @property
     def fingerprint(self):

@@ -36,7 +36,7 @@ def caption_pool(profile, images=None):
         If there are fewer than N descriptions, or the pool file cannot be read.
     """
     if profile.pool == "composed":
-        from clipsim.data.composed.descriptions import composed_descriptions  # timm takes seconds
+        from clipsim.data.composed.descriptions import composed_descriptions
 
         pool, where = composed_descriptions(N_COMPOSED, COMPOSED_SEED), ""
     elif profile.pool == "file":

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from clipsim.metrics.definitions import check_images, dtype_name, pixels
 
 MEMORY_BYTES = 2**30  # of maps
+PAIRS_AT_ONCE = 32  # where no image is in two of them
 CACHED_TILE = 16  # images per tile in memory; two tiles of SSIM maps at 224 px take 18 MiB
 BAR = {"leave": False, "delay": 1}  # what is done within a second needs none
 CACHED_BYTES = 640 * 2**10  # of one map to combine at once: 3 grey pictures of 224 px
@@ -35,8 +36,16 @@ def score_matrix(images, maps, combine, min_side, pairs, dtype):
     if index.size and (index.dtype.kind not in "iu" or index.min() < 0 or index.max() >= n_images):
         raise ValueError(f"pairs: expected integers (P, 2) from 0 to {n_images - 1}")
     index = index.astype(np.int64)
-    with torch.no_grad(), tempfile.TemporaryFile(prefix="clipsim-maps-") as file:
-        scores = _pair_scores(*_table(images, maps, dtype, file), index, combine)
+    parts, rows = [index], [range(n_images)]
+    if len(np.unique(index)) == index.size > 0:  # no image is in two pairs: few maps at a time
+        parts = np.split(index, range(PAIRS_AT_ONCE, len(index), PAIRS_AT_ONCE))
+        rows = [part.ravel().tolist() for part in parts]
+        parts = [np.arange(part.size).reshape(-1, 2) for part in parts]
+    scores = []
+    for part, own in zip(parts, tqdm(rows, "parts", **BAR), strict=True):
+        with torch.no_grad(), tempfile.TemporaryFile(prefix="clipsim-maps-") as file:
+            scores.append(_pair_scores(*_table(images, own, maps, dtype, file), part, combine))
+    scores = np.concatenate(scores)
     if pairs is not None:
         return scores
     matrix = np.eye(n_images, dtype=scores.dtype)
@@ -45,12 +54,12 @@ def score_matrix(images, maps, combine, min_side, pairs, dtype):
     return matrix
 
 
-def _table(images, maps, dtype, file):
-    """The maps of all images, a row each, and the shape of each map.
+def _table(images, rows, maps, dtype, file):
+    """The maps of some images, a row each, and the shape of each map.
 
     Each thread takes an image of its own: the work on one is too small to share out.
     """
-    n_images, threads, table = len(images), torch.get_num_threads(), None
+    n_images, threads, table = len(rows), torch.get_num_threads(), None
 
     def maps_of(i):
         with torch.no_grad():  # a setting of the thread
@@ -59,7 +68,7 @@ def _table(images, maps, dtype, file):
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(threads) as pool:
-            found = tqdm(pool.map(maps_of, range(n_images)), "maps", n_images, **BAR, unit="image")
+            found = tqdm(pool.map(maps_of, rows), "maps", n_images, **BAR, unit="image")
             for i, image_maps in enumerate(found):
                 row = torch.cat([m.flatten() for m in image_maps])
                 if table is None:

@@ -6,6 +6,8 @@ Eq. 1: v_I = f_I(I), Eq. 2: v_T = f_T(T), Eq. 3: sim(v_I, v_T) is the cosine of 
 import hashlib
 import json
 import math
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -63,8 +65,9 @@ class DualEncoder(nn.Module):
     profile : Profile
     pretrained : bool
         False: random backbones, to be filled from a checkpoint that holds all weights.
-    text_width : int, optional
-        Of the text backbone's features: it is then built when the first text is encoded.
+    widths : dict of str to int, optional
+        Of the features of "image_backbone" and "text_backbone": one that is named here is built
+        when it first encodes something.
 
     Notes
     -----
@@ -76,18 +79,23 @@ class DualEncoder(nn.Module):
     noise, and each process would have its own.
     """
 
-    def __init__(self, profile, pretrained=True, text_width=None):
+    def __init__(self, profile, pretrained=True, widths=None):
         super().__init__()
         self.profile = profile
         pretrained = pretrained and profile.weights == "pretrained"
-        self._text = (profile.text_encoder, pretrained, profile.text_pooling, profile.max_tokens)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(profile.seed)
-            self.image_backbone = image_backbone(profile.image_encoder, pretrained)
-            if text_width is None:
-                self.text_backbone = text_backbone(*self._text)
-            self.image_head = _head(profile, self.image_backbone.width)
-            self.text_head = _head(profile, text_width or self.text_backbone.width)
+        text = (profile.text_encoder, pretrained, profile.text_pooling, profile.max_tokens)
+        self._builders = {
+            "image_backbone": partial(image_backbone, profile.image_encoder, pretrained),
+            "text_backbone": partial(text_backbone, *text),
+        }
+        widths = widths or {}
+        with self._drawn_from_seed():
+            for name, build in self._builders.items():
+                if name not in widths:
+                    setattr(self, name, build())
+            for name in self._builders:
+                width = widths.get(name) or getattr(self, name).width
+                setattr(self, name.replace("backbone", "head"), _head(profile, width))
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / profile.temperature)))
         self.is_frozen = profile.trainable == "projections"
         for backbone in self._frozen:
@@ -95,11 +103,19 @@ class DualEncoder(nn.Module):
         self.eval()
 
     def __getattr__(self, name):
-        """The text backbone, built when the first text is encoded, where `load` left it out."""
-        if name == "text_backbone" and name not in self._modules:
-            self.text_backbone = text_backbone(*self._text).to(self.device).requires_grad_(False)
-            return self.text_backbone.eval()
+        """A backbone, built when it is first needed, where `load` left it out."""
+        if name in ("image_backbone", "text_backbone") and name not in self._modules:
+            with self._drawn_from_seed():
+                backbone = self._builders[name]()
+            setattr(self, name, backbone.to(self.device).requires_grad_(False).eval())
         return super().__getattr__(name)
+
+    @contextmanager
+    def _drawn_from_seed(self):
+        """Whatever is random in a backbone or a head comes from the profile's seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.profile.seed)
+            yield
 
     @property
     def _frozen(self):
@@ -264,12 +280,15 @@ class DualEncoder(nn.Module):
             state = load_file(path)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{path} is damaged: {error}") from None
-        # The text backbone of a package takes seconds that an answer about pictures need not wait.
-        of_package = profile.trainable == "projections" and profile.weights == "pretrained"
-        of_package &= profile.text_encoder not in ("lsa", "tiny")
-        first = "text_head.weight" if profile.head == "linear" else "text_head.project.weight"
-        width = state[first].shape[1] if of_package and first in state else None
-        model = cls(profile, pretrained=profile.trainable == "projections", text_width=width)
+        # Backbones take seconds to build, which an answer from cached features need not wait for;
+        # a tiny one is random, and drawn where its turn is.
+        widths, first = {}, "weight" if profile.head == "linear" else "project.weight"
+        known = profile.trainable == "projections" and profile.weights == "pretrained"
+        if known and not {"lsa", "tiny"} & {profile.image_encoder, profile.text_encoder}:
+            for modality in ("image", "text"):
+                if (name := f"{modality}_head.{first}") in state:
+                    widths[f"{modality}_backbone"] = state[name].shape[1]
+        model = cls(profile, pretrained=profile.trainable == "projections", widths=widths)
         missing, unexpected = model.load_state_dict(state, strict=False)
         if unexpected or set(missing) & set(model.trained_state()):
             raise CheckpointError(f"{folder}: the weights do not fit the model")

@@ -3,6 +3,9 @@
 Each registry maps a name to a builder. An image backbone takes preprocessed uint8 pixels and
 normalises them itself; a text backbone takes tokens and pools their vectors to one. On a CPU the
 linear layers of texts are computed by oneDNN (`OneDnnLinear`).
+
+The libraries that build the networks are imported by their builders: they take seconds, which a
+model whose features are cached need not wait for.
 """
 
 import hashlib
@@ -12,11 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
 
-import huggingface_hub
-import timm
 import torch
-import torchvision
-import transformers
 from torch import nn
 from torch.nn.functional import linear, normalize, pad
 from torch.nn.utils.rnn import pad_sequence
@@ -235,6 +234,8 @@ def text_backbone(name, pretrained=True, pooling="mean", max_tokens=256):
 
 
 def _resnet50(pretrained):
+    import torchvision
+
     network = torchvision.models.resnet50(weights=None)
     if pretrained:
         weights = torchvision.models.ResNet50_Weights.IMAGENET1K_V1
@@ -252,6 +253,8 @@ def _resnet50(pretrained):
 
 
 def _efficientnet_lite0(pretrained):
+    import timm
+
     # `tf_` for TensorFlow's padding and epsilon, with which the weights were trained; timm's
     # plain `efficientnet_lite0` would load them too and be silently wrong.
     network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
@@ -301,6 +304,8 @@ def _tiny_text(pretrained):
 
 def _random_bert(**shape):
     """A BERT without training; MiniLM's vocabulary is that of bert-base-uncased."""
+    import transformers
+
     tokenizer = transformers.AutoTokenizer.from_pretrained(_minilm_folder())
     config = transformers.BertConfig(**shape)
     return transformers.BertModel(config, add_pooling_layer=False), tokenizer
@@ -308,6 +313,8 @@ def _random_bert(**shape):
 
 def _hugging_face(name, pretrained):
     """A network and its tokenizer from a folder or the Hugging Face hub."""
+    import transformers
+
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     try:
@@ -332,6 +339,8 @@ def _model_folder(name):
     """The folder of a model's files: `name` itself, the hub's cache, or fetched from the hub."""
     if Path(name).is_dir():
         return name
+    import huggingface_hub
+
     files = {"repo_id": name, "allow_patterns": ["*.json", "*.txt", "model.safetensors"]}
     try:
         return huggingface_hub.snapshot_download(**files, local_files_only=True)

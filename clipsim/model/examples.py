@@ -185,20 +185,30 @@ def retrieval_recall(image_vectors, text_vectors, owner, texts, ks=(1, 5, 10)):
         An image is found where at least one of its captions is among its k best (as
         Karpathy & Fei-Fei 2015), a caption where its image is.
     """
+    return _recall(image_vectors, text_vectors, own_captions(owner, texts), ks)
+
+
+def own_captions(owner, texts):
+    """Which captions are right for which image: two arrays of int, of images and of captions."""
     owner = np.asarray(owner)
     _, text_id = np.unique(np.asarray(texts, dtype=str), return_inverse=True)
-    own = np.zeros((len(image_vectors), text_id.max() + 1), dtype=bool)
+    own = np.zeros((owner.max() + 1, text_id.max() + 1), dtype=bool)
     own[owner, text_id] = True
-    own = own[:, text_id]  # (M, C): the caption's text is one of the image's
-    similarity = image_vectors @ text_vectors.T
-    own_similarity = np.where(own, similarity, -np.inf)
+    return np.nonzero(own[:, text_id])
+
+
+def _recall(image_vectors, text_vectors, own, ks=(1, 5, 10)):
+    similarity = image_vectors @ text_vectors.T  # (M, C)
+    best_caption, best_image = (np.full(n, -np.inf, dtype=np.float32) for n in similarity.shape)
+    np.maximum.at(best_caption, own[0], similarity[own])
+    np.maximum.at(best_image, own[1], similarity[own])
     # The rank of the best that is right: how many are better than it.
-    image_rank = (similarity > own_similarity.max(axis=1, keepdims=True)).sum(axis=1)
-    text_rank = (similarity > own_similarity.max(axis=0, keepdims=True)).sum(axis=0)
+    image_rank = np.count_nonzero(similarity > best_caption[:, None], axis=1)
+    text_rank = np.count_nonzero(similarity > best_image, axis=0)
     return {
         "image_to_text": {f"R@{k}": float((image_rank < k).mean()) for k in ks},
         "text_to_image": {f"R@{k}": float((text_rank < k).mean()) for k in ks},
-        "pool_size": len(owner),
+        "pool_size": len(text_vectors),
         "n_images": len(image_vectors),
     }
 
@@ -221,7 +231,8 @@ class Validation:
     def __init__(self, model, images):
         self.images = images
         self.captions = [caption for group in images.captions for caption in group]
-        self.owner = np.repeat(np.arange(len(images)), [len(group) for group in images.captions])
+        owner = np.repeat(np.arange(len(images)), [len(group) for group in images.captions])
+        self.own = own_captions(owner, self.captions)
         if model.is_frozen:
             self.image_features = image_features(model, images)
             self.text_features = text_features(model, self.captions)
@@ -234,7 +245,7 @@ class Validation:
         else:
             image_vectors = model.encode_images(self.images)
             text_vectors = model.encode_texts(self.captions)
-        return retrieval_recall(image_vectors, text_vectors, self.owner, self.captions)
+        return _recall(image_vectors, text_vectors, self.own)
 
 
 def matched_vectors(model, images):

@@ -240,7 +240,8 @@ def _cache_file(model, modality, names, content):
     what = [backbone, profile.weights, profile.mixed_precision, str(model.device), content]
     if modality == "text":
         what += [profile.text_pooling, profile.max_tokens, TEXT_RECIPE]
-        what += [model.text_backbone.content] if model.text_backbone.content else []
+        if profile.text_encoder == "lsa":
+            what += [model.text_backbone.content]
     if "tiny" in backbone or profile.weights == "random":  # drawn one after the other
         what += [profile.seed, profile.image_encoder, profile.text_encoder]
     what += [torch.get_num_threads(), version("torch"), version("timm"), version("transformers")]

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from accelerate.utils import gather_object, send_to_device, set_seed
 from humanize import naturalsize, precisedelta
-from timm.layers import convert_sync_batchnorm
 from tqdm.auto import tqdm
 
 from clipsim.errors import BadInput
@@ -145,6 +144,8 @@ class Trainer:
         if isinstance(model.text_backbone, LatentSemantics):
             model.text_backbone.fit([c for group in training.captions for c in group])
         if n_processes > 1 and not model.is_frozen and profile.batch_norm == "train":
+            from timm.layers import convert_sync_batchnorm  # timm takes seconds
+
             # Statistics over all processes, which must be GPUs. timm's converter, because torch's
             # own loses the activation that timm's layers hold.
             model.image_backbone = convert_sync_batchnorm(model.image_backbone)

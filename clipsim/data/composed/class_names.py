@@ -4,7 +4,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import yaml
-from timm.data import ImageNetInfo
 
 from clipsim.data.scenes.captions import with_article
 
@@ -21,6 +20,8 @@ def class_names():
         Noun phrases in the order of the classes, with an article where English needs one:
         "a cat", "an owl", "sunglasses".
     """
+    from timm.data import ImageNetInfo  # here: timm takes seconds to import
+
     plain, bare = _by_class("names"), {*_file()["without_article"]}
     official = ImageNetInfo("imagenet-1k").label_descriptions()
     names = [plain.get(i) or text.split(",")[0] for i, text in enumerate(official)]

