@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "differences": ["JUDGES", "clip_findings", "metric_differences"],
         "figures_1_to_4": [
-            "COMPARISONS", "ERRORS", "FALSE_ALARM", "Candidates", "case_records", "described",
+            "COMPARISONS", "ERRORS", "FALSE_ALARM", "Candidates", "described",
             "errors_by_confidence", "margins_in_the_paper", "tested_candidates",
             "training_candidates",
         ],

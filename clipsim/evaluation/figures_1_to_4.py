@@ -273,13 +273,3 @@ def matched_descriptions(vectors_a, vectors_b, n, highest=True):
         found.append((int(i), int(k), float(cosines[i, k])))
         left[i], left[:, k] = -np.inf, -np.inf
     return found
-
-
-def case_records(cases, retrieval):
-    """Some of `errors_by_confidence`, with their descriptions, for a notebook's results."""
-    return [
-        {name: getattr(case, name) for name in ("metric", "error", "score", "threshold", "margin")}
-        | {"pair": [case.id_a, case.id_b], "similar": case.error == MISS}
-        | {"descriptions": [[text for _, text in side] for side in described(case, retrieval)]}
-        for case in cases.itertuples()
-    ]

@@ -142,7 +142,7 @@ def reference_rows(pairs, judged, profile):
         As `table_1_rows`: "constant_answer", which calls every pair what most pairs are, and
         "judged_caption" where people judged captions.
     """
-    scores = {CONSTANT.key: np.zeros(len(pairs)), JUDGED.key: judged}
+    scores = {CONSTANT.key: np.ones(len(pairs)), JUDGED.key: judged}
     return table_1_rows(evaluations(pairs, scores, profile, metrics=REFERENCES))
 
 
