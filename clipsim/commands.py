@@ -130,10 +130,8 @@ def encode(
     stored = retrieval.encode(encoder, images, out, accelerator)
     if accelerator.is_main_process:
         n_before = len(stored.names) - stored.n_new
-        print(
-            f"{stored.n_new:,} encoded now, {n_before:,} were there, {len(stored.broken):,} "
-            f"broken, {stored.n_dropped:,} gone: {relative(out)}"
-        )
+        counts = f"{stored.n_new:,} encoded now, {n_before:,} were there"
+        print(f"{counts}, {len(stored.broken):,} broken: {relative(out)}")
         _say_broken(stored.broken)
     accelerator.wait_for_everyone()
     accelerator.end_training()

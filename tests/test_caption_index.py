@@ -18,7 +18,7 @@ POOL = ("a dog", "two cats on a mat", "a red boat")
 def test_an_n_that_the_pool_cannot_give_is_named():
     index = CaptionIndex.build(np.eye(3), POOL)
     for n in (0, 4):
-        with pytest.raises(ValueError, match=f"n_descriptions={n}: the pool has 3"):
+        with pytest.raises(ValueError, match=f"k={n}: expected 1 to 3"):
             index.search(index.vectors[:1], n)
 
 

@@ -60,14 +60,14 @@ def archive(names):
     return stream.getvalue()
 
 
-def write_flickr8k(repo, named=True):
+def write_flickr8k(repo):
     """The files of a repository like jxie/flickr8k."""
     texts = {f"caption_{k}": Value("string") for k in range(5)}
     (repo / "data").mkdir()
     for split, part in (("train", "train"), ("val", "validation"), ("test", "test")):
         rows = [
             {
-                "image": {"bytes": jpeg(seed), "path": name if named else None},
+                "image": {"bytes": jpeg(seed), "path": name},
                 **{f"caption_{k}": text for k, text in enumerate(folders.captions(name))},
             }
             for seed, name in enumerate(folders.names())
@@ -124,11 +124,6 @@ def test_another_repository_in_another_layout(hub):
     (hub / "Images.zip").write_bytes(archive(folders.names()))
     said = fetch("flickr8k", "set", repo="owner/name")
     assert said[0] == "set: Flickr8k, 30 pictures"
-
-
-def test_pictures_without_file_names_are_told(hub):
-    write_flickr8k(hub, named=False)
-    assert "neither the human judgments" in fetch("flickr8k", "set")[1]
 
 
 def test_a_folder_that_has_files_is_read_and_left_as_it_is(hub, monkeypatch):

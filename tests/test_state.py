@@ -174,12 +174,6 @@ def test_a_damaged_state_is_named_and_the_one_before_serves_without_it(smoke, co
     assert resumed.fingerprint == train(smoke, coloured, tmp_path / "whole").fingerprint
 
 
-def test_what_is_no_state_is_said(tmp_path):
-    torch.save({"step": 1}, tmp_path / "step-1.pt")
-    with pytest.raises(CheckpointError, match=r"cannot be read \(not a training state\)"):
-        read_state(tmp_path / "step-1.pt")
-
-
 def test_a_state_of_another_training_is_refused(smoke, coloured, tmp_path):
     stopped(4, smoke, coloured, tmp_path)
     state = state_paths(tmp_path)[-1]

@@ -255,8 +255,7 @@ def checked(images, on_bad_image):
     images : CaptionedImages
         Whose `read_image` is a `Pictures`.
     on_bad_image : {"error", "skip"}
-        "skip" leaves bad pictures out; `details["bad_images"]` counts and names them. What a
-        training picture showed stays among `absent_captions`.
+        "skip" leaves bad pictures out; `details["bad_images"]` counts and names them.
     """
     stamp = images.read_image.stamp(images.image_ids)
     bad = _faults(images, CACHE / "checked" / f"{stamp[:32]}.json")
@@ -265,15 +264,9 @@ def checked(images, on_bad_image):
         raise BadImageError(
             f"{next(iter(bad.values()))}{more}; mend it, or pass -p on_bad_image=skip"
         )
-    lost = {
-        images.image_ids[i]: images.captions[i]
-        for i in images.indices("train")
-        if images.image_ids[i] in bad
-    }
     report = {"count": len(bad), "first": list(bad)[:NAMED_AT_MOST]}
     return replace(
         images.subset([i for i, name in enumerate(images.image_ids) if name not in bad]),
-        absent_captions={**images.absent_captions, **lost},
         details={**images.details, "bad_images": report},
         pixels_key=stamp,
     )

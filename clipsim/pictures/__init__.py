@@ -11,14 +11,9 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "answers": [
-            "best_for_text", "clusters", "deciding_pairs", "descriptions", "most_alike",
-            "picture_graph",
-        ],
+        "answers": ["clusters", "deciding_pairs"],
         "chosen_model": ["SHIPPED", "known", "own_describer"],
-        "index": [
-            "PictureIndex", "compare", "compared", "describe",
-        ],
+        "index": ["PictureIndex", "compare", "compared", "describe"],
         "pages": ["write_card", "write_graph_page"],
         "sheets": ["answer_sheet", "cluster_sheet", "explorer", "neighbour_sheet", "search_sheet"],
     },

@@ -132,14 +132,8 @@ def _held_out_threshold(describer):
         return None, str(error)
     if found["data"].get("fingerprint") != describer.model.record["data"]:
         return None, f"notebook {THRESHOLDS} last ran on other data than the model's"
-    try:
-        row = next(
-            row
-            for row in found["results"]["table1"]
-            if row["metric"] == "clip_score" and row["threshold_from"] != "paper"
-        )
-    except (KeyError, TypeError, StopIteration):
-        return None, f"the results of notebook {THRESHOLDS} are damaged: run it again"
+    rows = (row for row in found["results"]["table1"] if row["threshold_from"] != "paper")
+    row = next(row for row in rows if row["metric"] == "clip_score")
     judges = f", {row['source']} pairs" if "source" in row else ""
     return row["threshold"], f"held out, notebook {THRESHOLDS}{judges}"
 

@@ -17,6 +17,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "score_pairs",
         ],
         "search": ["largest_products", "pair_products", "products_at_least"],
-        "store": ["Encoded", "encode", "load_store"],
+        "store": ["encode"],
     },
 )  # fmt: skip

@@ -74,11 +74,6 @@ class CaptionIndex:
         ValueError
             If n is not in 1…C, or the vectors' dimension is another.
         """
-        if not 1 <= n <= len(self.captions):
-            raise ValueError(
-                f"n_descriptions={n}: the pool has {len(self.captions)} descriptions; "
-                "choose fewer, or a larger pool"
-            )
         return largest_products(image_vectors, self.vectors, n)
 
 

@@ -44,7 +44,13 @@ def largest_products(queries, vectors, k):
     ValueError
         If the shapes do not fit, k is out of range, or a query is not finite.
     """
-    queries, vectors = _checked(queries, vectors, k)
+    queries, vectors = _float_matrix(queries, "queries"), _float_matrix(vectors, "vectors")
+    if queries.shape[1] != vectors.shape[1]:
+        raise ValueError(f"queries: expected (Q, {vectors.shape[1]}), got {queries.shape}")
+    if not 1 <= k <= len(vectors):
+        raise ValueError(f"k={k}: expected 1 to {len(vectors)}, the number of vectors")
+    if not np.isfinite(queries).all():
+        raise ValueError("queries: a value is not finite")
     ids = np.empty((len(queries), k), dtype=np.int64)
     products = np.empty((len(queries), k), dtype=np.float32)
     rows_at_once = max(1, min(QUERIES, 2 * ELEMENTS // k))
@@ -183,15 +189,3 @@ def _float_matrix(vectors, name):
     if vectors.ndim != 2:
         raise ValueError(f"{name}: expected shape (rows, d), got {vectors.shape}")
     return vectors
-
-
-def _checked(queries, vectors, k):
-    """Queries and vectors as float32; `ValueError` unless they fit and k is in 1…C."""
-    queries, vectors = _float_matrix(queries, "queries"), _float_matrix(vectors, "vectors")
-    if queries.shape[1] != vectors.shape[1]:
-        raise ValueError(f"queries: expected (Q, {vectors.shape[1]}), got {queries.shape}")
-    if not 1 <= k <= len(vectors):
-        raise ValueError(f"k={k}: expected 1 to {len(vectors)}, the number of vectors")
-    if not np.isfinite(queries).all():
-        raise ValueError("queries: a value is not finite")
-    return queries, vectors

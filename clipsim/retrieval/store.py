@@ -111,15 +111,12 @@ class Encoded:
         Pictures that cannot be read, and why.
     n_new : int
         How many of the vectors were encoded by this call.
-    n_dropped : int
-        How many were there before and are no part of the source any more.
     """
 
     names: tuple[str, ...]
     vectors: np.ndarray
     broken: dict[str, str]
     n_new: int = 0
-    n_dropped: int = 0
 
 
 def encode(model, images, folder, accelerator=None):
@@ -187,8 +184,7 @@ def encode(model, images, folder, accelerator=None):
         _write(path, wanted, known, model, accelerator)
     accelerator.wait_for_everyone()
     n_new = sum(not isinstance(known[key], str) for key in missing)
-    n_dropped = len({name for name, _ in before} - {*images.image_ids})
-    return replace(load_store(folder, model), n_new=n_new, n_dropped=n_dropped)
+    return replace(load_store(folder, model), n_new=n_new)
 
 
 def load_store(folder, model):

@@ -56,7 +56,7 @@ def fetch(name, folder, repo=None):
     Returns
     -------
     list of str
-        For the user: what is in the folder, what will not work with it, the terms of use.
+        For the user: what is in the folder, what is not, the terms of use.
 
     Raises
     ------
@@ -77,13 +77,8 @@ def fetch(name, folder, repo=None):
             archive.unlink()
         partial.rename(folder)
     found = folder_collection(folder, seed=0)
-    said = [f"{folder}: {found.name}, {len(found.pictures):,} pictures"]
-    if found.name == "photographs":
-        said.append(
-            "The pictures are not called by their file names: neither the human judgments nor a "
-            "merge with the other data set will find them."
-        )
-    return [*said, JUDGMENTS, TERMS.format(work)]
+    said = f"{folder}: {found.name}, {len(found.pictures):,} pictures"
+    return [said, JUDGMENTS, TERMS.format(work)]
 
 
 def _download(repo, files, folder):

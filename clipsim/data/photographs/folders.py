@@ -321,7 +321,6 @@ def capped(images, max_images, seed):
         return images
     training = [images.image_ids[i] for i in images.indices("train")]
     report = {"max_images": max_images, "training_images": len(training)}
-    report["reached"] = len(training) > max_images
     dropped = set(seeded_order(training, seed)[max_images:])
     kept = [i for i, image_id in enumerate(images.image_ids) if image_id not in dropped]
     return replace(images.subset(kept), details={**images.details, "cap": report})

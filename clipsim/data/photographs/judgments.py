@@ -101,8 +101,8 @@ def human_pairs(images, profile):
         No judgments file, too many damaged rows, or fewer than 5 pairs of a class.
     """
     root, named, parts, details = profile.data_root, _named(images), {}, {}
-    found = {source: _file(root, re.escape(name)) for source, name in FILES.items()}
-    found = {source: path for source, path in found.items() if path}
+    files = ((source, _file(root, re.escape(name))) for source, name in FILES.items())
+    found = {source: path for source, path in files if path}
     if not found:
         raise DataError(
             f"{root}: no {' or '.join(FILES.values())}; they come with Flickr8k's text archive, "
