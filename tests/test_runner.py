@@ -82,7 +82,7 @@ class TestSelection:
 
     def test_hands_on_profile_and_overrides(self, study, executed):
         assert run("seed=3", "data_root=x", "merge=false", only=["00"]) == 0
-        expected = {"seed": 3, "data_root": str(study / "x"), "merge": False}
+        expected = {"seed": "3", "data_root": str(study / "x"), "merge": "false"}
         assert executed == [
             ("00_first", {"profile": str(study / "mine.yaml"), "overrides": expected})
         ]

@@ -176,6 +176,7 @@ def encode(model, images, folder, accelerator=None):
                 _write(path, wanted, known, model, accelerator)
                 saved = time.monotonic()
             if is_stopped:
+                accelerator.wait_for_everyone()  # one that ends early would end the writing one
                 raise KeyboardInterrupt(
                     f"encoding stopped with {n_done:,} of {len(keys):,} done, which are kept: "
                     "run the same again to go on"
