@@ -112,17 +112,16 @@ def folder_collection(root, seed, max_bad_rows=0):
     """
     from clipsim.data.photographs import huggingface
 
-    listing = Listing(root)
-    tables = ((path, read) for pattern, read in READERS for path in listing.matching(pattern))
-    found = next(tables, None)
     if huggingface.is_dataset_folder(root):
         return huggingface.dataset_collection(root, seed, max_bad_rows)
-    if not found:
+    listing = Listing(root)
+    tables = ((path, read) for pattern, read in READERS for path in listing.matching(pattern))
+    path, reader = next(tables, (None, None))
+    if path is None:
         raise DataError(
             f"{root}: no captions found; expected captions.txt (Kaggle), Flickr8k.token.txt, "
             "results.csv, results_20130124.token, dataset_flickr8k.json or captions.csv"
         )
-    path, reader = found
     table = reader(path)
     found = {name: _picture(listing, name) for name in table.captions}
     if not any(found.values()):
