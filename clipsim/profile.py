@@ -96,7 +96,7 @@ class Profile:
     captions_per_epoch: Literal["one", "all"] = "one"
     temperature: Positive = 0.07
     false_negatives: Literal["masked", "kept"] = "masked"  # of a batch: equal content or captions
-    mixed_precision: Literal["no", "bf16"] = "no"
+    mixed_precision: Literal["no", "bf16"] = "no"  # in a file with its quotes: "no"
     batch_norm: Literal["frozen", "train"] = "frozen"  # with trainable: all
     workers: Amount = 0  # processes that read pictures ahead, with trainable: all
     save_every: Count | None = None  # steps between training states; None: each epoch

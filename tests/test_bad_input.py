@@ -48,7 +48,7 @@ score empty.jpg photos/0.png                       | empty.jpg: not a readable i
 score text.jpg photos/0.png                        | text.jpg: not a readable image (of no known
 search photos --like half.png                      | half.png: not a readable image
 score phone.heic photos/0.png                      | Pillow reads no .heic here; save it as JPEG
-score photos/0.png                                 | Missing argument 'B'
+score photos/0.png                                 | Missing argument
 search photos/0.png dog                            | photos/0.png: is a file; name a folder
 graph gone --threshold 0                           | gone: there is no such folder
 search data dog                                    | data: no picture in it
