@@ -23,6 +23,7 @@ GREY, LIGHT = "#888888", "#bbbbbb"
 RECALL_SHADES = {"R@1": "#9ecae1", "R@5": "#4292c6", "R@10": "#08519c"}
 PAIR_COLOURS = {"similar": SIMILAR, "matching": SIMILAR, "other": OTHER}
 PERCENTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+SHAPES = "Shapes: densities of equal height; lines in them: quartiles."
 TITLE_WIDTH = 92  # characters in 7 inches
 NO_METRIC = {"color": INK, "marker": "o"}
 
@@ -90,7 +91,7 @@ def alignment(models, images):
     figure, axis = plt.subplots(figsize=(PAGE_IN, 2.5))
     _violins(axis, table, "cosine", "training", legend=True)
     axis.set(xlabel="cosine of a validation image and a caption", ylabel="training")
-    gap = ", ".join(f"{abs(round(value, 2)):.2f} {name}" for name, value in gaps.items())
+    gap = ", ".join(f"{round(value, 2) + 0:.2f} {name}" for name, value in gaps.items())  # no -0
     give_title(figure, f"A matching caption's cosine is above another one's by: {gap} training")
     numbers = table.groupby(["training", "pairs"], sort=False).cosine.describe(PERCENTILES)
     caption = f"{len(validation):,} images and a caption of each. {SHAPES}"
@@ -161,9 +162,6 @@ def score_distributions(table):
     caption = f"{len(table):,} pairs, {(table.similar == 1).sum():,} similar. {SHAPES}"
     numbers = long.groupby(["metric", "source", "pairs"], sort=False).score.describe(PERCENTILES)
     return figure, numbers.reset_index(), caption
-
-
-SHAPES = "Shapes: densities of equal height; lines in them: quartiles."
 
 
 def _violins(axis, table, x, y, legend):
@@ -252,13 +250,9 @@ def auc_chart(rows, findings, data):
             own = [row | {"group": fill(row["group"], 24)} for row in own]
         interval_points(axis, own, "auc", "group", legend=axis is panels[-1][0])
         axis.axvline(0.5, color=LIGHT, linewidth=0.8, zorder=0)
-        of = "" if len(counts) > 1 else f"{counts.pop():,} pairs"
-        axis.set(
-            xlabel=of if len(panels) > 1 else f"AUC, {data}{', ' * bool(of)}{of} (0.5: chance)"
-        )
+        axis.set_xlabel("" if len(counts) > 1 else f"{counts.pop():,} pairs")
         axis.title.set_fontsize(8)
-    if len(panels) > 1:
-        figure.supxlabel(f"AUC, {data} (0.5: chance)", fontsize=8)
+    figure.supxlabel(f"AUC, {data} (0.5: chance)", fontsize=8)
     claim_title(figure, findings)
     words.append(f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: single models.")
     return figure, numbers, " ".join(words)
