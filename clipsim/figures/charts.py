@@ -247,11 +247,11 @@ def auc_chart(rows, findings, data):
         if len(counts) > 1:
             own = [row | {"group": f"{row['group']}\n{row['n_pairs']:,} pairs"} for row in own]
         elif len(panels) > 1:
-            own = [row | {"group": fill(row["group"], 24)} for row in own]
+            own = [row | {"group": fill(row["group"], 28)} for row in own]
         interval_points(axis, own, "auc", "group", legend=axis is panels[-1][0])
         axis.axvline(0.5, color=LIGHT, linewidth=0.8, zorder=0)
         axis.set_xlabel("" if len(counts) > 1 else f"{counts.pop():,} pairs")
-        axis.title.set_fontsize(8)
+        axis.set_title(axis.get_title(loc="left"), fontsize=8)
     figure.supxlabel(f"AUC, {data} (0.5: chance)", fontsize=8)
     claim_title(figure, findings)
     words.append(f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: single models.")
