@@ -158,7 +158,7 @@ def score_distributions(table):
         own = long[long.metric == key].replace({"source": tables.SOURCES})
         _violins(axis, own, "score", "source", legend=key == shown[-1])
         axis.set(title=METRIC_LABELS[key], xlabel="score", ylabel="")
-    give_title(figure, f"AUC of similar against other pairs: highest for {_best(areas)}")
+    give_title(figure, f"Highest AUC: {_best(areas)}")
     caption = f"{len(table):,} pairs, {(table.similar == 1).sum():,} similar. {SHAPES}"
     numbers = long.groupby(["metric", "source", "pairs"], sort=False).score.describe(PERCENTILES)
     return figure, numbers.reset_index(), caption
@@ -495,7 +495,7 @@ def threshold_sweeps(evaluated, criterion):
         axis.set(title=metric.label, ylim=(0.35, 1.0), ylabel=tables.in_words(criterion))
     if axis.get_legend():
         sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
-    words = "The CLIP score's held-out threshold loses to the best in hindsight"
+    words = "What a held-out threshold costs the CLIP score"
     give_title(figure, f"{words}: {_best(lost).strip()}")
     return figure, table, "Markers: held-out thresholds (their median); ×: the paper's."
 
