@@ -265,8 +265,9 @@ def matched_descriptions(vectors_a, vectors_b, n, highest=True):
 
     The most extreme first; each description once, or one that all are near would fill the list.
     """
-    a, b = (np.asarray(vectors, dtype=float) for vectors in (vectors_a, vectors_b))
-    cosines = (a / norm(a, axis=1, keepdims=True)) @ (b / norm(b, axis=1, keepdims=True)).T
+    both = vectors_a, vectors_b
+    a, b = (np.asarray(v, dtype=float) / norm(v, axis=1, keepdims=True) for v in both)
+    cosines = a @ b.T
     left = cosines if highest else -cosines
     found = []
     for _ in range(min(n, *left.shape)):
