@@ -32,7 +32,7 @@ def test_a_row_per_step_and_seed_kept_for_later(run):
     rows = clip_training.recipe_rows(run, images, paper)
     assert list(dict.fromkeys(rows.step)) == list(clip_training.STEPS)
     assert set(rows.groupby("step").seed.apply(tuple)) == {(11, 12)}
-    # A step that changes no setting here changes no number; one that does, does.
+    # A step that changes no setting here changes no number.
     auc = rows.pivot(index="step", columns="seed", values="mean_recall")
     assert (auc.loc["head"] == auc.loc["optimiser and schedule"]).all()
     assert rows.auc.between(0, 1).all()

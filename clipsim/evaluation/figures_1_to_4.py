@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.linalg import norm
 from scipy.stats import rankdata
-from sklearn.metrics.pairwise import cosine_similarity
 
 from clipsim.data import LabelledPairs, caption_pairs_of, caption_pool
 from clipsim.evaluation.thresholds import held_out_thresholds
@@ -265,7 +265,9 @@ def matched_descriptions(vectors_a, vectors_b, n, highest=True):
 
     The most extreme first; each description once, or one that all are near would fill the list.
     """
-    cosines = cosine_similarity(*(np.asarray(v, dtype=float) for v in (vectors_a, vectors_b)))
+    both = vectors_a, vectors_b
+    a, b = (np.asarray(v, dtype=float) / norm(v, axis=1, keepdims=True) for v in both)
+    cosines = a @ b.T
     left = cosines if highest else -cosines
     found = []
     for _ in range(min(n, *left.shape)):

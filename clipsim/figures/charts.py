@@ -23,6 +23,7 @@ GREY, LIGHT = "#888888", "#bbbbbb"
 RECALL_SHADES = {"R@1": "#9ecae1", "R@5": "#4292c6", "R@10": "#08519c"}
 PAIR_COLOURS = {"similar": SIMILAR, "matching": SIMILAR, "other": OTHER}
 PERCENTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+SHAPES = "Shapes: densities of equal height; lines in them: quartiles."
 TITLE_WIDTH = 92  # characters in 7 inches
 NO_METRIC = {"color": INK, "marker": "o"}
 
@@ -90,7 +91,7 @@ def alignment(models, images):
     figure, axis = plt.subplots(figsize=(PAGE_IN, 2.5))
     _violins(axis, table, "cosine", "training", legend=True)
     axis.set(xlabel="cosine of a validation image and a caption", ylabel="training")
-    gap = ", ".join(f"{abs(round(value, 2)):.2f} {name}" for name, value in gaps.items())
+    gap = ", ".join(f"{round(value, 2) + 0:.2f} {name}" for name, value in gaps.items())  # no -0
     give_title(figure, f"A matching caption's cosine is above another one's by: {gap} training")
     numbers = table.groupby(["training", "pairs"], sort=False).cosine.describe(PERCENTILES)
     caption = f"{len(validation):,} images and a caption of each. {SHAPES}"
@@ -157,13 +158,10 @@ def score_distributions(table):
         own = long[long.metric == key].replace({"source": tables.SOURCES})
         _violins(axis, own, "score", "source", legend=key == shown[-1])
         axis.set(title=METRIC_LABELS[key], xlabel="score", ylabel="")
-    give_title(figure, f"AUC of similar against other pairs: highest for {_best(areas)}")
+    give_title(figure, f"Highest AUC: {_best(areas)}")
     caption = f"{len(table):,} pairs, {(table.similar == 1).sum():,} similar. {SHAPES}"
     numbers = long.groupby(["metric", "source", "pairs"], sort=False).score.describe(PERCENTILES)
     return figure, numbers.reset_index(), caption
-
-
-SHAPES = "Shapes: densities of equal height; lines in them: quartiles."
 
 
 def _violins(axis, table, x, y, legend):
@@ -249,16 +247,12 @@ def auc_chart(rows, findings, data):
         if len(counts) > 1:
             own = [row | {"group": f"{row['group']}\n{row['n_pairs']:,} pairs"} for row in own]
         elif len(panels) > 1:
-            own = [row | {"group": fill(row["group"], 24)} for row in own]
+            own = [row | {"group": fill(row["group"], 28)} for row in own]
         interval_points(axis, own, "auc", "group", legend=axis is panels[-1][0])
         axis.axvline(0.5, color=LIGHT, linewidth=0.8, zorder=0)
-        of = "" if len(counts) > 1 else f"{counts.pop():,} pairs"
-        axis.set(
-            xlabel=of if len(panels) > 1 else f"AUC, {data}{', ' * bool(of)}{of} (0.5: chance)"
-        )
-        axis.title.set_fontsize(8)
-    if len(panels) > 1:
-        figure.supxlabel(f"AUC, {data} (0.5: chance)", fontsize=8)
+        axis.set_xlabel("" if len(counts) > 1 else f"{counts.pop():,} pairs")
+        axis.set_title(axis.get_title(loc="left"), fontsize=8)
+    figure.supxlabel(f"AUC, {data} (0.5: chance)", fontsize=8)
     claim_title(figure, findings)
     words.append(f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: single models.")
     return figure, numbers, " ".join(words)
@@ -501,7 +495,7 @@ def threshold_sweeps(evaluated, criterion):
         axis.set(title=metric.label, ylim=(0.35, 1.0), ylabel=tables.in_words(criterion))
     if axis.get_legend():
         sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
-    words = "The CLIP score's held-out threshold loses to the best in hindsight"
+    words = "What a held-out threshold costs the CLIP score"
     give_title(figure, f"{words}: {_best(lost).strip()}")
     return figure, table, "Markers: held-out thresholds (their median); ×: the paper's."
 

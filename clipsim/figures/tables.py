@@ -64,7 +64,7 @@ def table_1_markdown(rows):
         cells.append(_judged(row) | names | {"τ from": row["threshold_from"]} | measured | paper)
     counts = {row.get("source", ""): (row["n_pairs"], row["n_similar"]) for row in rows}
     notes = [
-        f"{SOURCES.get(source, 'test')}: {n:,} pairs, {similar:,} of them similar"
+        f"{SOURCES[source] or 'test'}: {n:,} pairs, {similar:,} of them similar"
         for source, (n, similar) in counts.items()
     ]
     unit = f"intervals resample {rows[0]['resampled']}"
