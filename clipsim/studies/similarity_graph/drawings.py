@@ -141,7 +141,7 @@ def dendrogram_sheet(images, graphs, thresholds):
     axis.xaxis.set_major_formatter(lambda fallen, _: f"{start - fallen:.1f}")
     axis.set(xlabel="score at which clusters join", yticks=[])
     axis.spines["left"].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2)
+    axis.legend(loc="upper left", bbox_to_anchor=(0, -0.07), ncols=2)
     largest = np.bincount(graphs.labels(thresholds[PAIRS])).max()
     title = f"At Table 1's threshold {largest} of {len(ids)} images hang together"
     figure.suptitle(title, x=0.01, ha="left")
