@@ -109,11 +109,14 @@ def variant_distributions(random, alike):
         crosses = axis.plot(paper, np.full(len(paper), 0.93), "x", color=INK, transform=at_top)
         axis.set(title=f"{metric.name.upper()}, {metric.variant}", yticks=[], ylabel="")
         parts[metric.key] = table.describe().T
-    words = ("random pairs", "alike pairs", "the paper's threshold", "its four scores")
-    figure.legend([*handles, line, *crosses], words, loc="outside lower center", ncols=4)
+    place = {"loc": "upper left", "bbox_to_anchor": (0, -0.15), "ncols": 2}
+    axes[1, 0].legend(handles, ["random pairs", "alike pairs"], **place)
+    axes[1, 1].legend([line, *crosses], ["the paper's threshold", "its four scores"], **place)
     inside = range_table(random).groupby("variant")["share in the paper's range"]
     shares = {key: " and ".join(map("{:.0%}".format, values)) for key, values in inside}
-    title = "{canonical} of random pairs score as the paper's SSIM and FSIM; package: {package}"
+    title = (
+        "Random pairs in the range of the paper's scores: canonical {canonical}, package {package}"
+    )
     figure.suptitle(title.format(**shares), x=0.01, ha="left")
     caption = f"{len(random['ssim'])} random and {len(alike['ssim'])} alike pairs."
     return figure, pd.concat(parts, names=["metric", "pairs"]).reset_index(), caption

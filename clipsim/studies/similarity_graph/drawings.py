@@ -55,7 +55,8 @@ def quality_chart(sweeps, marked, known):
     chosen = labels.index("origin") + 1  # lines first, then the marks of the thresholds
     handles, labels = handles[: len(named)] + handles[chosen:], named + labels[chosen:]
     axis.legend(handles, labels, loc="center left", bbox_to_anchor=(1, 0.5))
-    best = marked[marked.metric == "clip_score"].kappa.max()
+    numbers = pd.concat([lines.assign(origin="sweep"), marked])
+    best = numbers[numbers.metric == "clip_score"].kappa.max()
     title = (
         f"Table 1's threshold puts {shares['clip_score']:.0%} of the images in one component: "
         f"κ is {of_table_1.kappa['clip_score']:z.2f}, at best {best:.2f}"
@@ -66,7 +67,7 @@ def quality_chart(sweeps, marked, known):
         f"pairs of {len(known)} test images, {known.alike.sum():,} of them alike."
     )
     names = ["metric", "origin", "threshold", "neighbours", "kappa", "share_in_largest"]
-    return figure, pd.concat([lines.assign(origin="sweep"), marked])[names], caption
+    return figure, numbers[names], caption
 
 
 def pictured(known, seed, n_groups=6, n_each=4, n_others=12):
@@ -141,7 +142,7 @@ def dendrogram_sheet(images, graphs, thresholds):
     axis.xaxis.set_major_formatter(lambda fallen, _: f"{start - fallen:.1f}")
     axis.set(xlabel="score at which clusters join", yticks=[])
     axis.spines["left"].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2)
+    axis.legend(loc="upper left", bbox_to_anchor=(0, -0.07), ncols=2)
     largest = np.bincount(graphs.labels(thresholds[PAIRS])).max()
     title = f"At Table 1's threshold {largest} of {len(ids)} images hang together"
     figure.suptitle(title, x=0.01, ha="left")
