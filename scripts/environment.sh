@@ -4,8 +4,8 @@
 # The active environment is used where it has this repository's clipsim. Else .venv is made from
 # requirements.lock. .venv/clipsim-setup says what was set up: the hash of the lock and the
 # folder, or that a set-up is unfinished, so that a second run starts at once, an interrupted
-# one is done again, and a changed lock is installed. uv, where it is installed, takes a fraction of
-# pip's time. Written for bash 3.2, which macOS has.
+# one is done again, and a changed lock is installed. uv is used where it is installed.
+# Written for bash 3.2, which macOS has.
 
 venv=$root/.venv
 state=$venv/clipsim-setup
