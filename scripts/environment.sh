@@ -4,11 +4,13 @@
 # The active environment is used where it has this repository's clipsim. Else .venv is made from
 # requirements.lock. .venv/clipsim-setup says what was set up: the hash of the lock and the
 # folder, or that a set-up is unfinished, so that a second run starts at once, an interrupted
-# one is done again, and a changed lock is installed. Written for bash 3.2, which macOS has.
+# one is done again, and a changed lock is installed. uv is used where it is installed.
+# Written for bash 3.2, which macOS has.
 
 venv=$root/.venv
 state=$venv/clipsim-setup
 log=$venv/clipsim-setup.log
+uv=$(command -v uv || true)
 
 stop() {
     echo "$1" >&2
@@ -50,12 +52,13 @@ with open(sys.argv[1], "rb") as lock:
 ' "$root/requirements.lock" "$root"
 }
 
-# find_python: a Python that can make an environment
+# find_python: a Python that can make an environment; uv needs no pip in it
 find_python() {
-    local candidate without_venv=
+    local candidate without_venv= modules="ensurepip, venv"
+    [ -z "$uv" ] || modules=venv
     for candidate in python3.13 python3.12 python3.11 python3 python; do
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
-            if "$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+            if "$candidate" -c "import $modules" >/dev/null 2>&1; then
                 "$candidate" -c 'import sys; print(sys.executable)'
                 return
             fi
@@ -68,16 +71,49 @@ find_python() {
     stop "clipsim needs Python 3.11 or newer, and none was found on PATH"
 }
 
-# logged COMMAND…: run it quietly; on failure show the end of what it said
+# clock: how long the set-up takes, in place on a terminal, else a line each 30 s; it ends with the
+# script, however that ends
+clock() {
+    local began=$SECONDS seconds next=30
+    while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+        seconds=$((SECONDS - began))
+        if [ -t 2 ]; then
+            printf '%s s \r' "$seconds" >&2
+        elif [ "$seconds" -ge "$next" ]; then
+            echo "still setting up .venv: $next s" >&2
+            next=$((next + 30))
+        fi
+    done
+}
+
+# logged COMMAND…: run it quietly
 logged() {
-    if ! "$@" >>"$log" 2>&1; then
-        tail -n 15 "$log" >&2
-        stop "the set-up of .venv failed; all that it said is in $log"
-    fi
+    "$@" >>"$log" 2>&1
+}
+
+failed() {
+    tail -n 15 "$log" >&2
+    stop "the set-up of .venv failed; all that it said is in $log"
+}
+
+# install ARGUMENT…: into .venv, by uv where there is one, else by pip. What fails, as downloads do,
+# is tried twice again, at last by pip, which may know of another index than uv.
+install() {
+    local try
+    for try in 1 2 3; do
+        if [ -n "$uv" ] && [ "$try" -lt 3 ]; then
+            logged "$uv" pip install --python "$venv/bin/python" "$@" && return
+        elif logged "$venv/bin/python" -m pip --version || logged "$venv/bin/python" -m ensurepip; then
+            logged "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "$@" &&
+                return
+        fi
+        [ "$try" -eq 3 ] || echo "a download failed: trying again ($try of 2) ..." >&2
+    done
+    failed
 }
 
 set_up() {
-    local base found= maker
+    local base found= maker ticking
     [ ! -f "$state" ] || found=$(cat "$state")
     case $found in
     unfinished*)
@@ -97,13 +133,17 @@ set_up() {
         echo "setting up .venv (once: a few minutes, up to 7 GB) ..." >&2
     fi
     echo "unfinished $$" >"$state"
+    clock &
+    ticking=$!
+    trap "kill $ticking" EXIT
     if [ "$base" != "$venv/bin/python" ]; then
-        logged "$base" -m venv "$venv"
+        logged "$base" -m venv ${uv:+--without-pip} "$venv" || failed
     fi
-    logged "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
-        --require-hashes -r "$root/requirements.lock"
-    logged "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
-        --no-deps --no-build-isolation -e "$root"
+    install --require-hashes -r "$root/requirements.lock"
+    install --no-deps --no-build-isolation -e "$root"
+    kill "$ticking"
+    wait "$ticking" 2>/dev/null || true # which would say that it was killed
+    trap - EXIT
     wanted_state "$venv/bin/python" >"$state"
 }
 

@@ -35,12 +35,12 @@ def study(tmp_path, monkeypatch):
     `again(**options)` runs them and returns those that were executed; `found` is what they find.
     """
     throwaway_notebooks.repository(tmp_path, monkeypatch, ALL)
-    monkeypatch.setattr(runner, "_show_outcome", lambda *_: None)
-    monkeypatch.setattr(runner, "check_parameters", lambda path: None)
     for name in ("clipsim/a.py", "photographs/a.jpg"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("1")
-    work = load_profile("mine").work_dir
+    settings = load_profile("mine")
+    figures, work = settings.figures_dir, settings.work_dir
+    figures.mkdir(parents=True)
     save_arrays(work / "trained_before.npz", "x")
     found, executed = dict.fromkeys(ALL, 1), []
 
@@ -48,13 +48,11 @@ def study(tmp_path, monkeypatch):
         executed.append(path.stem)
         if found[path.stem] is None:
             raise KeyboardInterrupt
-        one = start_run(path.stem, values["profile"], values["overrides"])
         if found[path.stem] != "elsewhere":
+            one = start_run(path.stem, values["profile"], values["overrides"])
             one.write_results({}, {"found": found[path.stem]})
         save_arrays(work / f"{path.stem}.npz", "x")
-        figure = one.profile.figures_dir / f"{path.stem[3:]}.png"
-        figure.parent.mkdir(parents=True, exist_ok=True)
-        figure.write_text("drawn")
+        (figures / f"{path.stem[3:]}.png").write_text("drawn")
         folder.mkdir(parents=True, exist_ok=True)
         write_notebook(folder / path.name, "run.write_results()")
 
@@ -64,6 +62,8 @@ def study(tmp_path, monkeypatch):
         return list(executed)
 
     monkeypatch.setattr(runner, "execute", execute)
+    monkeypatch.setattr(runner, "_show_outcome", lambda *_: None)
+    monkeypatch.setattr(runner, "check_parameters", lambda *_: None)
     assert again() == ALL
     return SimpleNamespace(folder=tmp_path, work=work, again=again, found=found)
 

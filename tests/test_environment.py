@@ -77,10 +77,14 @@ class TestLock:
 # A Python that stands in for the system's: it tells what it was asked to install.
 STAND_IN = """#!/usr/bin/env bash
 case "$*" in
-"-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo venv >>"$HERE/calls" ;;
-"-m pip install "*"-e "*) echo clipsim >>"$HERE/calls" ;;
+"-m venv "*) bin="${*: -1}/bin" && mkdir -p "$bin" && cp "$0" "$bin/python" &&
+    echo venv >>"$HERE/calls" ;;
+*"pip install "*"-e "*) echo clipsim >>"$HERE/calls" ;;
 "-m pip install "*"--require-hashes "*) echo lock >>"$HERE/calls"
     [ ! -f "$HERE/no-network" ] || { echo "no network"; exit 1; } ;;
+"pip install "*"--require-hashes "*) echo uv-lock >>"$HERE/calls"
+    [ ! -f "$HERE/no-network-for-uv" ] || exit 1 ;;
+"-m pip --version") ;;
 *sys.prefix*) dirname "$(dirname "$0")" ;;
 *sys.executable*) echo "$0" ;;
 *"import clipsim"*) exit 1 ;;
@@ -102,7 +106,7 @@ class TestSetUp:
             shutil.copy(REPOSITORY / name, root / name)
         path = tmp_path / "bin"
         path.mkdir()
-        for tool in ("bash", "dirname", "mkdir", "cp", "cat", "rm", "tail", "sed"):
+        for tool in ("bash", "dirname", "mkdir", "cp", "cat", "rm", "tail", "sed", "sleep"):
             (path / tool).symlink_to(shutil.which(tool))
         for name in ("python3", "python3.12"):
             (path / name).write_text(STAND_IN)
@@ -150,10 +154,21 @@ class TestSetUp:
         trouble.touch()
         done, _ = self.run(copy)
         assert done.returncode == 1
+        assert "trying again (2 of 2)" in done.stderr
         assert "no network" in done.stderr
         assert "clipsim-setup.log" in done.stderr.splitlines()[-1]
         trouble.unlink()
         assert self.run(copy)[1] == ["venv", "lock", "clipsim"]
+
+    def test_uv_is_used_where_it_is_and_pip_where_uv_fails(self, copy):
+        (copy.parent / "bin" / "uv").symlink_to("python3")
+        (copy.parent / "no-ensurepip").touch()
+        assert self.run(copy)[1] == ["venv", "uv-lock", "clipsim"]
+        (copy.parent / "no-network-for-uv").touch()
+        shutil.rmtree(copy / ".venv")
+        done, calls = self.run(copy)
+        assert calls == ["venv", "uv-lock", "uv-lock", "lock", "clipsim"]
+        assert done.stderr.count("trying again") == 2
 
     def test_does_not_disturb_a_set_up(self, copy):
         self.run(copy)

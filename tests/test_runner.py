@@ -3,7 +3,6 @@
 import os
 import threading
 
-import nbformat
 import pytest
 import throwaway_notebooks
 from throwaway_notebooks import PARAMETERS_CELL, write_notebook
@@ -43,23 +42,16 @@ class TestBadInput:
             run(**options)
         assert executed == []
 
-    @pytest.mark.parametrize(
-        "parameters", ['profile = "smoke"', PARAMETERS_CELL + "\nn = 3", "profile ="]
-    )
+    @pytest.mark.parametrize("parameters", ["", PARAMETERS_CELL + "\nn = 3", "profile ="])
     def test_wrong_parameters_of_a_notebook(self, study, executed, parameters):
-        write_notebook(study / "notebooks" / "05_third.ipynb", parameters=parameters)
-        with pytest.raises(NotebookError, match="must set overrides and profile alone"):
-            run()
-        assert executed == []
-
-    def test_a_notebook_without_parameters_or_that_is_none(self, study, executed):
-        v4, path = nbformat.v4, study / "notebooks" / "05_third.ipynb"
-        nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("1")]), path)
+        path = study / "notebooks" / "05_third.ipynb"
+        write_notebook(path, parameters=parameters)
         with pytest.raises(NotebookError, match="must set overrides and profile alone"):
             run()
         path.write_text("{")
         with pytest.raises(NotebookError, match=r"05_third\.ipynb is not a valid notebook"):
             run()
+        assert executed == []
 
     def test_a_fault_in_the_code_is_not_bad_input(self):
         assert is_bad_input(ProfileError())

@@ -14,7 +14,7 @@ import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import nbformat
@@ -25,7 +25,7 @@ from clipsim.profile import NOTEBOOKS, REPOSITORY, load_profile, read_overrides,
 
 SHELL_COMMAND = "CLIPSIM_COMMAND"  # set by run_all.sh: how the user called it
 PARAMETERS = {"profile", "overrides"}
-APART = ("07", "08", "09", "10", "11")  # read nothing of each other; 12 measures times: alone
+APART = {"07", "08", "09", "10", "11"}  # read nothing of each other; 12 measures times: alone
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MESSAGE_LINES = 5
 PROGRESS_BAR = re.compile(r"\d\d:\d\d.*(/s|s/\w+)\]$")  # ends a line of tqdm's, fast or slow
@@ -168,40 +168,37 @@ def run_notebooks(
         values = prepared(name, values, stems)
     settings = load_profile(name, **values)
     folder, parameters = settings.run_dir / "notebooks", {"profile": name, "overrides": values}
-    kernels, begun, done = Kernels(), [], []
+    kernels, left = Kernels(), list(chosen)
 
     def run(path, is_alone):
-        label = f"[{chosen.index(path) + 1}/{len(chosen)}] {path.stem}"
-        earlier = [folder / one.name for one in paths if one < path and not _are_apart(one, path)]
-        made_from = current.made_from(path, earlier, settings)
-        if only or check or force or not current.is_current(folder / path.name, made_from):
-            begun.append(path)
-            before = current.outcome(settings)
+        label, copy = f"[{chosen.index(path) + 1}/{len(chosen)}] {path.stem}", folder / path.name
+        apart = APART if path.stem[:2] in APART else ()
+        earlier = [folder / p.name for p in paths if p < path and p.stem[:2] not in apart]
+        made_from, before = current.made_from(path, earlier, settings), current.outcome(settings)
+        if only or check or force or not current.is_current(copy, made_from):
             with _timed(label, is_alone) as bar:
                 execute(path, folder, parameters, bar, kernels)
-            current.write_stamp(folder / path.name, made_from, before, settings)
+            current.write_stamp(copy, made_from, before, settings)
         else:
             print(f"{label} … current", flush=True)
-        done.append(path)
+        left.remove(path)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the kernels, too
-    began, again = time.time(), partial(_continuation, profile, overrides, only, check, force)
+    began = time.time()
     try:
         with chdir(REPOSITORY):  # as papermill does, which would go back while others are there
-            for group in _groups(chosen):
-                _run_group(run, group, kernels)
-    except NotebookFailure as failure:
-        if failure.is_bad_input:
-            _say(f"{failure.stem}: {one_line(failure.message)}")
+            for _, group in groupby(chosen, lambda path: path.stem[:2] in APART or path):
+                _run_group(run, list(group), kernels)
+    except (NotebookFailure, KeyboardInterrupt) as end:
+        again = _continuation(profile, overrides, only, check, force, left)
+        if isinstance(end, KeyboardInterrupt):
+            _say(f"interrupted in {left[0].stem}", again)
+            return 130
+        if end.is_bad_input:
+            _say(f"{end.stem}: {one_line(end.message)}")
             return 2
-        kept = [f"kept: {relative(failure.kept)}"] if failure.kept else []
-        _say(failure, *kept, again([path for path in chosen if path not in done]))
+        _say(end, *([f"kept: {relative(end.kept)}"] if end.kept else []), again)
         return 1
-    except KeyboardInterrupt:
-        under_way = ", ".join(path.stem for path in begun if path not in done)
-        left = [path for path in chosen if path not in done]
-        _say(f"interrupted in {under_way or left[0].stem}", again(left))
-        return 130
     if check:
         return 0 if agrees(settings, stems) else 1
     _show_outcome(settings, folder, began)
@@ -219,21 +216,6 @@ class Kernels(list):
             with suppress(ProcessLookupError):
                 if manager.has_kernel:  # with all that it has started
                     os.killpg(manager.provisioner.pid, number)
-
-
-def _are_apart(*paths):
-    return all(path.stem[:2] in APART for path in paths)
-
-
-def _groups(paths):
-    """Lists of notebooks that may run side by side, in order."""
-    groups = []
-    for path in paths:
-        if groups and _are_apart(path, groups[-1][-1]):
-            groups[-1].append(path)
-        else:
-            groups.append([path])
-    return groups
 
 
 def _run_group(run, group, kernels):
