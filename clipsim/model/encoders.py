@@ -10,7 +10,7 @@ model whose features are cached need not wait for.
 
 import hashlib
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
@@ -114,17 +114,10 @@ class LatentSemantics(nn.Module):
 
     def fit(self, captions):
         """Learn vocabulary, weights and components from the training captions."""
-        # Here, as it takes two seconds that no other encoder needs.
-        from sklearn.decomposition import TruncatedSVD
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-        weights = vectorizer.fit_transform(captions)
-        svd = TruncatedSVD(min(self.width, min(weights.shape) - 1), random_state=0).fit(weights)
-        text = "\n".join(vectorizer.get_feature_names_out())
+        text, idf, components = _latent_semantics(tuple(captions), self.width)
         self.ngrams = torch.frombuffer(bytearray(text, "utf-8"), dtype=torch.uint8)
-        self.idf = torch.tensor(vectorizer.idf_, dtype=torch.float32)
-        components = torch.tensor(svd.components_.T, dtype=torch.float32)
+        self.idf = torch.tensor(idf, dtype=torch.float32)
+        components = torch.tensor(components, dtype=torch.float32)
         self.components = pad(components, (0, self.width - components.shape[1])).contiguous()
 
     def _load_from_state_dict(self, state, prefix, *others):
@@ -154,6 +147,19 @@ class LatentSemantics(nn.Module):
         weights = torch.where(counts > 0, 1 + counts.clamp(min=1).log(), 0) * self.idf
         features = normalize(normalize(weights, dim=-1) @ self.components, dim=-1)
         return features * self.width**0.5
+
+
+@lru_cache(maxsize=1)  # seeds train on the same captions, and ten seconds go into each fit
+def _latent_semantics(captions, width):
+    """n-grams, one per line, their weights (V,) and their components (V, at most `width`)."""
+    # Here, as it takes two seconds that no other encoder needs.
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    weights = vectorizer.fit_transform(captions)
+    svd = TruncatedSVD(min(width, min(weights.shape) - 1), random_state=0).fit(weights)
+    return "\n".join(vectorizer.get_feature_names_out()), vectorizer.idf_, svd.components_.T
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from clipsim.data import DataError
 from clipsim.model import encoded_texts
-from clipsim.retrieval import joined, largest_products, products_at_least, similarity_graph
+from clipsim.retrieval import largest_products, products_at_least
 
 MOST_EDGES = 2_000_000  # of a graph with its clusters in 2 GiB of memory
 
@@ -118,6 +118,8 @@ def picture_graph(retrieval, normalisation, threshold):
     DataError
         If there are more than `MOST_EDGES`.
     """
+    from clipsim.retrieval import joined, similarity_graph  # here: networkx takes a second
+
     blocks = products_at_least(retrieval.sums(normalisation), threshold)
     pairs, scores = joined(_bounded(blocks, threshold))
     return similarity_graph(retrieval.image_ids.tolist(), pairs, scores)
