@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from torch.nn.functional import linear
 
 import clipsim
-from clipsim.model import DualEncoder, OneDnnLinear, encoders, image_backbone, text_backbone, train
+from clipsim.model import DualEncoder, OneDnnLinear, image_backbone, text_backbone, train
 from clipsim.model.encoders import LatentSemantics, MissingWeightsError
 
 
