@@ -102,7 +102,7 @@ install() {
     local try
     for try in 1 2 3; do
         if [ -n "$uv" ] && [ "$try" -lt 3 ]; then
-            logged "$uv" pip install --python "$venv/bin/python" "$@" && return
+            logged "$uv" pip install --compile-bytecode --python "$venv/bin/python" "$@" && return
         elif logged "$venv/bin/python" -m pip --version || logged "$venv/bin/python" -m ensurepip; then
             logged "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "$@" &&
                 return

@@ -4,9 +4,9 @@ Texts are encoded once each, in batches of texts with the same number of tokens:
 and on a CPU the features of a text are the same to the bit whatever it is encoded with. Images are
 read by a thread ahead of the network.
 
-For a store, pictures and captions are encoded shard by shard (`picture_vectors`,
-`caption_vectors`): in batches of one size, filled up where there are fewer, so that on a CPU the
-bits of a vector depend neither on what else is in the shard nor on the number of threads.
+For a store, pictures are encoded shard by shard (`picture_vectors`): in batches of one size, filled
+up where there are fewer, so that on a CPU the bits of a vector depend neither on what else is in the
+shard nor on the number of threads.
 """
 
 import hashlib
@@ -152,24 +152,6 @@ def picture_vectors(model, shards):
             vectors = model.project(features, "image", batch_size=IMAGE_BATCH)
             pairs = zip(results, vectors, strict=False)  # what filled up is left out
             yield [pixels if isinstance(pixels, str) else vector for pixels, vector in pairs]
-
-
-def caption_vectors(model, shards):
-    """Encode shards of captions.
-
-    Parameters
-    ----------
-    model : DualEncoder
-    shards : sequence of sequence of str
-
-    Yields
-    ------
-    array of float32, shape (length of the shard, d)
-        In the joint space.
-    """
-    for captions in shards:
-        features = encoded_texts(model, captions, progress=False)
-        yield model.project(_filled(features), "text", batch_size=IMAGE_BATCH)[: len(captions)]
 
 
 def _filled(rows):
