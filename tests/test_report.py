@@ -1,6 +1,7 @@
 """The pages of hand-made executed notebooks: HTML, and Markdown."""
 
 import base64
+import html
 import io
 import json
 from dataclasses import replace
@@ -11,9 +12,11 @@ import pytest
 from page_elements import broken_links, elements
 from PIL import Image
 
-from clipsim.profile import Profile
+from clipsim.figures import found
+from clipsim.profile import REPOSITORY, Profile
 from clipsim.report.pages import write_pages, write_report
 
+RESULTS = REPOSITORY / "results" / "demo"
 FIRST, LAST = "03_caption_retrieval", "05_threshold_sweeps"
 FORMULA = r"""With $\hat u_i$ the vectors of a picture,
 
@@ -65,17 +68,17 @@ def prose(text):
 
 @pytest.fixture
 def report(smoke, tmp_path, monkeypatch):
-    """Writes copies (stem to cells) and claims, then the report; returns its folder."""
+    """Writes copies (stem to cells) and results of 03, then the report; returns its folder."""
     monkeypatch.setattr(Profile, "run_dir", tmp_path / "run")
     monkeypatch.setattr(Profile, "results_dir", tmp_path / "results")
     (tmp_path / "results").mkdir()
 
-    def write(copies, claims=(), profile_hash=smoke.hash):
+    def write(copies, results=None, profile_hash=smoke.hash):
         for stem, cells in copies.items():
             write_copy(tmp_path / "copies", stem, *cells)
-        results = {"claims": list(claims)}
-        record = {"profile_hash": profile_hash, "data": {}, "results": results}
-        (tmp_path / "results" / "13_verdicts.json").write_text(json.dumps(record))
+        if results:
+            record = {"profile_hash": profile_hash, "data": {}, "results": results}
+            (tmp_path / "results" / f"{FIRST}.json").write_text(json.dumps(record))
         index = write_report(smoke, tmp_path / "copies")
         assert index == tmp_path / "run" / "report" / "index.html"
         return index.parent
@@ -85,14 +88,6 @@ def report(smoke, tmp_path, monkeypatch):
 
 def text(folder, name):
     return (folder / f"{name}.html").read_text(encoding="utf-8")
-
-
-def claim(supported, refuted):
-    """What notebook 13 records of a claim that notebook 05 tests."""
-    counts = {"supported": supported, "not supported": refuted, "undecided": 0, "experiments": 2}
-    verdict = "undecided" if refuted else "supported"
-    text = "The score tells pairs more accurately than SSIM and FSIM."
-    return {"claim": "clip_beats_ssim_fsim", "text": text, "verdict": verdict} | counts
 
 
 class TestPages:
@@ -127,14 +122,14 @@ class TestPages:
 
 
 class TestIndex:
-    def test_says_what_was_asked_and_found_and_when(self, report):
-        index = text(report({LAST: []}, [claim(1, 0)]), "index")
-        assert f'<a href="{LAST}.html">05 · Sweeps</a>' in index
+    def test_says_what_was_asked_and_found(self, report):
+        results = json.loads((RESULTS / f"{FIRST}.json").read_text(encoding="utf-8"))["results"]
+        index = text(report({FIRST: []}, results), "index")
+        assert f'<a href="{FIRST}.html">05 · Sweeps</a>' in index
         assert "How accurate? (sec. 5)" in index
-        assert "more accurately than SSIM and FSIM." in index
-        assert '<b class="supported">supported</b>' in index
-        index = text(report({LAST: []}, [claim(1, 0)], profile_hash="x"), "index")
-        assert "supported</b>" not in index  # which another profile's claims say
+        for sentence in found(FIRST, results):
+            assert f"<li>{sentence}</li>" in html.unescape(index)
+        assert "<li>" not in text(report({FIRST: []}, results, profile_hash="x"), "index")
 
     def test_has_the_copies_that_are_there_and_no_others(self, report, tmp_path):
         folder = report({FIRST: [], LAST: []})

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import io
 import re
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import TagRemovePreprocessor
 from PIL import Image
 
-from clipsim.evaluation import CLAIMS, verdict_words
 from clipsim.figures import found
 from clipsim.profile import NOTEBOOKS
 from clipsim.record import StaleError, atomic_path, read_record, read_results
@@ -66,11 +66,7 @@ def write_report(profile, executed):
     markdown = MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True))
     exporter.register_filter("markdown2html", markdown.render)
     exporter.register_filter("webp", webp)
-    try:
-        claims = read_results(profile, "13_verdicts")["claims"]
-    except StaleError:  # not all notebooks have run yet
-        claims = []
-    pages = [_page(path, claims) for path in _copies(executed)]
+    pages = [_page(path, profile) for path in _copies(executed)]
     index = exporter.environment.get_template("contents.html.j2")
     written = {"index.html": index.render(pages=pages, profile=profile.name)}
     stems = {page["stem"] for page in pages}
@@ -156,11 +152,7 @@ def _contents(profile):
             continue
         title, question = outline(notebook)
         lines += [f"## [{title}]({page.name})", f"**{question}**"]
-        try:
-            sentences = found(notebook.stem, read_results(profile, notebook.stem))
-            lines.append("\n".join(f"* {sentence}" for sentence in sentences))
-        except StaleError:  # it records none
-            pass
+        lines.append("\n".join(f"* {sentence}" for sentence in _found(profile, notebook.stem)))
         figure = re.search(r"<img [^>]*>", page.read_text(encoding="utf-8"))
         lines += [figure[0]] if figure else []
     return "\n\n".join(lines) + "\n"
@@ -182,16 +174,22 @@ def webp(png):
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def _page(path, claims):
-    """What the index says of an executed notebook: title, question, verdicts, time."""
+def _page(path, profile):
+    """What the index says of an executed notebook: title, question, what was found, time."""
     timing = nbformat.read(path, as_version=4).metadata.papermill
     started = datetime.fromisoformat(timing.start_time).astimezone()
     title, question = outline(path)
-    own = [row for row in claims if CLAIMS[row["claim"]].notebook == path.stem]
     return {
         "stem": path.stem,
         "title": title,
         "question": question,
-        "verdicts": [(row["text"], verdict_words(row)) for row in own],
+        "found": _found(profile, path.stem),
         "run": f"{precisedelta(round(timing.duration))}, run on {started:%Y-%m-%d %H:%M}",
     }
+
+
+def _found(profile, stem):
+    """The sentences of a notebook; none where it has recorded no results for this profile."""
+    with suppress(StaleError):
+        return found(stem, read_results(profile, stem))
+    return []
