@@ -160,7 +160,7 @@ def test_neighbours_vote_and_rankings_are_by_graded_pairs(scenes, monkeypatch):
     graded, vsts = rng.random(300), np.full(300, "vsts")
     judged = replace(labelled_pairs(300, "cross", n_images=30), graded=graded, source=vsts)
     scores = {"clip_score": graded, "image_cosine": -graded}
-    tested = "clipsim.studies.similarity_graph.tested_claims."
+    tested = "clipsim.studies.similarity_graph.clusters."
     monkeypatch.setattr(tested + "load_pairs", lambda *_: judged)
     monkeypatch.setattr(tested + "description_scores", lambda *_: scores)
     rows, findings = study.search_and_classes(PROFILE, images, None, graphs)

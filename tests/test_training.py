@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -138,15 +137,9 @@ def test_bf16_trains_on_the_same_path(smoke, coloured, tmp_path):
     np.testing.assert_allclose(losses["bf16"], losses["no"], rtol=0.05)
 
 
-def test_the_estimate_says_what_training_takes_and_what_it_needs(
-    smoke, coloured, tmp_path, monkeypatch
-):
+def test_the_estimate_says_what_training_takes(smoke, coloured, tmp_path):
     said = training_estimate(smoke, coloured, tmp_path / "model")
     assert f"{24 // smoke.batch_size * smoke.epochs} steps of " in said
-    assert not (tmp_path / "model").exists()
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(TrainingError, match="1000 Bytes free: make room, or pass a smaller keep"):
-        train(smoke, coloured, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 

@@ -11,9 +11,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "claims": [
-            "CLAIMS", "NOT_SUPPORTED", "SMALLEST_EFFECT", "SUPPORTED", "UNDECIDED",
-            "claim_of", "claim_verdicts", "finding", "gathered_findings", "not_testable",
-            "verdict", "verdict_words",
+            "CLAIMS", "NOT_SUPPORTED", "SMALLEST_EFFECT", "SUPPORTED", "UNDECIDED", "claim_of",
+            "claim_verdicts", "finding", "gathered_findings", "not_testable", "verdict",
+            "verdict_words",
         ],
         "differences": ["JUDGES", "clip_findings", "metric_differences"],
         "figures_1_to_4": [
@@ -27,10 +27,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "measured",
         ],
         "steps": [
-            "checkpoint_fault", "checkpoint_folder", "description_scores",
-            "load_retrieval", "load_scores", "models_of_seeds", "retrieval_of", "retrieve",
-            "score_all_metrics", "score_table", "scores_of_seeds", "train_or_load",
-            "trained_model",
+            "checkpoint_fault", "checkpoint_folder", "description_scores", "load_retrieval",
+            "load_scores", "models_of_seeds", "retrieval_of", "retrieve", "score_all_metrics",
+            "score_table", "scores_of_seeds", "train_or_load", "trained_model",
         ],
         "table_1": [
             "METRICS", "REFERENCES", "accuracy_by_kind", "decision_statistics", "evaluations",

@@ -15,8 +15,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "examples": ["Validation", "matched_vectors", "mean_recall", "retrieval_recall"],
         "features": [
-            "IMAGE_BATCH", "TOKENS_PER_BATCH", "encoded_texts", "equal_lengths",
-            "image_features", "picture_vectors", "pixel_features",
+            "IMAGE_BATCH", "TOKENS_PER_BATCH", "encoded_texts", "equal_lengths", "image_features",
+            "picture_vectors", "pixel_features",
         ],
         "state": ["read_state", "state_paths", "stop_requests", "study_accelerator"],
         "training": [

@@ -8,7 +8,6 @@ was not, to the bit.
 """
 
 import math
-import shutil
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -18,7 +17,7 @@ from timeit import timeit
 import numpy as np
 import torch
 from accelerate.utils import gather_object, send_to_device, set_seed
-from humanize import naturalsize, precisedelta
+from humanize import precisedelta
 from tqdm.auto import tqdm
 
 from clipsim.errors import BadInput
@@ -355,7 +354,10 @@ class Trainer:
                 )
         self.model.load_state_dict(state["model"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
-        states.set_random_state(state["random"][self.accelerator.process_index])
+        random = state["random"][self.accelerator.process_index]
+        torch.set_rng_state(random["cpu"])
+        if "cuda" in random:
+            torch.cuda.set_rng_state(random["cuda"])
 
 
 def learning_rate_factor(step, n_steps, schedule, warmup_steps=0):
@@ -381,12 +383,12 @@ def training_estimate(profile, images, folder):
     Returns
     -------
     str
-        One line: device, time and disk.
+        One line: device and time.
 
     Raises
     ------
     TrainingError
-        If the training needs more disk than there is; and as `train`.
+        As `train`.
     """
     parts = [images.indices(split)[:SAMPLE] for split in ("train", "val")]
     sample = replace(images.subset(np.concatenate(parts)), pixels_key="")  # never from the cache
@@ -401,20 +403,13 @@ def training_estimate(profile, images, folder):
     n_steps = n_examples // trainer.per_step * profile.epochs
     n_validations = profile.epochs + 1
     total_s = features_s + n_steps * step_s + n_validations * validation_s
-    weights = sum(weight.nbytes for weight in model.trained_state().values())
-    # A state holds the weights and Adam's two moments of each; one more while it is written.
-    needed = weights + 3 * weights * (profile.keep + 1)
-    free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
-    disk = f"disk {naturalsize(needed, binary=True)} of {naturalsize(free, binary=True)} free"
-    if needed > free:
-        raise TrainingError(f"{folder}: {disk}: make room, or pass a smaller keep")
     finest = "minutes" if total_s > 3600 else "seconds"
     total = precisedelta(total_s, finest, format="%.0f")
     return (
         f"training on {device_name()}, {trainer.accelerator.num_processes} × "
         f"{torch.get_num_threads()} threads: about {total} (features {features_s:,.0f} s; "
         f"{n_steps:,} steps of {1e3 * step_s:,.0f} ms; {n_validations} validations of "
-        f"{validation_s:.1f} s), from {N_TIMED} timed steps; {disk}"
+        f"{validation_s:.1f} s), from {N_TIMED} timed steps"
     )
 
 

@@ -17,8 +17,6 @@ from clipsim.data.pictures import PictureFile, files_below
 from clipsim.profile import REPOSITORY, relative
 from clipsim.record import atomic_path
 
-NOTEBOOK = "[0-9][0-9]_*.ipynb"
-
 
 def made_from(path, earlier, settings):
     """A digest of all that a notebook is made from: code, settings, data, what others handed on.
@@ -34,13 +32,13 @@ def made_from(path, earlier, settings):
     Returns
     -------
     str or None
-        None where it cannot be known: an earlier notebook has no stamp, or a hub has the data.
+        None where it cannot be known, since an earlier notebook has no stamp.
     """
     stamps = list(map(_stamp, earlier))
     values = asdict(settings) | {"output_root": None}
     # Data, a pool, encoders; a value that is no path leads nowhere.
     named = {k: REPOSITORY / expanduser(v) for k, v in values.items() if isinstance(v, str)}
-    if not all(stamps) or not named.get("data_root", REPOSITORY).exists():
+    if not all(stamps):
         return None
     places = [place for place in named.values() if place.exists()]
     data = [PictureFile(f).stamp() for place in places for f in files_below(place)]
@@ -52,9 +50,10 @@ def made_from(path, earlier, settings):
 
 def is_current(copy, digest):
     """Whether a copy was made from what has this digest, and all that it left is as it was."""
-    stamp = _stamp(copy) or {"made_from": None, "left": {}}
-    is_same = all(_digest(REPOSITORY / name) == content for name, content in stamp["left"].items())
-    return digest is not None and stamp["made_from"] == digest and is_same
+    stamp = _stamp(copy)
+    if digest is None or stamp.get("made_from") != digest:
+        return False
+    return all(_digest(REPOSITORY / name) == content for name, content in stamp["left"].items())
 
 
 def outcome(settings):
@@ -66,7 +65,7 @@ def outcome(settings):
 
 def write_stamp(copy, digest, before, settings):
     """Stamp a copy that was just executed; `before` is the `outcome` until then."""
-    others = (_stamp(other) for other in copy.parent.glob(NOTEBOOK) if other != copy)
+    others = (_stamp(other) for other in copy.parent.glob("[0-9][0-9]_*.ipynb") if other != copy)
     theirs = {REPOSITORY / name for stamp in others for name in stamp.get("left", ())}
     after, notebook = outcome(settings), json.loads(copy.read_text(encoding="utf-8"))
     results = settings.results_dir / f"{copy.stem}.json"
@@ -87,11 +86,6 @@ def write_stamp(copy, digest, before, settings):
 
 def _stamp(copy):
     """The stamp of an executed copy, {} where it has none."""
-    return _stamp_of(copy, PictureFile(copy).stamp())
-
-
-@cache  # by what changes when the file does: a copy is long
-def _stamp_of(copy, _):
     with suppress(OSError, ValueError, KeyError):
         return json.loads(copy.read_text(encoding="utf-8"))["metadata"]["clipsim"]
     return {}
@@ -102,7 +96,7 @@ def _digest(file):
     return _digest_of(file, PictureFile(file).stamp())
 
 
-@cache
+@cache  # by what changes when the file does
 def _digest_of(file, _):
     if not file.is_file():
         return None

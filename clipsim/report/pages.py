@@ -112,17 +112,15 @@ def write_pages(profile, executed):
     )
     exporter.register_filter("plain_table", lambda html: STYLING.sub("", html).strip())
     exporter.register_filter("without_paths", lambda said: PATHS.sub("", said).strip())
-    written = {}
     for path in _copies(executed):
         if hides and path.stem == OWN_PICTURES:
             continue
         about = {"hides": hides, "figures": f"{up}figures/{profile.name}"}
         text, _ = exporter.from_filename(path, about | {"made_of": made_of(profile, path.stem)})
         text = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](\1.md)", text)
-        written[path.stem] = re.sub(r"\]\(\.\./(?!\.\.)", f"]({up}", text)
-    for stem, text in written.items():
-        with atomic_path(folder / f"{stem}.md") as temporary:
-            temporary.write_text(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", encoding="utf-8")
+        text = re.sub(r"\n{3,}", "\n\n", re.sub(r"\]\(\.\./(?!\.\.)", f"]({up}", text))
+        with atomic_path(folder / f"{path.stem}.md") as temporary:
+            temporary.write_text(text.strip() + "\n", encoding="utf-8")
     with atomic_path(folder / "README.md") as temporary:
         temporary.write_text(_contents(profile), encoding="utf-8")
     return folder / "README.md"

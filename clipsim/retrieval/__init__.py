@@ -9,12 +9,11 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "CaptionIndex", "Describer", "Retrieval", "description_scores", "scores_of_models",
         ],
         "graph": [
-            "community_labels", "component_labels", "joined",
-            "similarity_graph", "write_edges", "write_graphml",
+            "community_labels", "component_labels", "joined", "similarity_graph", "write_edges",
+            "write_graphml",
         ],
         "score": [
-            "NORMALISATIONS", "caption_score", "description_sums", "score_edges", "score_matrix",
-            "score_pairs",
+            "caption_score", "description_sums", "score_edges", "score_matrix", "score_pairs",
         ],
         "search": ["largest_products", "pair_products", "products_at_least"],
         "store": ["encode"],

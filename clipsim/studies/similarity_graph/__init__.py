@@ -12,9 +12,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "clusters": [
             "CLUSTERS", "PAIRS", "PAPER", "KnownImages", "MetricGraphs", "best_threshold",
-            "known_images", "metric_graphs", "quality_table", "studied", "sweep",
+            "group_findings", "known_images", "metric_graphs", "quality_table",
+            "search_and_classes", "studied", "sweep",
         ],
         "drawings": ["dendrogram_sheet", "pictured", "quality_chart"],
-        "tested_claims": ["group_findings", "search_and_classes"],
     },
 )  # fmt: skip
