@@ -23,13 +23,9 @@ from clipsim.report import headlines, made_of, notebook_paths, outline, toleranc
 
 BLOCK = re.compile(r"<!-- from [^>]*-->\n\n(.*?)\n\n<!-- end -->", re.DOTALL)
 TOP = ("README.md", "CONTRIBUTING.md", "NOTICE.md", "CHANGELOG.md", "benchmarks/README.md")
-PAGES = {
-    name: (REPOSITORY / name).read_text(encoding="utf-8")
-    for name in (
-        *TOP,
-        *(path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "docs").rglob("*.md")),
-    )
-}
+FOLDERS = ("docs", "docs/demo", "docs/flickr8k")
+DOCS = [f"{name}/{path.name}" for name in FOLDERS for path in REPOSITORY.glob(f"{name}/*.md")]
+PAGES = {name: (REPOSITORY / name).read_text(encoding="utf-8") for name in (*TOP, *DOCS)}
 
 
 def read(*names):
