@@ -170,25 +170,36 @@ def run_notebooks(
     folder, parameters = settings.run_dir / "notebooks", {"profile": name, "overrides": values}
     kernels, left = Kernels(), list(chosen)
 
+    def label(path):
+        return f"[{chosen.index(path) + 1}/{len(chosen)}] {path.stem}"
+
     def run(path, is_alone):
-        label, copy = f"[{chosen.index(path) + 1}/{len(chosen)}] {path.stem}", folder / path.name
-        apart = APART if path.stem[:2] in APART else ()
-        earlier = [folder / p.name for p in paths if p < path and p.stem[:2] not in apart]
-        made_from, before = current.made_from(path, earlier, settings), current.outcome(settings)
-        if only or check or force or not current.is_current(copy, made_from):
-            with _timed(label, is_alone) as bar:
-                execute(path, folder, parameters, bar, kernels)
-            current.write_stamp(copy, made_from, before, settings)
-        else:
-            print(f"{label} … current", flush=True)
+        with _timed(label(path), is_alone) as bar:
+            execute(path, folder, parameters, bar, kernels)
         left.remove(path)
+
+    def run_group(group):
+        """Those of it that are not current; their stamps, once all are done, name one outcome."""
+        before, made_from = current.outcome(settings), {}
+        for path in group:
+            apart = APART if path.stem[:2] in APART else ()
+            earlier = [folder / p.name for p in paths if p < path and p.stem[:2] not in apart]
+            digest = current.made_from(path, earlier, settings)
+            if only or check or force or not current.is_current(folder / path.name, digest):
+                made_from[path] = digest
+            else:
+                print(f"{label(path)} … current", flush=True)
+                left.remove(path)
+        _run_group(run, list(made_from), kernels)
+        for path, digest in made_from.items():
+            current.write_stamp(folder / path.name, digest, before, settings)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the kernels, too
     began = time.time()
     try:
         with chdir(REPOSITORY):  # as papermill does, which would go back while others are there
             for _, group in groupby(chosen, lambda path: path.stem[:2] in APART or path):
-                _run_group(run, list(group), kernels)
+                run_group(list(group))
     except (NotebookFailure, KeyboardInterrupt) as end:
         again = _continuation(profile, overrides, only, check, force, left)
         if isinstance(end, KeyboardInterrupt):
@@ -221,7 +232,7 @@ class Kernels(list):
 def _run_group(run, group, kernels):
     """Run notebooks, two at a time where the machine has room; at a failure no more are begun."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    n_workers = min(len(group), 2, os.cpu_count() or 1, max(1, memory // MEMORY))
+    n_workers = max(1, min(len(group), 2, os.cpu_count() or 1, memory // MEMORY))
     with ThreadPoolExecutor(n_workers) as pool:
         futures = [pool.submit(run, path, n_workers == 1) for path in group]
         try:
