@@ -72,13 +72,12 @@ def train(
     profile: Profile = "demo",
     overrides: Overrides = None,
     out: Annotated[Path | None, Option(help="in place of where notebook 02 looks")] = None,
-    resume: Annotated[bool, Option("--resume", help="go on where it stopped, or refuse")] = False,
     fresh: Annotated[bool, Option("--fresh", help="anew, whatever the folder holds")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="time a few steps, say, stop")] = False,
 ):
     """Train the model of a profile."""
-    if resume + fresh + dry_run > 1:
-        raise BadInput("--resume, --fresh and --dry-run exclude each other: pass one of them")
+    if fresh and dry_run:
+        raise BadInput("--fresh and --dry-run exclude each other: pass one of them")
     settings = load_profile(profile, **read_overrides(overrides or ()))
     images = data.load(settings)
     folder = out or evaluation.checkpoint_folder(settings)
@@ -86,13 +85,10 @@ def train(
     if dry_run:
         say(model.training_estimate(settings, images, folder))
         return 0
-    if not (fresh or resume or evaluation.checkpoint_fault(settings, images, folder)):
+    if not (fresh or evaluation.checkpoint_fault(settings, images, folder)):
         say(f"already trained: {relative(folder)} (--fresh trains anew)")
         return 0
     state = None if fresh else model.resumable(settings, images, folder)
-    if resume and state is None:
-        fault = "no interrupted training of these settings and data: leave --resume out"
-        raise model.TrainingError(f"{relative(folder)} holds {fault}")
     is_others = model.state_paths(folder) or (folder / "checkpoint.json").exists()
     if state is None and is_others and not fresh:
         fault = "a training of other settings or data: pass another --out, or --fresh"

@@ -83,8 +83,8 @@ search photos dog --checkpoint deep                | checkpoint.json is damaged:
 search photos dog --checkpoint no-profile          | settings that this version cannot use
 search photos dog --checkpoint weights             | model.safetensors is damaged
 train -p data_root=gone -p dataset=photographs     | pairs: scenes needs dataset: openmoji
-train --fresh --resume                             | exclude each other
-train --resume state.pt                            | unexpected extra argument
+train --fresh --dry-run                            | exclude each other
+train state.pt                                     | unexpected extra argument
 run -p                                             | requires an argument
 run --frm 03                                       | No such option
 run --from 03 --only 03                            | exclude each other

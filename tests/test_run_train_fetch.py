@@ -31,7 +31,7 @@ def test_help_is_at_once_and_needs_no_unicode():
     command = [sys.executable, "-c", HELP]
     done = subprocess.run(command, capture_output=True, cwd=REPOSITORY, env=ascii_only)
     assert done.returncode == 0, done.stderr
-    for option in b"--only --resume --out --threshold --like --store --pool --repo".split():
+    for option in b"--only --fresh --out --threshold --like --store --pool --repo".split():
         assert option in done.stdout
 
 
@@ -99,7 +99,6 @@ def test_a_dry_run_prints_the_estimate_and_leaves_nothing(train, tmp_path):
 
 
 def test_an_interrupted_training_is_resumed(train, tmp_path, monkeypatch):
-    assert "holds no interrupted training" in train("--resume")[1]
     take_step = Trainer.take_step
 
     def signalled(self, *args):

@@ -147,7 +147,7 @@ def test_asked_to_stop_it_saves_says_how_to_go_on_and_does(smoke, coloured, tmp_
     said = stopped(3, smoke, coloured, tmp_path / "stopped", how)
     assert signal.getsignal(how) == before
     assert "stopped after step 3 of 6; the state is saved" in said
-    assert "go on with --resume" in said
+    assert "go on by the same command" in said
     state = resumable(smoke, coloured, tmp_path / "stopped")
     assert state.name == "step-00000003.pt"
     resumed = train(smoke, coloured, tmp_path / "stopped", resume=state)

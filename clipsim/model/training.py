@@ -215,7 +215,7 @@ class Trainer:
                 self.save()
                 raise TrainingInterrupted(
                     f"stopped after step {self.step:,} of {self.n_steps:,}; the state is saved in "
-                    f"{relative(self.folder)}: go on with --resume, or run the notebook again"
+                    f"{relative(self.folder)}: go on by the same command or run the notebook again"
                 )
             if self.profile.save_every and self.step % self.profile.save_every == 0:
                 self.save()

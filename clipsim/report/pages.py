@@ -104,8 +104,7 @@ def write_pages(profile, executed):
     Path
         The index, README.md.
     """
-    folder, hides = profile.pages_dir, profile.dataset == "photographs"
-    up = "../../"  # to where figures/ and results/ are
+    folder, hides, up = profile.pages_dir, profile.dataset == "photographs", "../../"
     exporter = MarkdownExporter(**TEMPLATES)
     exporter.register_preprocessor(
         TagRemovePreprocessor(remove_cell_tags=PARAMETER_TAGS, enabled=True)
@@ -158,8 +157,7 @@ def _contents(profile):
 
 def _copies(executed):
     """The executed notebooks of a folder, without those that failed."""
-    copies = executed.glob("[0-9][0-9]_*.ipynb")
-    return sorted(path for path in copies if "." not in path.stem)
+    return sorted(p for p in executed.glob("[0-9][0-9]_*.ipynb") if "." not in p.stem)
 
 
 def webp(png):

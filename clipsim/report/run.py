@@ -149,8 +149,7 @@ def run_notebooks(
     paths = notebook_paths(NOTEBOOKS)
     if list_only:
         for path in paths:
-            title, question = outline(path)
-            print(f"{path.stem[:2]}  {title}" + (f"\n    {question}" if question else ""))
+            print(f"{path.stem[:2]}  " + "\n    ".join(filter(None, outline(path))))
         return 0
     chosen = _chosen(paths, first, only)
     name, values = profile, read_overrides(overrides, Path.cwd())
@@ -284,8 +283,7 @@ def _continuation(profile, overrides, only, check, force, paths):
     words += [f"--{name}" for name, is_set in (("check", check), ("force", force)) if is_set]
     words += ["--only", ",".join(rest)] if only else ["--from", rest[0]]
     command = shlex.quote(shell) if shell else "clipsim run"
-    alone = " (compares these alone)" if check else ""
-    return f"continue with: {command} {shlex.join(words)}{alone}"
+    return f"continue with: {command} {shlex.join(words)}"
 
 
 def _show_outcome(settings, folder, began):
