@@ -125,10 +125,3 @@ def test_training_anew_forgets_what_an_earlier_check_left(study):
 def test_other_settings_have_nothing_to_compare_with(study, item):
     with pytest.raises(ProfileError, match=f"leave out -p {item.partition('=')[0]}"):
         run_notebooks("mine", [item], check=True)
-
-
-def test_without_committed_results(study):
-    folder, _ = study
-    (folder / "results" / "mine" / f"{check.TRAINING}.json").unlink()
-    with pytest.raises(ProfileError, match="nothing to compare with"):
-        run_notebooks("mine", check=True)

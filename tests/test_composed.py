@@ -82,11 +82,6 @@ def test_verbs_agree(many):
             ), text
             counts["one"] += 1
     assert min(counts.values()) > 2_000
-    verbs = {w for t in many for w in re.findall(r" (?:is|are) (\w+ing)\b", t)}
-    doubled = {"runing", "siting", "swiming", "rideing", "lieing", "gallopping", "listenning"}
-    assert "running" in verbs
-    assert "lying" in verbs
-    assert not verbs & doubled
 
 
 def test_pronouns_agree(many):

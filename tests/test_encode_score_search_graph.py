@@ -94,12 +94,6 @@ def test_a_verdict_needs_a_threshold(call, photos):
     assert "pass --threshold" in err
 
 
-def test_a_picture_and_itself(call, checkpoint, photos):
-    _, found, _ = call("score", photos / GOOD[0], photos / GOOD[0], "--json")
-    _, (vectors,) = by_hand(checkpoint, [photos / GOOD[0]], 5)
-    assert found["score"] == pytest.approx(eq_4(vectors, vectors), abs=1e-5)
-
-
 def test_a_broken_picture_that_is_named_is_status_2(call, photos):
     for words in (["score", photos / GOOD[0]], ["search", photos, "--like"]):
         status, out, err = call(*words, photos / BROKEN[1])

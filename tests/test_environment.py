@@ -144,11 +144,6 @@ class TestSetUp:
         assert "updating" in done.stderr
         assert self.run(copy)[1] == []
 
-    def test_a_moved_repository_is_set_up_again(self, copy):
-        self.run(copy)
-        moved = copy.rename(copy.with_name("moved"))
-        assert self.run(moved)[1] == ["venv", "lock", "clipsim"]
-
     def test_a_failed_set_up_tells_why_and_is_done_again(self, copy):
         trouble = copy.parent / "no-network"
         trouble.touch()

@@ -118,14 +118,6 @@ def test_flickr30k_and_both_side_by_side_are_the_papers_data(hub):
     assert len(photographs(folders.profile("data"))) == 40
 
 
-def test_another_repository_in_another_layout(hub):
-    rows = [("image", "caption"), *folders.caption_rows()]
-    folders.write_csv(hub / "captions.txt", rows)
-    (hub / "Images.zip").write_bytes(archive(folders.names()))
-    said = fetch("flickr8k", "set", repo="owner/name")
-    assert said[0] == "set: Flickr8k, 30 pictures"
-
-
 def test_a_folder_that_has_files_is_read_and_left_as_it_is(hub, monkeypatch):
     write_flickr30k(hub)
     fetch("flickr30k", "set")

@@ -195,13 +195,6 @@ def test_published_splits_go_before_seeded_ones(both):
     assert merged["9000.jpg"] == ""
 
 
-def test_captions_of_both_are_kept_once(both):
-    path, name = both / "flickr30k" / "results.csv", folders.names()[0]
-    path.write_text(path.read_text() + f"{photo_id(name)}.jpg| 5| something new\n")
-    images = read(both)
-    assert images.captions[images.position()[name]] == (*folders.captions(name), "something new")
-
-
 def test_unmerged_data_leak_as_in_the_paper(both):
     images, merged = read(both, merge=False), read(both)
     assert len(images) == 70

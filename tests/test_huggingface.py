@@ -35,18 +35,6 @@ def test_a_split_column_goes_before_the_parts(tmp_path):
     assert images.captions == (("a cat",), ("a dog",))
 
 
-def test_one_part_without_splits_is_split_by_seed(tmp_path):
-    dataset(tmp_path, caption=[f"caption {i}" for i in range(20)]).save_to_disk(tmp_path / "saved")
-    details = read(tmp_path / "saved").details
-    assert details["split"] == {"train": 16, "val": 2, "test": 2, "unsplit": 0}
-
-
-def test_a_row_per_caption(tmp_path):
-    rows = dataset(tmp_path, caption=["a cat", "a dog"], filename=["a", "b"])
-    rows.select([0, 0, 1]).save_to_disk(tmp_path / "saved")
-    assert read(tmp_path / "saved").captions == (("a cat", "a cat"), ("a dog",))
-
-
 def test_names_that_are_another_pictures_tell_rows_apart(tmp_path):
     rows = dataset(tmp_path, caption=["a cat", "a dog"], filename=["a", "a"])
     rows.select([0, 1, 0, 1]).save_to_disk(tmp_path / "saved")

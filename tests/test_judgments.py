@@ -2,9 +2,7 @@
 
 import itertools
 import math
-from dataclasses import replace
 
-import numpy as np
 import photograph_folders as folders
 import pytest
 
@@ -214,17 +212,3 @@ def test_the_real_judgments(flickr8k):
     assert len(captioned.image_ids) == 500
     assert (pairs.id_a < pairs.id_b).all()
     assert ((pairs.graded >= 0) & (pairs.graded <= 1)).all()
-
-
-def test_as_many_ratings_as_clipscore_counts(flickr8k):
-    """Its appendix: 16,992 = 3 × 5,664 ratings, own captions left out."""
-    lines = (FLICKR8K / "ExpertAnnotations.txt").read_text().splitlines()
-    names = sorted({line.partition("\t")[0] for line in lines})
-    everyone = replace(
-        flickr8k,
-        image_ids=tuple(names),
-        captions=((),) * len(names),
-        split=np.full(len(names), "test"),
-    )
-    assert caption_ratings(everyone, judged(FLICKR8K), "expert").scores.shape == (5664, 3)
-    assert caption_ratings(flickr8k, judged(FLICKR8K), "expert").scores.shape == (2807, 3)

@@ -80,16 +80,6 @@ def test_all_counts_at_once_are_eq_4_of_each(retrieved):
         np.testing.assert_allclose(selves[k], score_matrix(of_n).diagonal(), atol=1e-5)
 
 
-def test_the_cosine_is_that_of_the_sums(retrieved):
-    vectors, ids, pairs = retrieved
-    cosines = room.pair_cosines(room.prefix_means(vectors, ids, (3, 20)), pairs)
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    for n, of_n in zip((3, 20), cosines, strict=True):
-        for (a, b), value in zip(pairs, of_n, strict=True):
-            x, y = unit[ids[a, :n]].sum(axis=0), unit[ids[b, :n]].sum(axis=0)
-            assert value == pytest.approx(x @ y / np.sqrt((x @ x) * (y @ y)), abs=1e-5)
-
-
 @pytest.mark.parametrize(
     ("noise", "too_low", "too_high"),
     [

@@ -150,13 +150,6 @@ def images(root):
     return photographs(folders.profile(root))
 
 
-def test_good_pictures_all_stay(root):
-    before = images(root)
-    after = checked(before, "error")
-    assert after.fingerprint == before.fingerprint
-    assert after.details["bad_images"] == {"count": 0, "first": []}
-
-
 def test_bad_pictures_are_errors_or_counted_and_left_out(root):
     train, test = folders.names()[4], folders.names()[-1]
     truncated(root, train)
@@ -184,13 +177,3 @@ def test_pictures_are_decoded_once(root, tmp_path, monkeypatch):
     folders.write_picture(root / "Images" / folders.names()[4])
     os.utime(root / "Images" / folders.names()[4], ns=(0, 0))
     assert checked(images(root), "skip").details["bad_images"]["count"] == 0
-
-
-def test_an_interrupted_check_leaves_nothing(root, monkeypatch, tmp_path):
-    def interrupted(path):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "read_picture", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        checked(images(root), "error")
-    assert not list((tmp_path / "cache").rglob("*"))

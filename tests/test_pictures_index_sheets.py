@@ -146,15 +146,6 @@ def test_a_slider_that_moves_draws_anew(folder):
     assert (line.value, picture.value) == seen[0]
 
 
-def test_sliders_say_when_too_many_pairs_are_alike(folder, monkeypatch):
-    describer, images, wide = folder.describer, folder.images, folder.retrieval
-    monkeypatch.setattr(answers, "MOST_EDGES", 3)
-    box = explorer(images, wide, describer.profile, 5.0)
-    box.children[0].children[1].value = -1.0
-    assert "raise it" in box.children[1].value
-    assert box.children[2].value == b""
-
-
 def test_an_index_scores_pairs_by_name_as_eq_4(folder):
     scores = scores_by_hand(folder.describer, folder.retrieval)
     named = [(GOOD[4], GOOD[1]), (GOOD[0], GOOD[9]), (GOOD[1], GOOD[4])]

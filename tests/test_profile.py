@@ -41,11 +41,6 @@ class TestOverrides:
         with pytest.raises(ProfileError, match="expected key=value"):
             read_overrides([item])
 
-    def test_a_number_as_people_write_it(self, tmp_path):
-        path = tmp_path / "a.yaml"
-        path.write_text("dataset: openmoji\npairs: scenes\nlearning_rate: 1e-5\n")
-        assert load_profile(path).learning_rate == 1e-5
-
 
 @pytest.mark.parametrize(
     ("item", "message"),
@@ -60,12 +55,6 @@ def test_what_cannot_be_used_is_named_in_one_line(item, message):
     with pytest.raises(ProfileError, match=re.escape(message)) as caught:
         load_profile("smoke", **read_overrides([item]))
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["nowhere", "nowhere.yaml"])
-def test_an_unknown_profile(name):
-    with pytest.raises(ProfileError, match="profile 'nowhere' not found"):
-        load_profile(name)
 
 
 def test_the_paper_profile_trains_with_the_paper_s_settings():

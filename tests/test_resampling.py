@@ -63,30 +63,6 @@ def test_without_both_classes_there_is_nothing_to_rank():
     assert np.isnan(resampling.auc(np.zeros(0, dtype=bool), np.zeros(0)))
 
 
-def test_a_constant_score_says_nothing():
-    similar, graded, scores, _, weights = data(9)
-    constant = np.zeros_like(scores)
-    shares = weights[:, similar].sum(axis=1) / weights.sum(axis=1)
-    np.testing.assert_allclose(resampling.auc(similar, constant, weights), 0.5)
-    np.testing.assert_allclose(resampling.average_precision(similar, constant, weights), shares)
-    one_grade = (graded == graded[0]).astype(float)[None]
-    assert np.isnan(resampling.rank_correlation(constant, graded, weights)).all()
-    assert np.isnan(resampling.rank_correlation(scores, graded, one_grade)).all()
-
-
-def test_the_interval_leaves_out_what_is_no_number():
-    values = np.random.default_rng(0).permutation(np.arange(1001.0))
-    assert resampling.interval([*values, np.nan]) == pytest.approx([25, 975])
-    assert np.isnan(resampling.interval([np.nan, np.nan])).all()
-    assert np.isnan(resampling.interval([])).all()
-
-
-def test_the_exact_interval_is_clopper_and_pearsons():
-    # Without any success the upper end solves (1 - p)^n = 0.025.
-    assert resampling.exact_interval(0, 50) == pytest.approx([0, 1 - 0.025 ** (1 / 50)])
-    assert resampling.exact_interval(1, 50)[0] == pytest.approx(1 - 0.975 ** (1 / 50))
-
-
 def test_what_is_resampled_depends_on_whether_images_repeat():
     weights, unit = bootstrap_weights(labelled_pairs(50, "test"), 10, 0)
     assert unit == "pairs"

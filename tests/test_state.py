@@ -187,14 +187,6 @@ def test_a_state_of_another_training_is_refused(smoke, coloured, tmp_path):
         train(smoke, coloured, tmp_path, resume=state)
 
 
-def test_a_state_goes_on_only_where_its_best_epoch_is(smoke, coloured, tmp_path):
-    stopped(5, smoke, coloured, tmp_path / "first")
-    train(replace(smoke, learning_rate=0.1), coloured, tmp_path / "second", announce=False)
-    state = state_paths(tmp_path / "first")[-1]
-    with pytest.raises(CheckpointError, match="second holds the checkpoint of another training"):
-        train(smoke, coloured, tmp_path / "second", resume=state)
-
-
 # A limit on the size of files stands for a full disk: writing fails in the middle.
 FULL_DISK = """
 import resource, sys
