@@ -57,12 +57,6 @@ def by_hand(checkpoint, paths, n):
     return texts, vectors
 
 
-def scores_by_hand(checkpoint, folder, names):
-    _, vectors = by_hand(checkpoint, [folder / name for name in names], 5)
-    scores = combinations(zip(names, vectors, strict=True), 2)
-    return {frozenset((a, b)): eq_4(of_a, of_b) for (a, of_a), (b, of_b) in scores}
-
-
 def test_the_score_is_eq_4_of_the_descriptions_shown(call, checkpoint, photos):
     a, b = photos / "photo.jpg", photos / "web.webp"
     status, found, _ = call("score", a, b, "--json", "--threshold", "-0.5", "-n", 4)
@@ -117,7 +111,9 @@ def test_search_by_text_ranks_by_the_image_vectors(call, checkpoint, photos):
 
 
 def test_graph_has_every_pair_and_every_picture(call, checkpoint, photos, tmp_path):
-    expected = scores_by_hand(checkpoint, photos, GOOD)
+    _, vectors = by_hand(checkpoint, [photos / name for name in GOOD], 5)
+    pairs = combinations(zip(GOOD, vectors, strict=True), 2)
+    expected = {frozenset((a, b)): eq_4(of_a, of_b) for (a, of_a), (b, of_b) in pairs}
     threshold = float(np.median(list(expected.values())))
     out = tmp_path / "graph.csv"
     status, found, _ = call("graph", photos, "--json", "--threshold", threshold, "--out", out)

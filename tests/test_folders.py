@@ -219,16 +219,11 @@ def test_the_cap_is_on_training_images(kaggle):
 # --- a folder of anybody's pictures ----------------------------------------------------------
 
 
-def picture(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8), "red").save(path)
-
-
 def test_pictures_of_all_folders_in_natural_order(tmp_path):
     for name in ("10.png", "2.png", "b/1.JPG", "a/x10.webp", "a/x9.webp", "a/deep/er/still/y.png"):
-        picture(tmp_path / name)
+        folders.write_picture(tmp_path / name)
     for name in (".b.png", ".thumbnails/c.png", "__MACOSX/d.png"):
-        picture(tmp_path / name)
+        folders.write_picture(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "film.mpg").write_bytes(b"\0\0\1\xb3")
     (tmp_path / "paper.pdf").write_bytes(b"%PDF")
@@ -244,7 +239,7 @@ def test_pictures_of_all_folders_in_natural_order(tmp_path):
 def test_loops_of_links_end_and_nothing_comes_twice(tmp_path):
     photos = tmp_path / "photos"
     for name in ("photos/sub/a.png", "elsewhere/b.png", "around.png"):
-        picture(tmp_path / name)
+        folders.write_picture(tmp_path / name)
     (photos / "again").symlink_to(photos / "sub")
     (photos / "sub" / "up").symlink_to(photos)
     (photos / "parent").symlink_to(tmp_path)
@@ -256,7 +251,7 @@ def test_loops_of_links_end_and_nothing_comes_twice(tmp_path):
 
 def test_what_cannot_be_read_is_named_with_the_broken_pictures(tmp_path, monkeypatch):
     for name in ("a.png", "locked/b.png"):
-        picture(tmp_path / name)
+        folders.write_picture(tmp_path / name)
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
     os.mkfifo(tmp_path / "pipe.png")  # reading it would wait for ever
@@ -276,10 +271,10 @@ def test_what_cannot_be_read_is_named_with_the_broken_pictures(tmp_path, monkeyp
 
 
 def test_names_that_are_no_text_or_look_alike(tmp_path):
-    picture(tmp_path / "a.png")
+    folders.write_picture(tmp_path / "a.png")
     os.rename(tmp_path / "a.png", os.fsencode(tmp_path) + b"/\xff.png")
     for name in ("07.png", "7.png", "Ä 1.png", "٣.png"):
-        picture(tmp_path / name)
+        folders.write_picture(tmp_path / name)
     images = picture_folder(tmp_path)
     assert set(images.image_ids) == {"07.png", "7.png", "Ä 1.png", "٣.png", r"\xff.png"}
     assert images.read_image(r"\xff.png").size == (8, 8)

@@ -59,17 +59,11 @@ def study(noise, n_models=3, content=None):
     return room.scored(PROFILE, *three, COUNTS, retrievals)
 
 
-@pytest.fixture
-def retrieved():
-    """Vectors of a pool (any length), ids of 150 images, and 30 pairs of them."""
+def test_all_counts_at_once_are_eq_4_of_each():
     rng = np.random.default_rng(0)
     vectors = (rng.normal(size=(40, 6)) * rng.uniform(0.5, 3, size=(40, 1))).astype(np.float32)
     ids = np.stack([rng.permutation(40)[:20] for _ in range(150)])
-    return vectors, ids, rng.integers(150, size=(30, 2))
-
-
-def test_all_counts_at_once_are_eq_4_of_each(retrieved):
-    vectors, ids, pairs = retrieved
+    pairs = rng.integers(150, size=(30, 2))
     counts = (1, 2, 5, 9, 20)
     means = room.prefix_means(vectors, ids, counts)
     scores, selves = room.pair_scores(means, pairs), room.self_scores(means)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from own_pictures import BROKEN, GOOD, described_checkpoint, mixed_pictures
@@ -36,12 +35,6 @@ def folder(request, tmp_path_factory):
         mine.retrieval = describer.described(GOOD, vectors, 30)
         mine.known |= {"threshold": 0.5, "chance": [[0.0, 0.1], [1.0, 0.0]]}
         yield mine
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 def scores_by_hand(describer, retrieval):
