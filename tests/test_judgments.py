@@ -13,7 +13,6 @@ from clipsim.profile import REPOSITORY
 
 FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
 A, B, C, D, *REST = folders.names()
-MAX_BAD_ROWS = 0.01
 
 
 def expert(image, other, *scores, number=2):
@@ -35,7 +34,7 @@ EXPERTS = plenty(expert, (4, 4, 4), (1, 1, 1))
 CROWDS = plenty(crowd, (3, 0), (0, 3))
 
 
-def judged(root, max_bad_rows=MAX_BAD_ROWS):
+def judged(root, max_bad_rows=0.01):
     return folders.profile(root, pairs="human", max_bad_rows=max_bad_rows)
 
 

@@ -59,11 +59,17 @@ def study(noise, n_models=3, content=None):
     return room.scored(PROFILE, *three, COUNTS, retrievals)
 
 
-def test_all_counts_at_once_are_eq_4_of_each():
+@pytest.fixture
+def retrieved():
+    """Vectors of a pool (any length), ids of 150 images, and 30 pairs of them."""
     rng = np.random.default_rng(0)
     vectors = (rng.normal(size=(40, 6)) * rng.uniform(0.5, 3, size=(40, 1))).astype(np.float32)
     ids = np.stack([rng.permutation(40)[:20] for _ in range(150)])
-    pairs = rng.integers(150, size=(30, 2))
+    return vectors, ids, rng.integers(150, size=(30, 2))
+
+
+def test_all_counts_at_once_are_eq_4_of_each(retrieved):
+    vectors, ids, pairs = retrieved
     counts = (1, 2, 5, 9, 20)
     means = room.prefix_means(vectors, ids, counts)
     scores, selves = room.pair_scores(means, pairs), room.self_scores(means)
@@ -72,6 +78,16 @@ def test_all_counts_at_once_are_eq_4_of_each():
         np.testing.assert_allclose(scores[k], score_pairs(of_n, pairs), atol=1e-5)
         np.testing.assert_allclose(n * scores[k], score_pairs(of_n, pairs, "paper"), atol=2e-5)
         np.testing.assert_allclose(selves[k], score_matrix(of_n).diagonal(), atol=1e-5)
+
+
+def test_the_cosine_is_that_of_the_sums(retrieved):
+    vectors, ids, pairs = retrieved
+    cosines = room.pair_cosines(room.prefix_means(vectors, ids, (3, 20)), pairs)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    for n, of_n in zip((3, 20), cosines, strict=True):
+        for (a, b), value in zip(pairs, of_n, strict=True):
+            x, y = unit[ids[a, :n]].sum(axis=0), unit[ids[b, :n]].sum(axis=0)
+            assert value == pytest.approx(x @ y / np.sqrt((x @ x) * (y @ y)), abs=1e-5)
 
 
 @pytest.mark.parametrize(

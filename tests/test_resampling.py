@@ -63,6 +63,12 @@ def test_without_both_classes_there_is_nothing_to_rank():
     assert np.isnan(resampling.auc(np.zeros(0, dtype=bool), np.zeros(0)))
 
 
+def test_the_exact_interval_is_clopper_and_pearsons():
+    # Without any success the upper end solves (1 - p)^n = 0.025.
+    assert resampling.exact_interval(0, 50) == pytest.approx([0, 1 - 0.025 ** (1 / 50)])
+    assert resampling.exact_interval(1, 50)[0] == pytest.approx(1 - 0.975 ** (1 / 50))
+
+
 def test_what_is_resampled_depends_on_whether_images_repeat():
     weights, unit = bootstrap_weights(labelled_pairs(50, "test"), 10, 0)
     assert unit == "pairs"
