@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_pairs import joined, labelled_pairs
 from reference import components_by_search
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 
 from clipsim import load_profile
 from clipsim.data import AGREE, TOP, LabelledPairs, load, load_pairs
@@ -64,6 +64,10 @@ def test_over_all_pairs_kappa_is_the_adjusted_rand_index(seed):
     labels = np.random.default_rng(seed).integers(0, 12, len(graphs.known))
     expected = adjusted_rand_score(graphs.known.groups, labels)
     assert graphs.agreement(labels) == pytest.approx(expected)
+    few = some_known(graphs, 300, seed)
+    known, times = few.known, few.known.weights.astype(int)
+    repeated = (np.repeat(of, times) for of in (np.equal(*labels[known.pairs.T]), known.alike))
+    assert few.agreement(labels) == pytest.approx(cohen_kappa_score(*repeated))
 
 
 def test_a_sweep_finds_the_planted_classes():
@@ -160,9 +164,8 @@ def test_neighbours_vote_and_rankings_are_by_graded_pairs(scenes, monkeypatch):
     graded, vsts = rng.random(300), np.full(300, "vsts")
     judged = replace(labelled_pairs(300, "cross", n_images=30), graded=graded, source=vsts)
     scores = {"clip_score": graded, "image_cosine": -graded}
-    tested = "clipsim.studies.similarity_graph.clusters."
-    monkeypatch.setattr(tested + "load_pairs", lambda *_: judged)
-    monkeypatch.setattr(tested + "description_scores", lambda *_: scores)
+    monkeypatch.setattr("clipsim.studies.similarity_graph.clusters.load_pairs", lambda *_: judged)
+    monkeypatch.setattr("clipsim.evaluation.description_scores", lambda *_: scores)
     rows, findings = study.search_and_classes(PROFILE, images, None, graphs)
     of = {(row["task"], row["metric"]): row for row in rows}
     (task, *_) = of[next(iter(of))].values()

@@ -10,12 +10,15 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "charts": [
-            "accuracy_by_kind_chart", "accuracy_chart", "alignment", "auc_chart", "claim_title",
-            "differences_chart", "finding_sentence", "flat_table", "give_title", "heat_map",
-            "interval_points", "people_chart", "score_distributions", "similarity_by_rank",
-            "threshold_sweeps", "training_curves",
+            "accuracy_by_kind_chart", "accuracy_chart", "alignment", "differences_chart",
+            "people_chart", "score_distributions", "similarity_by_rank", "threshold_sweeps",
+            "training_curves",
         ],
         "found": ["found", "what_we_found"],
+        "intervals": [
+            "auc_chart", "claim_title", "finding_sentence", "flat_table", "give_title", "heat_map",
+            "interval_points",
+        ],
         "sheets": [
             "FRAME", "beside_descriptions", "comparison_figure", "image_sheet", "pair_sheet",
             "retrieval_sheet", "show_picture", "worst_case_sheet", "wrapped",

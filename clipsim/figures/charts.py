@@ -1,4 +1,4 @@
-"""The charts of notebooks 02–05, and those of known intervals, which the studies share.
+"""The charts of notebooks 02–05.
 
 Every function returns the figure, its numbers as a table, and its caption, as `show` takes them.
 Where several sources judged the pairs, they stand side by side.
@@ -13,19 +13,17 @@ import pandas as pd
 import seaborn as sns
 from sklearn.metrics import roc_auc_score
 
-from clipsim.evaluation import CLAIMS, METRICS, claim_of, sweep, verdict_words
+from clipsim.evaluation import METRICS, sweep
 from clipsim.figures import tables
+from clipsim.figures.intervals import by_source, give_title, heat_map, interval_points, panels_of
 from clipsim.figures.style import COLUMN_IN, IDENTITY, INK, OTHER, PAGE_IN, SIMILAR, marker_style
 from clipsim.metrics import METRIC_LABELS
 from clipsim.model import matched_vectors
 
-GREY, LIGHT = "#888888", "#bbbbbb"
 RECALL_SHADES = {"R@1": "#9ecae1", "R@5": "#4292c6", "R@10": "#08519c"}
 PAIR_COLOURS = {"similar": SIMILAR, "matching": SIMILAR, "other": OTHER}
 PERCENTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 SHAPES = "Shapes: densities of equal height; lines in them: quartiles."
-TITLE_WIDTH = 92  # characters in 7 inches
-NO_METRIC = {"color": INK, "marker": "o"}
 
 
 def training_curves(history):
@@ -55,7 +53,7 @@ def training_curves(history):
     right.set(title="Validation recall", ylabel="recall (fraction)", ylim=(0, 1))
     sns.move_legend(right, "center left", bbox_to_anchor=(1, 0.5))
     for axis in (left, right):
-        axis.axvline(best.epoch, color=LIGHT, linewidth=1, zorder=0)
+        axis.axvline(best.epoch, color="silver", linewidth=1, zorder=0)
     rise = f"from {before.mean_recall:.2f} before training to {best.mean_recall:.2f}"
     give_title(figure, f"Mean recall: {rise} in epoch {best.epoch:.0f} (grey line), which is kept")
     caption = f"Chance at R@10 is about {10 / best['recall.n_images']:.3f} either way."
@@ -175,127 +173,6 @@ def _violins(axis, table, x, y, legend):
         sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
 
 
-def interval_points(axis, rows, value, by, legend=True):
-    """Draw values by group and metric: a point, its 95 % interval, a tick for each model.
-
-    Parameters
-    ----------
-    axis : matplotlib Axes
-        Gets the values along x, the groups down y; where these have several metrics, side by side
-        with a legend.
-    rows : sequence of dict
-        `value`, `value`_ci95 (None where there is none) and, where several models gave it,
-        `value`_of_seeds; `metric` is a key of `IDENTITY`. Rows without one are drawn in black.
-    value, by : str
-        Names in the rows: of the value, and of its group.
-    legend : bool
-        False where another panel has it.
-    """
-    looks, points, seeds = {}, [], []
-    beside = len({row[by] for row in rows}) < len(rows)  # metrics of one group
-    for row in rows:
-        key = row.get("metric")
-        label = METRIC_LABELS.get(key, "")
-        looks[label] = IDENTITY.get(key, NO_METRIC)
-        named = {by: row[by], "metric": label}
-        points += [named | {value: end} for end in (row[value], *(row[f"{value}_ci95"] or ()))]
-        seeds += [named | {value: of_seed} for of_seed in row.get(f"{value}_of_seeds", ())]
-    palette = {label: look["color"] for label, look in looks.items()}
-    placed = {"x": value, "y": by, "hue": "metric", "hue_order": list(looks), "palette": palette}
-    # Of the three numbers of a point the first is its value, and all span its interval.
-    sns.pointplot(
-        pd.DataFrame(points), ax=axis, **placed,
-        estimator=lambda three: three.iloc[0], errorbar=("pi", 100), err_kws={"linewidth": 1},
-        markers=[look["marker"] for look in looks.values()], markersize=4.5, linestyle="none",
-        dodge=beside and 0.8 - 0.8 / len(looks), legend=legend and beside and len(looks) > 1,
-    )  # fmt: skip
-    if seeds:
-        sns.stripplot(
-            pd.DataFrame(seeds), ax=axis, **placed, marker="|", size=6, linewidth=1, alpha=0.5,
-            dodge=beside, jitter=False, legend=False,
-        )  # fmt: skip
-    axis.set_ylabel("")
-    if axis.get_legend():
-        sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
-
-
-def auc_chart(rows, findings, data):
-    """The AUC of every metric in groups of pairs, and what it says of the claims.
-
-    Parameters
-    ----------
-    rows : list of dict
-        `group`, `metric`, `auc` as `measured` gives it, `n_pairs`, `resampled`; `source` where
-        several judged the pairs.
-    findings : list of dict
-        Of the same experiment: the title, and the caption.
-    data : str
-        What the pairs are.
-
-    Returns
-    -------
-    figure, numbers, caption
-        Without rows, where the data cannot answer, no figure.
-    """
-    numbers, words = flat_table(rows), [finding_sentence(found) for found in findings]
-    if not rows:
-        return None, numbers, " ".join(words or ["These data cannot answer this."])
-    n_groups, n_metrics = numbers.group.nunique(), numbers.metric.nunique()
-    figure, panels = _panels(rows, ["auc"], 1 + n_groups * max(0.36, 0.14 * n_metrics))
-    for axis, _, _, own in panels:
-        counts = {row["n_pairs"] for row in own}
-        if len(counts) > 1:
-            own = [row | {"group": f"{row['group']}\n{row['n_pairs']:,} pairs"} for row in own]
-        elif len(panels) > 1:
-            own = [row | {"group": fill(row["group"], 28)} for row in own]
-        interval_points(axis, own, "auc", "group", legend=axis is panels[-1][0])
-        axis.axvline(0.5, color=LIGHT, linewidth=0.8, zorder=0)
-        axis.set_xlabel("" if len(counts) > 1 else f"{counts.pop():,} pairs")
-        axis.set_title(axis.get_title(loc="left"), fontsize=8)
-    figure.supxlabel(f"AUC, {data} (0.5: chance)", fontsize=8)
-    claim_title(figure, findings)
-    words.append(f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: single models.")
-    return figure, numbers, " ".join(words)
-
-
-def flat_table(rows):
-    """Rows as a table; of an interval, and of the values of seeds, the lowest and the highest."""
-    table = pd.DataFrame(rows)
-    for name in [name for name in table if name.endswith(("_ci95", "_of_seeds"))]:
-        place, ends = table.columns.get_loc(name), table.pop(name)
-        for i, (end, which) in enumerate({"low": min, "high": max}.items()):
-            flat = f"{name.replace('_of_seeds', '_seeds')}_{end}"
-            table.insert(place + i, flat, ends.map(which, na_action="ignore"))
-    return table
-
-
-def finding_sentence(found):
-    """A finding in words: the experiment, its number with the interval, and what it rests on."""
-    low, high = found.get("ci95", (np.nan, np.nan))  # none where a claim cannot be tested
-    if not np.isfinite([low, high]).all():
-        return f"{found['experiment']}."
-    return (
-        f"{found['experiment']}: {found['estimate']:+.2f} [{low:+.2f}, {high:+.2f}] "
-        f"({found['n_pairs']:,} pairs, trainings: {found['n_seeds']}; {found['interval']})."
-    )
-
-
-def give_title(figure, *lines):
-    """Give a figure its point as title."""
-    wrapped = "\n".join(fill(line, TITLE_WIDTH) for line in lines)
-    figure.suptitle(wrapped, x=0.01, ha="left")
-
-
-def claim_title(figure, findings, *point):
-    """Give a figure as its title a point, and the claims that it tests with their verdicts."""
-    lines = [*point]
-    for claim in dict.fromkeys(found["claim"] for found in findings):
-        words = CLAIMS[claim].text.rstrip(".")
-        said = claim_of([found for found in findings if found["claim"] == claim])
-        lines.append(f"{words[0].upper()}{words[1:]}: {verdict_words(said)}")
-    give_title(figure, *lines)
-
-
 def accuracy_chart(rows, spread, criterion):
     """Table 1 as a picture: accuracy with its interval, the other seeds', and the paper's.
 
@@ -313,8 +190,8 @@ def accuracy_chart(rows, spread, criterion):
     numbers : pandas.DataFrame
     caption : str
     """
-    rows, spread = [r for r in rows if r["threshold_from"] != "paper"], _by_source(spread)
-    figure, panels = _panels(rows, [criterion], 0.85 + 0.3 * len(METRICS))
+    rows, spread = [r for r in rows if r["threshold_from"] != "paper"], by_source(spread)
+    figure, panels = panels_of(rows, [criterion], 0.85 + 0.3 * len(METRICS))
     # From the first source's best to its worst: trained metrics, whose seeds are joined, are near.
     first = sorted(panels[0][-1], key=lambda row: -row[criterion])
     order, values, said = [tables.compared_metric(row) for row in first], {}, []
@@ -326,21 +203,20 @@ def accuracy_chart(rows, spread, criterion):
             for place, row in enumerate(shown)
             if f"{criterion}_of_seeds" in row
         ]
-        axis.plot(*zip(*of_seeds, strict=True), color=GREY, linewidth=0.5, zorder=0)
+        axis.plot(*zip(*of_seeds, strict=True), color="grey", linewidth=0.5, zorder=0)
         papers = [np.nan if m.paper_accuracy is None else m.paper_accuracy for m in order]
-        axis.plot(papers, [metric.label for metric in order], "x", color=GREY)
+        axis.plot(papers, [metric.label for metric in order], "x", color="grey")
         _write_beside(axis, [f"{row[criterion]:.2f}" for row in shown])
-        axis.axvline(0.5, color=LIGHT, linewidth=0.8)
-        axis.set(xlabel=f"{tables.in_words(criterion)}\n(×: the paper's)", xlim=(0.35, 1.0))
+        axis.axvline(0.5, color="silver", linewidth=0.8)
+        label = f"{tables.in_words(criterion)}\n(×: the paper's accuracy)"
+        axis.set(xlabel=label, xlim=(0.35, 1.0))
         values[source] = {tables.compared_metric(row).label: row[criterion] for row in shown}
         judges = f"{tables.JUDGED[source]}: " if source else ""
         counted = f"{shown[0]['n_pairs']:,} pairs"
         said.append(f"{judges}{counted}. {tables.seed_sentence(spread[source], criterion)}")
     give_title(figure, f"Highest {tables.in_words(criterion)}: {_best(values)}")
     lines = f"Lines: 95 % intervals, {rows[0]['resampled']} resampled; ticks: training seeds"
-    judged = (
-        f" {tables.CAPTION_JUDGED[0].upper()}{tables.CAPTION_JUDGED[1:]}." if len(said) > 1 else ""
-    )
+    judged = f" {tables.CAPTION_JUDGED.capitalize()}." if len(said) > 1 else ""
     caption = f"{lines}, the two metrics of one joined; ×: on pairs of its own. {' '.join(said)}"
     return figure, pd.DataFrame(rows).drop(columns="threshold_range"), caption + judged
 
@@ -416,13 +292,6 @@ def accuracy_by_kind_chart(by_kind):
     return figure, table.rename_axis("kind").reset_index(), caption
 
 
-def heat_map(axis, table):
-    """Fractions as a table of numbers on shades that differ in grey, too."""
-    colours = {"vmin": 0, "vmax": 1, "cmap": "Blues", "cbar": False}
-    sns.heatmap(table, annot=True, fmt=".2f", linewidths=1, ax=axis, **colours)
-    axis.set(xlabel="", ylabel="")
-
-
 def differences_chart(rows, criterion):
     """The CLIP score's lead over every other metric, with intervals: a forest of differences.
 
@@ -437,11 +306,11 @@ def differences_chart(rows, criterion):
     figure, numbers, caption
         As `accuracy_chart`.
     """
-    figure, panels = _panels(rows, [criterion, "auc"], 0.4 + 0.27 * len(METRICS))
+    figure, panels = panels_of(rows, [criterion, "auc"], 0.4 + 0.27 * len(METRICS))
     least = {}
     for axis, source, name, shown in panels:
         _draw_intervals(axis, shown, f"difference_{name}")
-        axis.axvline(0, color=GREY, linewidth=0.8)
+        axis.axvline(0, color="grey", linewidth=0.8)
         axis.set_xlabel(f"{tables.in_words(name)},\nCLIP score minus the other")
         if name == criterion:
             p_values = [tables.p_text(row["p_holm"], row["p_is_bound"]) for row in shown]
@@ -483,48 +352,19 @@ def threshold_sweeps(evaluated, criterion):
     figure, axes = plt.subplots(2, -(-len(METRICS) // 2), figsize=(PAGE_IN, 4.4), sharey=True)
     for metric, axis in zip(METRICS, axes.flat, strict=False):
         own, look = table[table.metric == metric.key], marker_style(metric.key)
-        style = {
-            "style": "source",
-            "legend": len(lost) > 1 and axis is axes.flat[len(METRICS) - 1],
-        }
+        is_last = axis is axes.flat[len(METRICS) - 1]
+        style = {"style": "source", "legend": is_last and len(lost) > 1}
         sns.lineplot(own, x="threshold", y=criterion, color=look["color"], ax=axis, **style)
         chosen = own.drop_duplicates("source")
         axis.plot(chosen.threshold, chosen[criterion], linestyle="", **look)
         if metric.paper_threshold is not None:
-            axis.plot(metric.paper_threshold, metric.paper_accuracy, "x", color=GREY)
+            axis.plot(metric.paper_threshold, metric.paper_accuracy, "x", color="grey")
         axis.set(title=metric.label, ylim=(0.35, 1.0), ylabel=tables.in_words(criterion))
     if axis.get_legend():
         sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1), title="")
     words = "What a held-out threshold costs the CLIP score"
     give_title(figure, f"{words}: {_best(lost).strip()}")
     return figure, table, "Markers: held-out thresholds (their median); ×: the paper's."
-
-
-def _panels(found, statistics, height):
-    """A figure with a row of panels for each statistic and a column for each source.
-
-    Returns it with axis, source, statistic, and what was found for the source, panel by panel.
-    """
-    by_source = _by_source(found)
-    size = (PAGE_IN, height * len(statistics))
-    figure, axes = plt.subplots(
-        len(statistics), len(by_source), figsize=size, sharex="row", sharey=True, squeeze=False
-    )
-    panels = []
-    for line, statistic in zip(axes, statistics, strict=True):
-        for axis, (source, own) in zip(line, by_source.items(), strict=True):
-            axis.set_title(tables.JUDGED[source] if axis in axes[0] else "")
-            panels.append((axis, source, statistic, own))
-    return figure, panels
-
-
-def _by_source(found):
-    """Rows, or evaluations, by who judged the pairs."""
-    by_source = {}
-    for one in found:
-        source = one.get("source", "") if isinstance(one, dict) else one.source
-        by_source.setdefault(source, []).append(one)
-    return by_source
 
 
 def _draw_intervals(axis, rows, name):

@@ -9,17 +9,11 @@ from collections import Counter
 from IPython.display import Markdown, display
 
 from clipsim.evaluation import CLAIMS, claim_of, verdict_words
-from clipsim.figures.tables import SOURCES
+from clipsim.figures.tables import SOURCES, compared_metric
 from clipsim.metrics import METRIC_LABELS
 from clipsim.record import read_results
 
-SAID = {
-    "supported": "holds here",
-    "not supported": "does not hold here",
-    "undecided": "is left open",
-    "by design": "could not turn out otherwise, by the design of the pairs",
-    "not testable here": "cannot be tested here",
-}
+MAIN = "clip_beats_ssim_fsim"
 
 
 def what_we_found(run):
@@ -64,7 +58,7 @@ def _data(results):
         pairs[row["source"]] += row["pairs"]
     judged = ", ".join(f"{n:,} {SOURCES.get(source, '')}".strip() for source, n in pairs.items())
     rated = of_split.get("rated", 0)
-    apart = f", {rated:,} that people rated side by side are kept out of it" if rated else ""
+    apart = f", {rated:,} that people rated side by side are kept out of training" if rated else ""
     return [
         f"{of_split['train']:,} images train, {of_split['val']:,} choose the epoch, "
         f"{of_split['test']:,} test{apart}.",
@@ -92,8 +86,8 @@ def _retrieval(results):
     recall, by_rank = results["recall"], results["similarity_by_rank"]
     image, text = (recall[way] for way in ("image_to_text", "text_to_image"))
     return [
-        f"One of an image's own captions is the first of {recall['pool_size']:,} for "
-        f"{image['R@1']:.0%} of the images, and among the first ten for {image['R@10']:.0%}.",
+        f"For {image['R@1']:.0%} of {recall['n_images']:,} validation images one of the image's "
+        f"own captions is first of {recall['pool_size']:,}, for {image['R@10']:.0%} among ten.",
         f"A caption finds its image first in {text['R@1']:.0%}, among ten in {text['R@10']:.0%}.",
         f"The {results['n_descriptions']} descriptions of an image fall from a median similarity "
         f"of {by_rank[0]['median']:.2f} to {by_rank[-1]['median']:.2f}.",
@@ -119,21 +113,25 @@ def _table_1(results):
     of_first = [row for row in rows if row.get("source", "") == first]
     by_name = {row["metric"]: row for row in of_first if row["variant"] != "package"}
     clip, cosine = by_name["clip_score"], by_name["image_cosine"]
-    pixel = max((by_name[name] for name in ("ssim", "fsim")), key=lambda row: row["auc"])
+    pixels = [row for row in of_first if row["metric"] in ("ssim", "fsim")]
+    pixel = max(pixels, key=lambda row: row["auc"])
+    said = claim_of([one for one in results["findings"] if one["claim"] == MAIN])
     where = f"On pairs judged by {SOURCES[first]}" if first else "On the test pairs"
     less = cosine["auc"] > clip["auc"]
-    said = [
+    sentences = [
         f"{where} the CLIP score has an AUC of {clip['auc']:.3f} and a balanced accuracy of "
-        f"{clip['balanced_accuracy']:.3f} (mean of {clip['n_seeds']} trainings), the better one "
-        f"of SSIM and FSIM {pixel['auc']:.3f} and {pixel['balanced_accuracy']:.3f}.",
+        f"{clip['balanced_accuracy']:.3f} (mean of {clip['n_seeds']} trainings), the best of SSIM "
+        f"and FSIM, {compared_metric(pixel).label}, {pixel['auc']:.3f} and "
+        f"{pixel['balanced_accuracy']:.3f}. That it is more accurate is {verdict_words(said)}.",
         f"The cosine of the image vectors, which the paper leaves out, has {cosine['auc']:.3f} "
         f"and {cosine['balanced_accuracy']:.3f}: {'more' if less else 'less'} than Eq. 4.",
     ]
     people = [row for row in results["people"] if row["judge"] == "one expert"]
     person = {row["statistic"]: row["value"] for row in people}
     if person:
-        return [*said, f"One expert, against the other two, has {person['auc']:.3f}."]
-    return [*said, _claim("clip_beats_ssim_fsim", results)]
+        last = f"One expert, against the other two, has an AUC of {person['auc']:.3f}."
+        return [*sentences, last]
+    return [*sentences, _claim(MAIN, results)]
 
 
 def _figures(results):
@@ -168,16 +166,16 @@ def _variants(results):
         "with the definitions of the metrics' authors.",
         f"SSIM and FSIM of the paper's figures correlate with r = "
         f"{paper['paper (four figures)']:.2f}, the package's with {paper['package']:.2f}.",
-        f"Pixel metrics have an AUC of at most {max(pixel):.2f}, the CLIP score {clip:.2f}: the "
-        f"variant {decides} who is ahead.",
+        f"On these pairs pixel metrics have an AUC of at most {max(pixel):.2f}, the CLIP score "
+        f"{clip:.2f}: the variant {decides} who is ahead.",
     ]
 
 
 def _own_pictures(results):
     return [
-        f"{results['n_edges']:,} pairs of pictures score at or above the threshold of "
-        f"{results['threshold']:.2f} ({results['threshold_from']}).",
-        f"They form {len(results['clusters']):,} clusters, the largest of "
+        f"Pairs of pictures that score at or above the threshold of {results['threshold']:.2f} "
+        f"({results['threshold_from']}): {results['n_edges']:,}.",
+        f"Clusters: {len(results['clusters']):,}, the largest of "
         f"{max(row['pictures'] for row in results['clusters']):,} pictures."
         if results["clusters"]
         else "No two pictures are related at it.",
@@ -192,9 +190,9 @@ def _verdicts(results):
     claims = results["claims"]
     counts = Counter(row["verdict"] for row in claims)
     words = [f"{n} {verdict}" for verdict, n in counts.most_common()]
-    kinds = {verdict: [r["text"] for r in claims if r["verdict"] == verdict] for verdict in SAID}
-    first = "; ".join(kinds["supported"][:2]) or "none"
-    failed = "; ".join(kinds["not supported"][:2]) or "none"
+    kinds = {verdict: [r["text"] for r in claims if r["verdict"] == verdict] for verdict in counts}
+    first = "; ".join(kinds.get("supported", [])[:2]) or "none"
+    failed = "; ".join(kinds.get("not supported", [])[:2]) or "none"
     return [
         f"Of {len(claims)} claims: {', '.join(words)}.",
         f"Among those that hold: {first}",
@@ -214,7 +212,6 @@ def _claim(key, results):
     words = CLAIMS[key].words
     tested = [one for one in own if one.get("estimate") is not None] or own
     first = next((one for one in tested if one["verdict"] == said["verdict"]), tested[0])
-    counted = "".join(verdict_words(said).partition(" (")[1:])  # where experiments disagree
     numbers = ""
     if first.get("estimate") is not None:
         ends = first["ci95"]
@@ -222,7 +219,7 @@ def _claim(key, results):
         numbers = f" {first['estimate']:.3f}{interval}"
     sentence = words[0].upper() + words[1:].rstrip(".")
     tested = first["experiment"][0].upper() + first["experiment"][1:]
-    return f"{sentence}: {SAID[said['verdict']]}{counted}. {tested}{':' * bool(numbers)}{numbers}."
+    return f"{sentence}: {verdict_words(said)}. {tested}{':' * bool(numbers)}{numbers}."
 
 
 SENTENCES = {

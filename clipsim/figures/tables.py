@@ -283,7 +283,7 @@ def _experiment(row):
         return row["experiment"]
     interval = "[–]"
     if np.isfinite(row["ci95"]).all():
-        interval = "[{:.3f}, {:.3f}]".format(*row["ci95"])
+        interval = "[{:.4f}, {:.4f}]".format(*row["ci95"])
     pairs = "" if pd.isna(row["n_pairs"]) else f"{row['n_pairs']:,.0f} pairs, "
     seeds = f"{row['n_seeds']:.0f} seed" + "s" * (row["n_seeds"] > 1)
     what = row["experiment"].replace("|", "∣")

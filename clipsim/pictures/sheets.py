@@ -141,10 +141,10 @@ def answer_sheet(index, names, n=3):
     axis.grid(False)
     axis.tick_params(length=0)
     threshold = index.known["threshold"]
-    figure.suptitle(
-        "What the model sees in each picture, and how alike they are (Eq. 4)", x=0.01, ha="left"
-    )
-    pairs = table.where(np.triu(~own)).stack().rename_axis(["a", "b"]).reset_index(name="score")
+    title = f"What the model sees in each picture, and how alike they are (τ = {threshold:.2f})"
+    figure.suptitle(title, x=0.01, ha="left")
+    pairs = table.where(np.triu(~own)).stack().dropna().rename_axis(["a", "b"])
+    pairs = pairs.reset_index(name="score")
     caption = (
         f"Of {len(pairs)} pairs {(pairs.score >= threshold).sum()} are alike at the threshold of "
         f"{threshold:.2f}."

@@ -92,10 +92,9 @@ def _models(profile, paper, step, name, images):
     if trained == paper:
         yield from evaluation.models_of_seeds(paper, images)
         return
-    for seed in range(profile.seed, profile.seed + min(N_SEEDS, profile.n_seeds)):
-        kept = name if STEPS[name][0] not in SEARCH else "optimiser and schedule"
-        folder = profile.work_dir / "recipes" / kept / str(seed)
-        yield evaluation.train_or_load(replace(trained, seed=seed), images, folder)
+    kept = name if STEPS[name][0] not in SEARCH else "optimiser and schedule"
+    folder = profile.work_dir / "recipes" / kept
+    yield from evaluation.models_of_seeds(trained, images, folder, N_SEEDS)
 
 
 def _worth(profile, pairs, scores):

@@ -290,11 +290,11 @@ def n_sweep(study, table):
     sns.lineplot(numbers, x="n", y="auc", hue=vectors, style=vectors, **look)
     for space, part in numbers.groupby("space"):
         band = {"color": COLOURS[space], "alpha": 0.15, "lw": 0}
-        axis.fill_between("n", "low", "high", data=part, label=f"{space}: 95 %*", **band)
+        axis.fill_between("n", "low", "high", data=part, label=f"{space}, band", **band)
     ring = {"s": 70, "facecolors": "none", "edgecolors": INK, "label": "chosen N"}
     axis.scatter("n", "auc", data=numbers[numbers.chosen > 0], zorder=3, **ring)
     axis.axhline(cosine, color=IDENTITY["image_cosine"]["color"], ls="-.", label="image cosine")
-    title = "* of the difference\nto the image cosine"
+    title = "bands: 95 % interval of\nthe lead on the cosine"
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), title=title)
     top = numbers.loc[numbers[numbers.space == study.profile.vector_space].auc.idxmax()]
     best = f"Eq. 4 ({top.space} vectors) is best at N = {top.n}: AUC {top.auc:.3f}"
@@ -439,11 +439,12 @@ def sign_findings(study):
     """
     findings, n = [], study.profile.n_descriptions
     place = study.counts.index(n)
-    for space, means in study.means.items():
+    for space in sorted(study.means, key=study.profile.vector_space.__ne__):  # its own first
         scores, where = study.scores[space][0][0, place, study.evaluated], "test pairs"
         is_one = (scores <= 0).any()
         if not is_one:
-            scores, where = _all_pairs(means[place]), "all pairs of the test pairs' images"
+            scores = _all_pairs(study.means[space][place])
+            where = "all pairs of the test pairs' images"
         shared = "" if is_one and study.sample.unit == "pairs" else SHARED
         count, n_pairs = int((scores <= 0).sum()), len(scores)
         words = f"share of {where} with D ≤ 0 (Eq. 4, {space} vectors, N = {n}): {count:,} of"

@@ -12,7 +12,7 @@ import seaborn as sns
 from sklearn.metrics import balanced_accuracy_score
 
 from clipsim.evaluation import COMPARISONS, METRICS, auc, load_scores
-from clipsim.figures import IDENTITY, INK, OTHER, PAGE_IN, SIMILAR
+from clipsim.figures import IDENTITY, INK, OTHER, PAGE_IN, SIMILAR, give_title
 from clipsim.metrics import fsim_matrix, ladder, ssim_matrix
 
 MATRICES = {"ssim": ssim_matrix, "fsim": fsim_matrix}
@@ -114,10 +114,8 @@ def variant_distributions(random, alike):
     axes[1, 1].legend([line, *crosses], ["the paper's threshold", "its four scores"], **place)
     inside = range_table(random).groupby("variant")["share in the paper's range"]
     shares = {key: " and ".join(map("{:.0%}".format, values)) for key, values in inside}
-    title = (
-        "Random pairs in the range of the paper's scores: canonical {canonical}, package {package}"
-    )
-    figure.suptitle(title.format(**shares), x=0.01, ha="left")
+    title = "Random pairs in the range of the paper's SSIM and FSIM: canonical {}, package {}"
+    give_title(figure, title.format(shares["canonical"], shares["package"]))
     caption = f"{len(random['ssim'])} random and {len(alike['ssim'])} alike pairs."
     return figure, pd.concat(parts, names=["metric", "pairs"]).reset_index(), caption
 

@@ -103,12 +103,10 @@ def encoder_scores(profile, images, pairs, encoders):
     alike = {"image_encoder": encoders[0], "text_encoder": encoders[1]}
     alike |= {"trainable": "projections", "pool": "train", "pool_file": None}
     alike |= {"batch_size": min(BATCH, profile.batch_size), "epochs": min(EPOCHS, profile.epochs)}
-    scores = []
-    for seed in range(profile.seed, profile.seed + min(N_SEEDS, profile.n_seeds)):
-        altered = replace(profile, seed=seed, **alike)
-        folder = profile.work_dir / "encoders" / altered.hash[:8]
-        model = evaluation.train_or_load(altered, images, folder)
-        retrieval = evaluation.retrieval_of(altered, model, images, caption_pool(altered, images))
+    scores, altered = [], replace(profile, **alike)
+    folder, pool = profile.work_dir / "encoders" / altered.hash[:8], caption_pool(altered, images)
+    for model in evaluation.models_of_seeds(altered, images, folder, N_SEEDS):
+        retrieval = evaluation.retrieval_of(altered, model, images, pool)
         scores.append(evaluation.description_scores(altered, retrieval, pairs))
     return {name: np.stack([of_seed[name] for of_seed in scores]) for name in scores[0]}
 

@@ -212,7 +212,7 @@ def probe_chart(rows, findings):
     )
     for axis, condition in zip(axes, CONDITIONS, strict=True):
         interval_points(axis, [r for r in rows if r["condition"] == condition], "share", "space")
-        axis.axvline(0.5, color="#bbbbbb", linewidth=0.8, zorder=0)
+        axis.axvline(0.5, color="silver", linewidth=0.8, zorder=0)
         axis.set(xlim=(-0.04, 1.04), xticks=[0, 0.5, 1], xlabel="")
         axis.set_title(condition.replace(", ", ",\n"), fontweight="normal")
     n_quadruples = rows[0]["n_quadruples"]

@@ -29,19 +29,6 @@ FEW_DESCRIPTIONS = 10  # where N is not much larger: half of N
 WEIGHTS = np.linspace(0, 1, 11)  # of the image cosine in the weighted sum
 
 
-def control_models(profile, images):
-    """Models whose text encoder saw the training captions only, of up to `N_SEEDS` seeds.
-
-    Yields
-    ------
-    DualEncoder
-        Trained when it is asked for, and kept.
-    """
-    for seed in range(profile.seed, profile.seed + min(encoders.N_SEEDS, profile.n_seeds)):
-        folder = profile.work_dir / "control" / str(seed)
-        yield evaluation.train_or_load(replace(_control(profile), seed=seed), images, folder)
-
-
 def _control(profile):
     return replace(profile, text_encoder=CONTROL, vector_space="joint")
 
@@ -68,10 +55,9 @@ def compared_scores(profile, images, pairs, models):
     pool, scores, chosen = caption_pool(profile, images), {}, {}
     words = TfidfVectorizer().fit(pool)
     backbone = backbone_cosine(profile, images, pairs)[None]
-    for own, of_encoder in (
-        (profile, models[: encoders.N_SEEDS]),
-        (_control(profile), control_models(profile, images)),
-    ):
+    most, control, kept = encoders.N_SEEDS, _control(profile), profile.work_dir / "control"
+    of_control = evaluation.models_of_seeds(control, images, kept, most)
+    for own, of_encoder in ((profile, models[:most]), (control, of_control)):
         rows = [_scores(own, model, images, pairs, pool, words) for model in of_encoder]
         found = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         found[SUM], chosen[own.text_encoder] = weighted_sum(pairs, found[EQ4], found[IMAGE])

@@ -25,15 +25,8 @@ from scipy.stats import mode
 from sklearn.metrics import cohen_kappa_score, ndcg_score
 from sklearn.neighbors import NearestNeighbors
 
+from clipsim import evaluation
 from clipsim.data import AGREE, TOP, caption_pairs, load, load_pairs
-from clipsim.evaluation import (
-    METRICS,
-    description_scores,
-    finding,
-    interval,
-    load_retrieval,
-    thresholds_by_key,
-)
 from clipsim.metrics import METRIC_LABELS, ssim_matrix
 from clipsim.record import read_results
 from clipsim.retrieval import component_labels, score_matrix, similarity_graph
@@ -108,9 +101,9 @@ def studied(profile):
     source, of_source = next(iter(pairs.by_source.items()))
     known = known_images(images, pairs.where(of_source & (pairs.similar >= 0)), profile)
     table_1 = read_results(profile, "05_threshold_sweeps")["table1"]
-    paper = {metric.key: metric.paper_threshold for metric in METRICS}
-    thresholds = {PAIRS: thresholds_by_key(table_1, source), PAPER: paper}
-    return images, load_retrieval(profile, images), known, thresholds
+    paper = {metric.key: metric.paper_threshold for metric in evaluation.METRICS}
+    thresholds = {PAIRS: evaluation.thresholds_by_key(table_1, source), PAPER: paper}
+    return images, evaluation.load_retrieval(profile, images), known, thresholds
 
 
 def known_images(images, pairs, profile):
@@ -312,7 +305,9 @@ def group_findings(known, labels):
     found = []
     for words, (share, n_pairs) in shares.items():
         text, ends = f"at Table 1's threshold, the share of {words}", [share, share]
-        found.append(finding("threshold_prevents", text, share, ends, n_pairs=n_pairs, **exact))
+        found.append(
+            evaluation.finding("threshold_prevents", text, share, ends, n_pairs=n_pairs, **exact)
+        )
     return found
 
 
@@ -347,7 +342,7 @@ def search_and_classes(profile, images, retrieval, graphs):
         less = _mean(values["clip_score"] - values.get(against, baseline), profile)
         words = f"{task}: Eq. 4 minus {METRIC_LABELS.get(against, against)}"
         basis = {"n_seeds": 1, "interval": "images resampled, model held fixed"}
-        found = finding("search_and_classes", words, *less, n_pairs=n_pairs, **basis)
+        found = evaluation.finding("search_and_classes", words, *less, n_pairs=n_pairs, **basis)
         findings.append(found)
     return rows, findings
 
@@ -374,7 +369,7 @@ def _rankings(profile, images, retrieval):
     pairs = load_pairs(profile, images)
     for source in dict.fromkeys([next(iter(pairs.by_source)), "vsts"]):
         part = pairs.where((pairs.source == source) & (pairs.split != "val"))
-        scores = description_scores(profile, retrieval, part)
+        scores = evaluation.description_scores(profile, retrieval, part)
         table = pd.DataFrame(scores | {"graded": part.graded, "random": np.zeros(len(part))})
         both = pd.concat([table.assign(image=ids) for ids in (part.id_a, part.id_b)])
         of_image = [own for _, own in both.groupby("image") if own.graded.nunique() > 1]
@@ -392,4 +387,4 @@ def _mean(values, profile):
     """The mean over images and its 95 % interval, images resampled."""
     rng = np.random.default_rng(profile.seed)
     drawn = rng.integers(len(values), size=(profile.n_bootstrap, len(values)))
-    return float(values.mean()), interval(values[drawn].mean(axis=1))
+    return float(values.mean()), evaluation.interval(values[drawn].mean(axis=1))

@@ -7,7 +7,7 @@ import seaborn as sns
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from scipy.cluster.hierarchy import dendrogram
 
-from clipsim.figures import IDENTITY, INK, OTHER, PAGE_IN, SIMILAR
+from clipsim.figures import IDENTITY, INK, OTHER, PAGE_IN, SIMILAR, give_title
 from clipsim.metrics import METRIC_LABELS
 from clipsim.studies.similarity_graph.clusters import CLUSTERS, PAIRS, PAPER
 
@@ -34,14 +34,9 @@ def quality_chart(sweeps, marked, known):
     """
     lines = pd.concat([table.assign(metric=key) for key, table in sweeps.items()])
     figure, axis = plt.subplots(figsize=(PAGE_IN, 2.8))
-    look = {
-        "x": "neighbours",
-        "y": "kappa",
-        "hue": "metric",
-        "hue_order": list(sweeps),
-        "ax": axis,
-    }
-    look["palette"] = {key: IDENTITY[key]["color"] for key in sweeps}
+    palette = {key: IDENTITY[key]["color"] for key in sweeps}
+    look = {"hue": "metric", "hue_order": list(sweeps), "palette": palette, "ax": axis}
+    look |= {"x": "neighbours", "y": "kappa"}
     dashes = {key: DASHES[IDENTITY[key]["linestyle"]] for key in sweeps}
     sns.lineplot(lines, style="metric", dashes=dashes, errorbar=None, **look)
     marks = {"markers": MARKERS, "s": 45, "edgecolor": INK, "zorder": 3}
@@ -57,11 +52,9 @@ def quality_chart(sweeps, marked, known):
     axis.legend(handles, labels, loc="center left", bbox_to_anchor=(1, 0.5))
     numbers = pd.concat([lines.assign(origin="sweep"), marked])
     best = numbers[numbers.metric == "clip_score"].kappa.max()
-    title = (
-        f"Table 1's threshold puts {shares['clip_score']:.0%} of the images in one component: "
-        f"κ is {of_table_1.kappa['clip_score']:z.2f}, at best {best:.2f}"
-    )
-    figure.suptitle(title, x=0.01, ha="left")
+    title = f"Table 1's threshold puts {shares['clip_score']:.0%} of {len(known)} images in one "
+    of_clip = f"κ is {of_table_1.kappa['clip_score']:z.2f}, at best {best:.2f}"
+    give_title(figure, f"{title}component: {of_clip}")
     caption = (
         f"κ: how well “in one component” agrees with “alike” over {len(known.alike):,} known "
         f"pairs of {len(known)} test images, {known.alike.sum():,} of them alike."
@@ -144,8 +137,7 @@ def dendrogram_sheet(images, graphs, thresholds):
     axis.spines["left"].set_visible(False)
     axis.legend(loc="upper left", bbox_to_anchor=(0, -0.07), ncols=2)
     largest = np.bincount(graphs.labels(thresholds[PAIRS])).max()
-    title = f"At Table 1's threshold {largest} of {len(ids)} images hang together"
-    figure.suptitle(title, x=0.01, ha="left")
+    give_title(figure, f"At Table 1's threshold {largest} of {len(ids)} images hang together")
     joined = [" | ".join(ids[i] for i in of_join) for of_join in members[len(ids) :]]
     numbers = pd.DataFrame({"score": highest - joins[:, 2], "images": joined})
     group = "the same content" if images.scenes else "photographs that judged pairs link"
