@@ -17,6 +17,8 @@ from clipsim.data.pictures import PictureFile, files_below
 from clipsim.profile import REPOSITORY, relative
 from clipsim.record import atomic_path
 
+READ = ("data_root", "pool_file", "image_encoder", "text_encoder")  # keys that may name a place
+
 
 def made_from(path, earlier, settings):
     """A digest of all that a notebook is made from: code, settings, data, what others handed on.
@@ -36,12 +38,10 @@ def made_from(path, earlier, settings):
     """
     stamps = list(map(_stamp, earlier))
     values = asdict(settings) | {"output_root": None}
-    # Data, a pool, encoders; a value that is no path leads nowhere.
-    named = {k: REPOSITORY / expanduser(v) for k, v in values.items() if isinstance(v, str)}
+    places = [REPOSITORY / expanduser(values[key]) for key in READ if values[key]]
     if not all(stamps):
         return None
-    places = [place for place in named.values() if place.exists()]
-    data = [PictureFile(f).stamp() for place in places for f in files_below(place)]
+    data = [PictureFile(f).stamp() for p in places if p.exists() for f in files_below(p)]
     package = [f for f in files_below(REPOSITORY / "clipsim") if f.suffix != ".pyc"]
     handed_on = {REPOSITORY / name for stamp in stamps for name in stamp["left"]}
     content = {str(relative(f)): _digest(f) for f in sorted({path, *package, *handed_on})}

@@ -66,7 +66,7 @@ def write_report(profile, executed):
     markdown = MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True))
     exporter.register_filter("markdown2html", markdown.render)
     exporter.register_filter("webp", webp)
-    pages = [_page(path, profile) for path in _copies(executed)]
+    pages = [_page(path, profile) for path in notebook_paths(executed)]
     index = exporter.environment.get_template("contents.html.j2")
     written = {"index.html": index.render(pages=pages, profile=profile.name)}
     stems = {page["stem"] for page in pages}
@@ -111,7 +111,7 @@ def write_pages(profile, executed):
     )
     exporter.register_filter("plain_table", lambda html: STYLING.sub("", html).strip())
     exporter.register_filter("without_paths", lambda said: PATHS.sub("", said).strip())
-    for path in _copies(executed):
+    for path in notebook_paths(executed):
         if hides and path.stem == OWN_PICTURES:
             continue
         about = {"hides": hides, "figures": f"{up}figures/{profile.name}"}
@@ -153,11 +153,6 @@ def _contents(profile):
         figure = re.search(r"<img [^>]*>", page.read_text(encoding="utf-8"))
         lines += [figure[0]] if figure else []
     return "\n\n".join(lines) + "\n"
-
-
-def _copies(executed):
-    """The executed notebooks of a folder, without those that failed."""
-    return sorted(p for p in executed.glob("[0-9][0-9]_*.ipynb") if "." not in p.stem)
 
 
 def webp(png):

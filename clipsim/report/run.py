@@ -76,8 +76,8 @@ class NotebookFailure(Exception):
 
 
 def notebook_paths(folder):
-    """Paths of the notebooks in `folder`, in the order of their two-digit numbers."""
-    return sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
+    """The notebooks in `folder` by their two-digit numbers, without copies of failed ones."""
+    return sorted(p for p in Path(folder).glob("[0-9][0-9]_*.ipynb") if "." not in p.stem)
 
 
 def numbered(paths, number):
@@ -189,9 +189,13 @@ def run_notebooks(
             else:
                 print(f"{label(path)} … current", flush=True)
                 left.remove(path)
-        _run_group(run, list(made_from), kernels)
-        for path, digest in made_from.items():
-            current.write_stamp(folder / path.name, digest, before, settings)
+        # Without what earlier notebooks leave, two might train the same model at once.
+        most = 1 if None in made_from.values() else 2
+        try:
+            _run_group(run, list(made_from), kernels, most)
+        finally:
+            for path in made_from.keys() - set(left):
+                current.write_stamp(folder / path.name, made_from[path], before, settings)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the kernels, too
     began = time.time()
@@ -228,21 +232,22 @@ class Kernels(list):
                     os.killpg(manager.provisioner.pid, number)
 
 
-def _run_group(run, group, kernels):
-    """Run notebooks, two at a time where the machine has room; at a failure no more are begun."""
+def _run_group(run, group, kernels, most):
+    """Run notebooks, `most` at a time if the machine has room; after a failure no more begin."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    n_workers = max(1, min(len(group), 2, os.cpu_count() or 1, memory // MEMORY))
+    n_workers = max(1, min(len(group), most, os.cpu_count() or 1, memory // MEMORY))
     with ThreadPoolExecutor(n_workers) as pool:
         futures = [pool.submit(run, path, n_workers == 1) for path in group]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
+            pool.shutdown(cancel_futures=True)  # and wait for the one beside it
         except BaseException:  # Ctrl-C, or told to end: a training saves its state
             pool.shutdown(wait=False, cancel_futures=True)
             kernels.end(signal.SIGINT)
-            if wait(futures, SHUTDOWN_S).not_done:
+            begun = [future for future in futures if not future.cancelled()]
+            if wait(begun, SHUTDOWN_S).not_done:
                 kernels.end(signal.SIGKILL)
             raise
-        pool.shutdown(cancel_futures=True)
     for future in futures:
         if not future.cancelled():
             future.result()
