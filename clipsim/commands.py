@@ -25,7 +25,7 @@ from clipsim import data, evaluation, model, pictures, report, retrieval
 from clipsim.errors import BadInput
 from clipsim.profile import load_profile, read_overrides, relative
 
-SHOWN = 5  # descriptions of a picture, pairs of them, pictures of a community
+SHOWN = 5  # descriptions of a picture, pictures of a community
 CARDS = (".png", ".pdf")
 SETTINGS = ("n_descriptions", "normalisation", "vector_space")
 UNKNOWN_PICTURE = "  (unsure: its best description fits worse than nearly all photographs')"
@@ -89,8 +89,8 @@ def train(
         say(f"already trained: {relative(folder)} (--fresh trains anew)")
         return 0
     state = None if fresh else model.resumable(settings, images, folder)
-    is_others = model.state_paths(folder) or (folder / "checkpoint.json").exists()
-    if state is None and is_others and not fresh:
+    holds_training = model.state_paths(folder) or (folder / "checkpoint.json").exists()
+    if state is None and holds_training and not fresh:
         fault = "a training of other settings or data: pass another --out, or --fresh"
         raise model.TrainingError(f"{relative(folder)} holds {fault}")
     trained = model.train(settings, images, folder, resume=state)
@@ -123,7 +123,7 @@ def encode(
     """Encode a folder of pictures once, in as many processes as are started."""
     accelerator = model.study_accelerator()
     images = data.picture_folder(folder)
-    encoder = model.DualEncoder.load(checkpoint or pictures.SHIPPED)
+    _, encoder = pictures.loaded_model(checkpoint)
     stored = retrieval.encode(encoder, images, out, accelerator)
     if accelerator.is_main_process:
         n_before = len(stored.names) - stored.n_new

@@ -180,9 +180,10 @@ class Listing:
         return [p for p in self.others if re.fullmatch(pattern, p.name, re.IGNORECASE)]
 
     def named(self, name):
-        """The pictures of a name, which may begin with its folder, in any `form`."""
+        """The pictures of a name, which may begin with its folder; else those of its `form`."""
         candidates = self.pictures.get(form(name).rpartition("/")[2], ())
-        return [path for path in candidates if form(f"/{path}").endswith("/" + form(name))]
+        alike = [path for path in candidates if form(f"/{path}").endswith("/" + form(name))]
+        return [path for path in alike if f"/{path.as_posix()}".endswith(f"/{name}")] or alike
 
 
 def form(name):

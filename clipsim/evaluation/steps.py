@@ -86,8 +86,8 @@ def checkpoint_fault(profile, images, folder):
     return ""
 
 
-def models_of_seeds(profile, images):
-    """Models trained on the same data from `n_seeds` seeds; the profile's own model first.
+def models_of_seeds(profile, images, folder=None, most=None):
+    """Models trained on the same data from `n_seeds` seeds; that of the profile's own first.
 
     The seed decides the initial projections, the order of the examples, their captions and
     dropout; data, splits and pairs stay those of the profile.
@@ -96,16 +96,20 @@ def models_of_seeds(profile, images):
     ----------
     profile : Profile
     images : CaptionedImages
+    folder : Path, optional
+        Where they are kept, by seed; by default beside notebook 02's, which is then the first.
+    most : int, optional
+        Of the models.
 
     Yields
     ------
     DualEncoder
-        Trained when it is asked for, and kept beside the profile's checkpoint.
+        Trained when it is asked for, and kept.
     """
-    yield train_or_load(profile, images)
-    for seed in range(profile.seed + 1, profile.seed + profile.n_seeds):
-        folder = profile.work_dir / "seeds" / str(seed)
-        yield train_or_load(replace(profile, seed=seed), images, folder)
+    for number in range(min(profile.n_seeds, most or profile.n_seeds)):
+        one = replace(profile, seed=profile.seed + number)
+        kept = (folder or profile.work_dir / "seeds") / str(one.seed)
+        yield train_or_load(one, images, kept if folder or number else None)
 
 
 def retrieve(profile, model, images):

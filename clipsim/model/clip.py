@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy, normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from clipsim.errors import BadInput, one_line
-from clipsim.model.encoders import image_backbone, text_backbone
+from clipsim.model.encoders import FITTED, image_backbone, text_backbone
 from clipsim.model.features import image_features, text_features
 from clipsim.profile import Profile
 from clipsim.record import atomic_path, read_json
@@ -216,7 +216,7 @@ class DualEncoder(nn.Module):
     def trained_state(self):
         """What comes from the training data: all weights, or all but the frozen backbones'."""
         of_packages = ("image_backbone.", "text_backbone.") if self.is_frozen else ()
-        if self.profile.text_encoder == "lsa":
+        if self.profile.text_encoder in FITTED:
             of_packages = of_packages[:1]
         return {
             name: value.contiguous()
@@ -284,7 +284,7 @@ class DualEncoder(nn.Module):
         # a tiny one is random, and drawn where its turn is.
         widths, first = {}, "weight" if profile.head == "linear" else "project.weight"
         known = profile.trainable == "projections" and profile.weights == "pretrained"
-        if known and not {"lsa", "tiny"} & {profile.image_encoder, profile.text_encoder}:
+        if known and not {*FITTED, "tiny"} & {profile.image_encoder, profile.text_encoder}:
             for modality in ("image", "text"):
                 if (name := f"{modality}_head.{first}") in state:
                     widths[f"{modality}_backbone"] = state[name].shape[1]

@@ -70,6 +70,9 @@ class Tokens:
         return self.tokenizer(list(texts), truncation=True, max_length=self.max_tokens, **options)
 
 
+FITTED = ("lsa",)  # text encoders that are fitted to captions: their `content` says which
+
+
 class TextBackbone(nn.Module):
     """A BERT-like network with its tokenizer (Eq. 2, before the projection).
 

@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from clipsim.data import CROPPED, BadImageError, preprocessed
-from clipsim.model.encoders import OneDnnLinear
+from clipsim.model.encoders import FITTED, OneDnnLinear
 from clipsim.profile import CACHE
 from clipsim.record import atomic_path
 
@@ -222,7 +222,7 @@ def _cache_file(model, modality, names, content):
     what = [backbone, profile.weights, profile.mixed_precision, str(model.device), content]
     if modality == "text":
         what += [profile.text_pooling, profile.max_tokens, TEXT_RECIPE]
-        if profile.text_encoder == "lsa":
+        if profile.text_encoder in FITTED:
             what += [model.text_backbone.content]
     if "tiny" in backbone or profile.weights == "random":  # drawn one after the other
         what += [profile.seed, profile.image_encoder, profile.text_encoder]

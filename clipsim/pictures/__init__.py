@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "answers": ["clusters", "deciding_pairs"],
-        "chosen_model": ["SHIPPED", "known", "own_describer"],
+        "chosen_model": ["SHIPPED", "known", "loaded_model", "own_describer"],
         "index": ["PictureIndex", "compare", "compared", "describe"],
         "pages": ["write_card", "write_graph_page"],
         "sheets": ["answer_sheet", "cluster_sheet", "explorer", "neighbour_sheet", "search_sheet"],

@@ -33,6 +33,21 @@ def shipped_describer():
     return own_describer()
 
 
+def loaded_model(checkpoint=None):
+    """The folder of a model, by default of the one that ships, and the model.
+
+    If its training was interrupted, it is said on stderr.
+    """
+    folder = SHIPPED if checkpoint is None else Path(checkpoint).expanduser()
+    model = DualEncoder.load(folder)
+    if not is_whole(model.record):
+        print(
+            f"warning: the training of {relative(folder)} was interrupted: its best epoch is used",
+            file=sys.stderr,
+        )
+    return folder, model
+
+
 def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
     """The model of a checkpoint with its encoded descriptions.
 
@@ -60,13 +75,7 @@ def own_describer(checkpoint=None, pool_file=None, n_descriptions=None):
     DataError
         If the file cannot be read, or there are fewer than N descriptions.
     """
-    folder = SHIPPED if checkpoint is None else Path(checkpoint).expanduser()
-    model = DualEncoder.load(folder)
-    if not is_whole(model.record):
-        print(
-            f"warning: the training of {relative(folder)} was interrupted: its best epoch is used",
-            file=sys.stderr,
-        )
+    folder, model = loaded_model(checkpoint)
     profile = model.profile
     if n_descriptions is not None:
         profile = replace(profile, n_descriptions=n_descriptions)

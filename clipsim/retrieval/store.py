@@ -92,7 +92,8 @@ def read_vectors(path, made_by):
         if record.get(key) != wanted:
             raise StaleError(
                 f"{relative(path)} was made by another {key.replace('_', ' ')} "
-                f"({str(record.get(key))[:12]}, not {str(wanted)[:12]}): encode again"
+                f"({str(record.get(key))[:12]}, not {str(wanted)[:12]}): encode again, "
+                "into another folder"
             )
     return vectors, names, record
 
@@ -212,10 +213,7 @@ def _known(path, model):
     """
     if not path.exists():
         return {}
-    try:
-        vectors, names, record = read_vectors(path, _made_by(model))
-    except StaleError as error:
-        raise StaleError(f"{error} (into another folder, or delete this one)") from None
+    vectors, names, record = read_vectors(path, _made_by(model))
     keys = zip(names, record["stamps"].split(), strict=True)
     broken = {(n, stamp): why for n, (stamp, why) in json.loads(record["broken"]).items()}
     lasting = {key: why for key, why in broken.items() if "[Errno " not in why}

@@ -75,6 +75,7 @@ def fetch(name, folder, repo=None):
             except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError) as error:
                 raise DataError(f"{archive}: cannot be unpacked ({reason(error)})") from None
             archive.unlink()
+        folder_collection(partial, seed=0)  # else the same command would never fetch it again
         partial.rename(folder)
     found = folder_collection(folder, seed=0)
     said = f"{folder}: {found.name}, {len(found.pictures):,} pictures"
@@ -91,9 +92,10 @@ def _download(repo, files, folder):
             repo, repo_type="dataset", revision=commit, local_dir=folder, allow_patterns=files
         )
     except Exception as error:  # the hub's client and its transport share no base class
+        wanted = "the files" if files == ["*"] else " and ".join(files)
         raise DataError(
             f"the Hugging Face hub did not give {repo} ({reason(error)}): run the "
-            f"same command again, pass another --repo, or download {' and '.join(files)} of "
+            f"same command again, pass another --repo, or download {wanted} of "
             f"https://huggingface.co/datasets/{repo} by hand, unpack them into a folder and pass "
             "-p data_root=FOLDER"
         ) from None

@@ -47,7 +47,10 @@ def _collection(dataset, where, seed, max_bad_rows):
 
     parts = dataset if hasattr(dataset, "keys") else {"": dataset}
     has_split = len(parts) > 1 or any("split" in part.column_names for part in parts.values())
-    flat = concatenate_datasets([_flat(part, name, where) for name, part in parts.items()])
+    try:
+        flat = concatenate_datasets([_flat(part, name, where) for name, part in parts.items()])
+    except ValueError as error:
+        raise DataError(f"{where}: its parts differ in their columns ({reason(error)})") from None
     given, labels = _names(flat), flat["split"][:]
     times, known, renamed = Counter(given), defaultdict(dict), 0
     rows, pictures = [], {}

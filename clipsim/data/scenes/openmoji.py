@@ -145,7 +145,7 @@ def _drawn(scenes, folder, image_id):  # a function with a name: worker processe
     at them.
     """
     path = folder / f"{image_id}.ppm"
-    with suppress(OSError, SyntaxError), Image.open(path) as kept:  # damaged: it is drawn anew
+    with suppress(OSError, ValueError), Image.open(path) as kept:  # damaged: it is drawn anew
         return kept.convert("RGB")
     picture = draw_scene(scenes[image_id])
     if not image_id.startswith("train"):
