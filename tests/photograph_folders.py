@@ -6,15 +6,19 @@ import json
 import numpy as np
 from PIL import Image
 
+from clipsim.data.photographs.folders import photographs
 from clipsim.profile import Profile
 
 N_IMAGES = 30
-LISTS = {"train": "train", "val": "dev", "test": "test"}
 
 
 def profile(root, **settings):
     settings = {"data_root": str(root), "pairs": "captions", "n_pairs": 8} | settings
     return Profile(name="photographs", dataset="photographs", **settings)
+
+
+def read(root, **settings):
+    return photographs(profile(root, **settings))
 
 
 def names():
@@ -50,7 +54,7 @@ def write_pictures(folder, of=None):
 
 
 def write_lists(root):
-    for split, stem in LISTS.items():
+    for split, stem in (("train", "train"), ("val", "dev"), ("test", "test")):
         listed = [name for name, label in splits().items() if label == split]
         (root / f"Flickr_8k.{stem}Images.txt").write_text("\n".join(listed) + "\n")
 
@@ -68,31 +72,26 @@ def kaggle(root):
     write_pictures(root / "Images")
     write_csv(root / "captions.txt", [("image", "caption"), *caption_rows()])
     write_lists(root)
-
-
-def token_lines():
-    return [f"{name}#{k}\t{text}\n" for name in names() for k, text in enumerate(captions(name))]
+    return root
 
 
 def original(root):
     write_pictures(root / "Flicker8k_Dataset")
     text = root / "Flickr8k_text"
     text.mkdir()
+    lines = [f"{name}#{k}\t{text}\n" for name in names() for k, text in enumerate(captions(name))]
     ghost = [f"2258277193_586949ec62.jpg.1#{k}\tA ghost .\n" for k in range(5)]
-    (text / "Flickr8k.token.txt").write_text("".join(token_lines() + ghost), encoding="utf-8")
+    (text / "Flickr8k.token.txt").write_text("".join(lines + ghost), encoding="utf-8")
     write_lists(text)
-
-
-def karpathy_entries():
-    return [
-        {"filename": n, "split": splits()[n], "sentences": [{"raw": c} for c in captions(n)]}
-        for n in reversed(names())
-    ]
 
 
 def karpathy(root):
     write_pictures(root / "images")
-    content = {"dataset": "flickr8k", "images": karpathy_entries()}
+    entries = [
+        {"filename": n, "split": splits()[n], "sentences": [{"raw": c} for c in captions(n)]}
+        for n in reversed(names())
+    ]
+    content = {"dataset": "flickr8k", "images": entries}
     (root / "dataset_flickr8k.json").write_text(json.dumps(content))
 
 
@@ -103,7 +102,11 @@ def captions_csv(root):
 
 
 def hugging_face(root, as_list=False):
-    """Saved by `save_to_disk`, in parts, captions numbered or as a list."""
+    hugging_face_parts(root, as_list).save_to_disk(str(root))
+
+
+def hugging_face_parts(root, as_list=False):
+    """A `DatasetDict` of pictures beside `root`, captions numbered or as a list."""
     from datasets import Dataset, DatasetDict, Features, Image, List, Value
 
     write_pictures(root.parent / f"{root.name}-pictures")
@@ -120,7 +123,7 @@ def hugging_face(root, as_list=False):
             numbered = {f"caption_{k}": text for k, text in enumerate(captions(name))}
             rows.append(row | ({"caption": captions(name)} if as_list else numbered))
         parts[part] = Dataset.from_list(rows, features=features)
-    DatasetDict(parts).save_to_disk(str(root))
+    return DatasetDict(parts)
 
 
 LAYOUTS = {

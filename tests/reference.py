@@ -8,6 +8,7 @@ import math
 import numpy as np
 import PIL.Image
 import pytest
+from scipy.signal import correlate2d
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -153,7 +154,6 @@ def _package_phase_congruency(plane):
             return (np.cos(np.minimum(_distance(angle, centre) * 6 / 2, np.pi)) + 1) / 2
 
         bank = [_log_gabor(plane.shape, s, math.log(0.5978), angular) for s in range(4)]
-        amplitudes = []
         responses = [np.fft.ifft2(np.fft.fft2(plane) * g) for g in bank]
         amplitudes = [np.abs(r) for r in responses]
         tau = np.median(amplitudes[0]) / math.sqrt(math.log(4)) * (1 + 1 / 2 + 1 / 4 + 1 / 8)
@@ -167,14 +167,7 @@ def _package_phase_congruency(plane):
 
 def _derivatives(padded, kernel):
     """Correlation with a 3×3 kernel and with its transpose."""
-    height, width = padded.shape[0] - 2, padded.shape[1] - 2
-    across, down = np.zeros((height, width)), np.zeros((height, width))
-    for i in range(3):
-        for j in range(3):
-            shifted = padded[i : i + height, j : j + width]
-            across += kernel[i, j] * shifted
-            down += kernel[j, i] * shifted
-    return across, down
+    return [correlate2d(padded, one, mode="valid") for one in (kernel, kernel.T)]
 
 
 SCHARR = np.array([[-3.0, 0, 3], [-10, 0, 10], [-3, 0, 3]])
@@ -193,12 +186,8 @@ def _package_gradient(plane):
 
 def eq_4(emb_a, emb_b, normalisation="mean"):
     """Eq. 4 of the paper as printed: a double loop over cosines."""
-    total = 0.0
-    for u in emb_a:
-        for w in emb_b:
-            u64, w64 = np.asarray(u, dtype=float), np.asarray(w, dtype=float)
-            total += (u64 @ w64) / (np.sqrt(u64 @ u64) * np.sqrt(w64 @ w64))
-    n = len(emb_a)
+    a, b, n = np.asarray(emb_a, dtype=float), np.asarray(emb_b, dtype=float), len(emb_a)
+    total = sum(u @ w / (np.sqrt(u @ u) * np.sqrt(w @ w)) for u in a for w in b)
     return total / n if normalisation == "paper" else total / n**2
 
 
@@ -215,7 +204,6 @@ def random_edges(n_images, n_edges, seed):
 
 def components_by_search(n_images, pairs):
     """Sets of images that can be reached from each other, as SciPy finds them."""
-    a, b = pairs.T
-    edges = coo_array((np.ones(len(pairs)), (a, b)), shape=(n_images, n_images))
+    edges = coo_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(n_images, n_images))
     n_found, label = connected_components(edges, directed=False)
     return [set(np.flatnonzero(label == i).tolist()) for i in range(n_found)]

@@ -83,6 +83,7 @@ search photos dog --checkpoint deep                | checkpoint.json is damaged:
 search photos dog --checkpoint no-profile          | settings that this version cannot use
 search photos dog --checkpoint weights             | model.safetensors is damaged
 train -p data_root=gone -p dataset=photographs     | pairs: scenes needs dataset: openmoji
+train --profile nowhere                            | profile 'nowhere' not found
 train --fresh --dry-run                            | exclude each other
 train state.pt                                     | unexpected extra argument
 run -p                                             | requires an argument

@@ -5,17 +5,12 @@ import json
 import photograph_folders as folders
 import pytest
 
-from clipsim.data.photographs.folders import photographs
-
-
-def read(root, **settings):
-    return photographs(folders.profile(root, **settings))
+read = folders.read
 
 
 @pytest.mark.parametrize("layout", folders.LAYOUTS)
 def test_every_layout_gives_the_same_images(tmp_path, layout):
     for name in (layout, "kaggle"):
-        (tmp_path / name).mkdir(exist_ok=True)
         folders.LAYOUTS[name](tmp_path / name)
     images = read(tmp_path / layout)
     assert images.image_ids == tuple(sorted(folders.names()))

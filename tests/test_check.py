@@ -53,10 +53,7 @@ def test_the_packages_ssim_for_the_canonical_one_fails_whatever_the_training():
         table_1(results, "ssim")["auc"] += 0.01
         results["07_which_ssim_and_fsim"]["ladder"]["ssim"][0]["median"] += 0.01
 
-    assert failing(swapped) == {
-        "SSIM: AUC",
-        "07_which_ssim_and_fsim results.ladder.ssim.0.median",
-    }
+    assert failing(swapped) == {"SSIM: AUC", "07_which_ssim_and_fsim results.ladder.ssim.0.median"}
 
 
 def test_other_data_and_a_missing_notebook_fail():
@@ -125,3 +122,10 @@ def test_training_anew_forgets_what_an_earlier_check_left(study):
 def test_other_settings_have_nothing_to_compare_with(study, item):
     with pytest.raises(ProfileError, match=f"leave out -p {item.partition('=')[0]}"):
         run_notebooks("mine", [item], check=True)
+
+
+def test_without_committed_results(study):
+    folder, _ = study
+    (folder / "results" / "mine" / f"{check.TRAINING}.json").unlink()
+    with pytest.raises(ProfileError, match="nothing to compare with"):
+        run_notebooks("mine", check=True)

@@ -122,8 +122,9 @@ def found_in(world, anew, filed, pictures, gain):
 
 
 def test_the_claims_can_hold_and_fail(world):
-    _, found = found_in(world, anew=0.01, filed=0.5, pictures=5, gain=0.4)
+    savings, found = found_in(world, anew=0.01, filed=0.5, pictures=5, gain=0.4)
     assert [f["verdict"] for f in found] == ["not supported"] * 6
+    assert savings[1]["saved"] == pytest.approx(-0.6)
     savings, found = found_in(world, anew=100, filed=9, pictures=1, gain=4)
     assert [f["verdict"] for f in found] == ["supported"] * 6
     shares = [100.02 / 101.031, 9.02 / 10.031, 1 - 9.02 / 100.02, 0.75, 0.75, 0.75]

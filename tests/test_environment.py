@@ -56,17 +56,10 @@ class TestConda:
 
 
 class TestLock:
-    TEXT = (REPOSITORY / "requirements.lock").read_text()
-
-    def entries(self):
-        return re.findall(
-            r"^(\S+?==\S+(?: ;[^\\\n]*)?) \\\n((?:    --hash=.*\n?)+)", self.TEXT, re.M
-        )
-
     def test_pins_every_dependency_at_a_version_that_satisfies_it(self):
-        pins = {}
-        for text, _ in self.entries():
-            pin = Requirement(text)
+        text, pins = (REPOSITORY / "requirements.lock").read_text(), {}
+        entry = r"^(\S+?==\S+(?: ;[^\\\n]*)?) \\\n(?:    --hash=.*\n?)+"
+        for pin in map(Requirement, re.findall(entry, text, re.M)):
             (exact,) = pin.specifier
             pins.setdefault(canonicalize_name(pin.name), []).append(exact.version)
         for name, requirement in declared().items():
@@ -134,6 +127,7 @@ class TestSetUp:
         assert first.stderr.count("\n") == 1
         again, calls = self.run(copy)
         assert (again.stdout, again.stderr, calls) == ("ran with --list\n", "", [])
+        assert self.run(copy.rename(copy.with_name("moved")))[1] == ["venv", "lock", "clipsim"]
 
     def test_a_changed_lock_is_installed(self, copy):
         self.run(copy)

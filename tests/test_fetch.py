@@ -11,12 +11,10 @@ from types import SimpleNamespace
 
 import photograph_folders as folders
 import pytest
-from datasets import Dataset, Features, Image, Value
 from huggingface_hub.errors import HFValidationError
 from PIL import Image as Picture
 
 from clipsim.data import DataError, fetch
-from clipsim.data.photographs.folders import photographs
 
 
 @pytest.fixture
@@ -62,18 +60,8 @@ def archive(names):
 
 def write_flickr8k(repo):
     """The files of a repository like jxie/flickr8k."""
-    texts = {f"caption_{k}": Value("string") for k in range(5)}
     (repo / "data").mkdir()
-    for split, part in (("train", "train"), ("val", "validation"), ("test", "test")):
-        rows = [
-            {
-                "image": {"bytes": jpeg(seed), "path": name},
-                **{f"caption_{k}": text for k, text in enumerate(folders.captions(name))},
-            }
-            for seed, name in enumerate(folders.names())
-            if folders.splits()[name] == split
-        ]
-        table = Dataset.from_list(rows, Features({"image": Image(), **texts}))
+    for part, table in folders.hugging_face_parts(repo).items():
         table.to_parquet(repo / "data" / f"{part}-00000-of-00001.parquet")
 
 
@@ -97,7 +85,7 @@ def test_flickr8k(hub):
     assert "Hodosh, Young and Hockenmaier" in said[-1]
     assert "research and education only" in said[-1]
     assert [p.name for p in Path("data").iterdir()] == ["flickr8k"]
-    images = photographs(folders.profile("data/flickr8k"))
+    images = folders.read("data/flickr8k")
     assert dict(zip(images.image_ids, images.split, strict=True)) == folders.splits()
     assert images.captions[0] == tuple(folders.captions(folders.names()[0]))
 
@@ -110,18 +98,19 @@ def test_flickr30k_and_both_side_by_side_are_the_papers_data(hub):
     found = {p.name for p in Path("data/flickr30k").iterdir()}
     assert found >= {"flickr30k-images", "flickr_annotations_30k.csv"}
     assert "flickr30k-images.zip" not in found
-    images = photographs(folders.profile("data/flickr30k"))
+    images = folders.read("data/flickr30k")
     assert images.split.tolist() == ["train"] * 8 + ["test"] * 2
     assert images.captions[1] == ('Caption 1, "quoted" .', "ein Übungsbild")
     assert images.read_image("3.jpg").size == (8, 8)
     fetch("flickr8k", "data/flickr8k")
-    assert len(photographs(folders.profile("data"))) == 40
+    assert len(folders.read("data")) == 40
 
 
 def test_a_folder_that_has_files_is_read_and_left_as_it_is(hub, monkeypatch):
     write_flickr30k(hub)
     fetch("flickr30k", "set")
     Path("set", "ExpertAnnotations.txt").write_text("the user's own")
+    assert fetch("flickr8k", "other", "a/b")[0] == "other: Flickr30k, 10 pictures"
     monkeypatch.setattr("huggingface_hub.snapshot_download", None)
     assert fetch("flickr30k", "set")[0] == "set: Flickr30k, 10 pictures"
     assert Path("set", "ExpertAnnotations.txt").is_file()
@@ -145,6 +134,7 @@ def test_what_cannot_be_read_is_named(hub, tmp_path, path, data, message):
     with pytest.raises(DataError, match=message):
         fetch("flickr30k", "set")
     assert not list(tmp_path.glob("*.png"))
+    assert not Path("set").exists()  # what came is in set.part, and is fetched again
 
 
 @pytest.mark.parametrize("error", [ConnectionError("no route\nto host"), HFValidationError("a/b")])

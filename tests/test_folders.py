@@ -14,7 +14,6 @@ from clipsim.data.photographs.folders import (
     collection,
     folder_captions,
     photo_id,
-    photographs,
     seeded_split,
 )
 from clipsim.profile import REPOSITORY
@@ -24,14 +23,10 @@ FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
 
 @pytest.fixture
 def kaggle(tmp_path):
-    root = tmp_path / "data"
-    root.mkdir()
-    folders.kaggle(root)
-    return root
+    return folders.kaggle(tmp_path / "data")
 
 
-def read(root, **settings):
-    return photographs(folders.profile(root, **settings))
+read = folders.read
 
 
 def splits_of(images):
@@ -151,14 +146,12 @@ def test_the_real_photographs():
 def both(tmp_path):
     """Flickr8k; Flickr30k with the same photographs under other names, and ten more."""
     root = tmp_path / "both"
-    (root / "Flickr8k").mkdir(parents=True)
     folders.kaggle(root / "Flickr8k")
-    (root / "flickr30k").mkdir()
-    shared = [(f"{photo_id(n)}.jpg", folders.captions(n)) for n in folders.names()]
+    shared = [(f"{photo_id(n)}.jpg", [*folders.captions(n), "and new"]) for n in folders.names()]
     new = [(f"{9000 + i}.jpg", [f"new {i}", "more"]) for i in range(10)]
     rows = [(n, k, c) for n, captions in shared + new for k, c in enumerate(captions)]
-    folders.flickr30k_results(root / "flickr30k", rows)
     folders.write_pictures(root / "flickr30k" / "flickr30k_images", [n for n, _ in shared + new])
+    folders.flickr30k_results(root / "flickr30k", rows)
     return root
 
 
@@ -167,6 +160,8 @@ def test_no_photograph_twice(both):
     images = read(both)
     assert len(images) == len({photo_id(i) for i in images.image_ids}) == 40
     assert set(folders.names()) < set(images.image_ids)
+    name = folders.names()[0]
+    assert images.captions[images.position()[name]] == (*folders.captions(name), "and new")
     assert list(images.details["parts"]) == ["Flickr8k", "Flickr30k"]
 
 

@@ -5,7 +5,6 @@ import pytest
 from datasets import Dataset, Features, Image, List, Value
 
 from clipsim.data import BadImageError, DataError
-from clipsim.data.photographs.folders import photographs
 from clipsim.data.pictures import checked
 
 
@@ -22,8 +21,7 @@ def dataset(folder, **columns):
     )
 
 
-def read(root, **settings):
-    return photographs(folders.profile(root, **settings))
+read = folders.read
 
 
 def test_a_split_column_goes_before_the_parts(tmp_path):
@@ -74,7 +72,7 @@ def test_columns_that_people_have(tmp_path, column, texts):
 
 def test_parquet_files(tmp_path, monkeypatch):
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    rows = dataset(tmp_path, caption=["a cat", "a dog"])
+    rows = dataset(tmp_path, caption=["a cat", "a dog"] * 5)
     (tmp_path / "set" / "data").mkdir(parents=True)
     for part in ("train", "test"):
         rows.to_parquet(tmp_path / "set" / "data" / f"{part}-00000-of-00001.parquet")
@@ -82,5 +80,6 @@ def test_parquet_files(tmp_path, monkeypatch):
         read(tmp_path / "set")
     (tmp_path / "set" / "data" / "test-00000-of-00001.parquet").unlink()
     images = read(tmp_path / "set")
-    assert images.image_ids == ("0.png", "1.png")
+    assert images.image_ids == tuple(f"{i}.png" for i in range(10))
+    assert images.details["split"] == {"train": 8, "val": 1, "test": 1, "unsplit": 0}
     assert images.read_image("1.png").size == (8, 8)

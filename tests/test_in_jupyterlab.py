@@ -34,10 +34,7 @@ DRAWN = f"() => {IMAGES}.every(image => image.complete && image.naturalWidth > 0
 ANOTHER = f"""before => {IMAGES}.length === before.length
     && {IMAGES}.some((image, i) => image.src !== before[i])"""
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.kernel,
-]
+pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
 
 @pytest.fixture(scope="module")

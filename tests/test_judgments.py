@@ -2,12 +2,13 @@
 
 import itertools
 import math
+from dataclasses import replace
 
+import numpy as np
 import photograph_folders as folders
 import pytest
 
 from clipsim.data import DataError, load_pairs
-from clipsim.data.photographs.folders import photographs
 from clipsim.data.photographs.judgments import caption_ratings, human_pairs
 from clipsim.profile import REPOSITORY
 
@@ -40,13 +41,12 @@ def judged(root, max_bad_rows=0.01):
 
 @pytest.fixture
 def root(tmp_path):
-    folders.kaggle(tmp_path)
-    return tmp_path
+    return folders.kaggle(tmp_path)
 
 
 @pytest.fixture
 def images(root):
-    return photographs(folders.profile(root))
+    return folders.read(root)
 
 
 def write(root, experts=None, crowds=None, end="\n"):
@@ -180,11 +180,10 @@ def test_expert_ratings(root, images):
 
 def test_judgments_of_a_data_set_beside_another(tmp_path):
     for part in ("flickr8k", "flickr30k"):
-        (tmp_path / part).mkdir()
         folders.kaggle(tmp_path / part)
     write(tmp_path / "flickr8k", experts=[*EXPERTS, expert(A, B, 4, 4, 4)])
     for merge, name in ((True, A), (False, f"flickr8k/{A}")):
-        images = photographs(folders.profile(tmp_path, merge=merge))
+        images = folders.read(tmp_path, merge=merge)
         assert name in human_pairs(images, judged(tmp_path)).image_ids
         ratings = caption_ratings(images, judged(tmp_path), "expert")
         assert ratings.image_ids[-1] == name
@@ -195,7 +194,7 @@ def test_judgments_of_a_data_set_beside_another(tmp_path):
 def flickr8k():
     if not FLICKR8K.is_dir():
         pytest.skip("shared/flickr8k is not beside the repository")
-    return photographs(folders.profile(FLICKR8K, pairs="human"))
+    return folders.read(FLICKR8K, pairs="human")
 
 
 def test_the_real_judgments(flickr8k):
@@ -207,7 +206,22 @@ def test_the_real_judgments(flickr8k):
         "crowd": [47288, 0, 42107, 1274, 9853, 327],
     }
     assert pairs.details["agreement"]["pairs"] == 520
+    assert caption_ratings(flickr8k, judged(FLICKR8K), "expert").scores.shape == (2807, 3)
     captioned = pairs.where(pairs.source != "vsts")
     assert len(captioned.image_ids) == 500
     assert (pairs.id_a < pairs.id_b).all()
     assert ((pairs.graded >= 0) & (pairs.graded <= 1)).all()
+
+
+def test_as_many_ratings_as_clipscore_counts(flickr8k):
+    """Its appendix: 16,992 = 3 × 5,664 ratings, own captions left out."""
+    lines = (FLICKR8K / "ExpertAnnotations.txt").read_text().splitlines()
+    names = sorted({line.partition("\t")[0] for line in lines})
+    everyone = replace(
+        flickr8k,
+        image_ids=tuple(names),
+        captions=((),) * len(names),
+        split=np.full(len(names), "test"),
+    )
+    assert caption_ratings(everyone, judged(FLICKR8K), "expert").scores.shape == (5664, 3)
+    assert caption_ratings(flickr8k, judged(FLICKR8K), "expert").scores.shape == (2807, 3)

@@ -118,6 +118,14 @@ def test_the_setting_is_chosen_on_validation_and_not_on_test():
     assert one.best("equal")[1] == [1]
 
 
+def test_as_printed_eq_4_is_n_times_the_mean_at_the_papers_threshold():
+    one = study(TEN_GOOD, 1)
+    scores, similar = one.eq4[0][:, one.evaluated], one.sample.pairs.similar == 1
+    found = room.accuracy_at_the_papers_threshold(one).accuracy
+    factored = [*scores, *(scores * np.reshape(COUNTS, (-1, 1)))]
+    assert found.tolist() == pytest.approx([np.mean((s >= 0.5) == similar) for s in factored])
+
+
 @pytest.mark.parametrize(
     ("flipped", "verdict", "count", "n_pairs"),
     [

@@ -11,7 +11,6 @@ from PIL import Image, PngImagePlugin
 
 from clipsim.data import BadImageError, preprocessed, read_picture
 from clipsim.data import pictures as module
-from clipsim.data.photographs.folders import photographs
 from clipsim.data.pictures import checked
 
 RNG_SEED = 5
@@ -134,46 +133,48 @@ def _own_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def root(tmp_path):
-    root = tmp_path / "data"
-    root.mkdir()
-    folders.kaggle(root)
-    return root
+    return folders.kaggle(tmp_path / "data")
 
 
-def truncated(root, *names):
-    for name in names:
-        path = root / "Images" / name
-        path.write_bytes(path.read_bytes()[:-300])
-
-
-def images(root):
-    return photographs(folders.profile(root))
+def truncated(root, name):
+    path = root / "Images" / name
+    path.write_bytes(path.read_bytes()[:-300])
 
 
 def test_bad_pictures_are_errors_or_counted_and_left_out(root):
     train, test = folders.names()[4], folders.names()[-1]
     truncated(root, train)
     with pytest.raises(BadImageError, match=f"{train}.*mend it, or pass -p on_bad") as error:
-        checked(images(root), "error")
+        checked(folders.read(root), "error")
     assert "more)" not in str(error.value)
     assert "\n" not in str(error.value)
     (root / "Images" / test).write_bytes(b"")
     with pytest.raises(BadImageError, match=r" \(and 1 more\); mend it"):
-        checked(images(root), "error")
-    kept = checked(images(root), "skip")
+        checked(folders.read(root), "error")
+    kept = checked(folders.read(root), "skip")
     assert set(folders.names()) - set(kept.image_ids) == {train, test}
     assert kept.details["bad_images"] == {"count": 2, "first": [train, test]}
 
 
 def test_pictures_are_decoded_once(root, tmp_path, monkeypatch):
     folders.hugging_face(tmp_path / "saved")
-    checked(images(tmp_path / "saved"), "error")
+    checked(folders.read(tmp_path / "saved"), "error")
     truncated(root, folders.names()[4])
-    checked(images(root), "skip")
+    checked(folders.read(root), "skip")
     with monkeypatch.context() as patch:
         patch.setattr(module, "read_picture", None)
-        assert checked(images(root), "skip").details["bad_images"]["count"] == 1
-        assert len(checked(images(tmp_path / "saved"), "error")) == folders.N_IMAGES
+        assert checked(folders.read(root), "skip").details["bad_images"]["count"] == 1
+        assert len(checked(folders.read(tmp_path / "saved"), "error")) == folders.N_IMAGES
     folders.write_picture(root / "Images" / folders.names()[4])
     os.utime(root / "Images" / folders.names()[4], ns=(0, 0))
-    assert checked(images(root), "skip").details["bad_images"]["count"] == 0
+    assert checked(folders.read(root), "skip").details["bad_images"]["count"] == 0
+
+
+def test_an_interrupted_check_leaves_nothing(root, monkeypatch, tmp_path):
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "read_picture", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checked(folders.read(root), "error")
+    assert not list((tmp_path / "cache").rglob("*"))

@@ -119,7 +119,7 @@ def test_names_and_descriptions_are_shown_as_they_are(folder):
     assert figure.get_suptitle().startswith("$x_$y")
 
 
-def test_a_slider_that_moves_draws_anew(folder):
+def test_a_slider_that_moves_draws_anew(folder, monkeypatch):
     describer, images, wide = folder.describer, folder.images, folder.retrieval
     profile = describer.profile
     scores = scores_by_hand(describer, wide.first(profile.n_descriptions))
@@ -137,6 +137,9 @@ def test_a_slider_that_moves_draws_anew(folder):
     assert len(set(seen)) == 4
     tau.value, n.value = middle, profile.n_descriptions
     assert (line.value, picture.value) == seen[0]
+    monkeypatch.setattr(answers, "MOST_EDGES", 3)
+    tau.value = tau.min
+    assert ("raise it" in line.value, picture.value) == (True, b"")
 
 
 def test_an_index_scores_pairs_by_name_as_eq_4(folder):

@@ -6,14 +6,13 @@ import photograph_folders as folders
 import pytest
 
 from clipsim.data import DataError, caption_pool
-from clipsim.data.photographs.folders import photographs
 
 
 @pytest.fixture
 def images(tmp_path):
     folders.kaggle(tmp_path)
     (tmp_path / "Images" / folders.names()[0]).unlink()
-    return photographs(folders.profile(tmp_path))
+    return folders.read(tmp_path)
 
 
 def pool(images, **settings):

@@ -27,7 +27,6 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setattr("clipsim.data.photographs.judgments.FEWEST", 1)
     monkeypatch.setattr("clipsim.data.FEWEST", 0)  # all validation images are rated ones here
     folders.kaggle(tmp_path)
-    folders.write_lists(tmp_path)
     write(tmp_path, EXPERTS)
     return tmp_path
 

@@ -61,6 +61,9 @@ def test_without_both_classes_there_is_nothing_to_rank():
     assert np.isfinite(resampling.accuracy(similar, right, weights, "accuracy")).all()
     assert np.isfinite(resampling.rank_correlation(scores, graded, weights)).all()
     assert np.isnan(resampling.auc(np.zeros(0, dtype=bool), np.zeros(0)))
+    weights = data(9)[-1]
+    assert np.isnan(resampling.rank_correlation(np.zeros(200), graded, weights)).all()
+    assert resampling.interval([*range(1001), np.nan]) == pytest.approx([25, 975])
 
 
 def test_the_exact_interval_is_clopper_and_pearsons():

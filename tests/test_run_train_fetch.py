@@ -116,17 +116,6 @@ def test_an_interrupted_training_is_resumed(train, tmp_path, monkeypatch):
     assert not state_paths(tmp_path / "model")
 
 
-def on_two_processes(*words):
-    # As `accelerate launch` does on GPUs; on CPUs it starts one process only.
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]
-    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*launch, "2", *words], capture_output=True, text=True, cwd=REPOSITORY, env=one_thread
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 # Trains a whole model, and one for which the last process alone is asked to stop, and resumed.
 STOPPED = """
 import json, os, sys, threading
@@ -173,7 +162,13 @@ os._exit(0)  # gloo may abort where its peer is gone first
 def test_two_processes_stop_together_and_resume_to_the_same_weights(tmp_path):
     script = tmp_path / "stopped.py"
     script.write_text(STOPPED, encoding="utf-8")
-    on_two_processes(str(script), str(tmp_path))
+    # As `accelerate launch` does on GPUs; on CPUs it starts one process only.
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [sys.executable, *launch, script, tmp_path], capture_output=True, text=True,
+        cwd=REPOSITORY, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     state, processes, whole, resumed = json.loads((tmp_path / "out.json").read_text())
     assert (state, processes) == ("step-00000004.pt", 2)
     assert resumed == whole

@@ -182,6 +182,9 @@ def test_a_state_of_another_training_is_refused(smoke, coloured, tmp_path):
     with pytest.raises(CheckpointError, match="the training state is of profile"):
         train(other, coloured, tmp_path, resume=state)
     assert resumable(smoke, coloured.subset(range(1, 32)), tmp_path) is None
+    train(other, coloured, tmp_path / "second", announce=False)
+    with pytest.raises(CheckpointError, match="second holds the checkpoint of another training"):
+        train(smoke, coloured, tmp_path / "second", resume=state)
     write_state(tmp_path, read_state(state) | {"processes": 2}, 2)
     with pytest.raises(CheckpointError, match="of processes 2, this training of processes 1"):
         train(smoke, coloured, tmp_path, resume=state)
