@@ -1,7 +1,7 @@
 """How long the demo takes, by the clocks of its executed notebooks.
 
-Run `./run_all.sh` on a machine that does nothing else, then `python benchmarks/demo.py`; it prints
-and writes `demo.json` beside itself. Table 1 and the paper's four figures are there after 06.
+Run `./run_all.sh --force` on a machine that does nothing else, then `python benchmarks/demo.py`:
+it prints and writes `demo.json` beside itself. Table 1 and the paper's figures are there after 06.
 """
 
 import sys
