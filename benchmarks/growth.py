@@ -132,7 +132,7 @@ def fill(folder, size):
     if not drawn.is_dir():
         drawn.mkdir()
         folder.mkdir()
-        scenes = load(clipsim.load_profile("demo", n_train_scenes=DRAWN, n_pairs=1))
+        scenes = load(clipsim.load_profile("demo", n_train_scenes=DRAWN, n_pairs=8))
         for number, name in enumerate(scenes.image_ids[:DRAWN]):
             scenes.read_image(name).save(drawn / f"{number}.jpg", quality=90)
     for number in range(len(os.listdir(folder)), size):
