@@ -99,7 +99,7 @@ class DualEncoder(nn.Module):
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / profile.temperature)))
         self.is_frozen = profile.trainable == "projections"
         for backbone in self._frozen:
-            backbone.requires_grad_(False)
+            backbone.requires_grad_(False).eval()
         self.eval()
 
     def __getattr__(self, name):
@@ -125,9 +125,10 @@ class DualEncoder(nn.Module):
 
     def train(self, mode=True):
         """Training mode; what is frozen stays in evaluation mode."""
-        super().train(mode)
-        for backbone in self._frozen:
-            backbone.eval()
+        self.training, frozen = mode, self._frozen
+        for part in self.children():
+            if part not in frozen:  # hundreds of layers, at every validation
+                part.train(mode)
         if not self.is_frozen and self.profile.batch_norm == "frozen":
             for layer in self.image_backbone.modules():
                 if isinstance(layer, _BatchNorm):

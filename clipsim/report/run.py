@@ -25,7 +25,8 @@ from clipsim.profile import NOTEBOOKS, REPOSITORY, load_profile, read_overrides,
 
 SHELL_COMMAND = "CLIPSIM_COMMAND"  # set by run_all.sh: how the user called it
 PARAMETERS = {"profile", "overrides"}
-APART = {"07", "08", "09", "10", "11"}  # read nothing of each other; 12 measures times: alone
+# Notebooks that read nothing of each other run side by side; 12 measures times and runs alone.
+APART = ({"00", "01", "02"}, {"07", "08", "09", "10", "11"}, {"13", "14"})
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MESSAGE_LINES = 5
 PROGRESS_BAR = re.compile(r"\d\d:\d\d.*(/s|s/\w+)\]$")  # ends a line of tqdm's, fast or slow
@@ -181,8 +182,8 @@ def run_notebooks(
         """Those of it that are not current; their stamps, once all are done, name one outcome."""
         before, made_from = current.outcome(settings), {}
         for path in group:
-            apart = APART if path.stem[:2] in APART else ()
-            earlier = [folder / p.name for p in paths if p < path and p.stem[:2] not in apart]
+            before_it = [p for p in paths if p < path and p.stem[:2] not in _apart(path)]
+            earlier = [folder / p.name for p in before_it]
             digest = current.made_from(path, earlier, settings)
             if only or check or force or not current.is_current(folder / path.name, digest):
                 made_from[path] = digest
@@ -201,7 +202,7 @@ def run_notebooks(
     began = time.time()
     try:
         with chdir(REPOSITORY):  # as papermill does, which would go back while others are there
-            for _, group in groupby(chosen, lambda path: path.stem[:2] in APART or path):
+            for _, group in groupby(chosen, _apart):
                 run_group(list(group))
     except (NotebookFailure, KeyboardInterrupt) as end:
         again = _continuation(profile, overrides, only, check, force, left)
@@ -230,6 +231,12 @@ class Kernels(list):
             with suppress(ProcessLookupError):
                 if manager.has_kernel:  # with all that it has started
                     os.killpg(manager.provisioner.pid, number)
+
+
+def _apart(path):
+    """The numbers of the notebooks that may run beside one, its own among them."""
+    number = path.stem[:2]
+    return next((numbers for numbers in APART if number in numbers), {number})
 
 
 def _run_group(run, group, kernels, most):
