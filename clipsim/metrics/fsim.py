@@ -177,13 +177,15 @@ def phase_congruency(planes, chosen):
 
 def _energy(responses, noise_factor, chosen):
     """Weighted energy above noise E⁺ and amplitude Σ_s A of one orientation."""
-    amplitudes = _length(responses.real, responses.imag)
+    real, imaginary = responses.real.contiguous(), responses.imag.contiguous()
+    amplitudes = _length(real, imaginary)
     amplitude = amplitudes.sum(1)
-    total = responses.sum(1)
-    strength = _length(total.real, total.imag)
-    direction = (total / (strength + EPSILON)).conj()[:, None]
+    x, y = real.sum(1), imaginary.sum(1)
+    strength = _length(x, y)
     along = strength**2 / (strength + EPSILON)  # Σ_s Re(conj(d) e_s)
-    across = torch.view_as_real(direction * responses)[..., 1].abs().sum(1)
+    x, y = (part.div_(strength + EPSILON)[:, None] for part in (x, y))
+    across = (x * imaginary).addcmul_(y, real, value=-1)  # Im(conj(d) e_s)
+    across = across.abs_().sum(1)
     threshold = noise_factor * _median(amplitudes[:, 0].flatten(1))
     energy = (along - across - threshold[:, None, None]).clamp_min(0)
     if chosen.frequency_weight:  # package: few scales respond, little weight

@@ -4,14 +4,13 @@ It reads, in an epoch's own order, batches of features or of pixels and tokens; 
 that of the highest recall on the validation images.
 """
 
-import signal
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from clipsim.model.features import image_features, text_features
+from clipsim.model.features import image_features, text_features, undisturbed
 from clipsim.model.widening import is_widened, widened
 
 
@@ -155,13 +154,8 @@ def batch_loader(dataset, batches, workers, device):
         num_workers=workers if isinstance(dataset, RawExamples) else 0,
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # else each start would draw from dropout's random stream
-        worker_init_fn=_undisturbed,
+        worker_init_fn=undisturbed,
     )
-
-
-def _undisturbed(worker):
-    """Ctrl-C reaches the workers too, and only the training decides what it means."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def retrieval_recall(image_vectors, text_vectors, owner, texts, ks=(1, 5, 10)):

@@ -11,15 +11,18 @@ is in the shard nor on the number of threads.
 
 import hashlib
 import json
+import signal
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from clipsim.data import CROPPED, BadImageError, preprocessed
@@ -29,6 +32,7 @@ from clipsim.record import atomic_path
 
 IMAGE_BATCH = 32
 TOKENS_PER_BATCH = 2048
+FEW = 8  # batches that no process is started for
 READERS = 4  # threads that read the pictures of a shard
 TEXT_RECIPE = "equal lengths"  # changes when the bits of text features do; part of their file name
 
@@ -46,22 +50,56 @@ def image_features(model, images):
     float32 tensor, shape (M, width)
     """
     if isinstance(images, np.ndarray | torch.Tensor):
-        return _encoded_images(model, lambda part: images[part], len(images))
+        return _encoded_images(model, (images[part] for part in _parts(images)), len(images))
     ids, key = images.image_ids, images.pixels_key
     features = stored_features(model, "image", ids, key)
     if features is None:
-        features = _encoded_images(model, lambda part: images.pixel_batch(ids[part]), len(ids))
+        features = _encoded_images(model, _pixel_batches(images), len(ids))
         if model.is_frozen and key:
             _store(model, "image", ids, key, features)
     return features
 
 
-def _encoded_images(model, pixels_of, n):
-    """Features of n images, whose pixels `pixels_of` gives for a slice of them."""
-    parts = [slice(i, i + IMAGE_BATCH) for i in range(0, n, IMAGE_BATCH)]
+def _parts(images):
+    return [slice(i, i + IMAGE_BATCH) for i in range(0, len(images), IMAGE_BATCH)]
+
+
+def _pixel_batches(images):
+    """Pixels of images, batch by batch, read ahead."""
+    batches = [images.image_ids[part] for part in _parts(images)]
+    if not images.scenes or len(batches) < FEW:
+        return _read_ahead(images.pixel_batch, batches)
+    # Drawing keeps Python's lock: a process of its own does not hold up the network.
+    return DataLoader(
+        _Scenes(images),
+        batch_sampler=batches,
+        collate_fn=np.asarray,
+        num_workers=1,
+        generator=torch.Generator(),  # else it would draw from torch's random stream
+        worker_init_fn=undisturbed,
+    )
+
+
+@dataclass
+class _Scenes(Dataset):
+    """Pixels of drawn scenes, by their ids."""
+
+    images: object
+
+    def __getitems__(self, ids):
+        return self.images.pixel_batch(ids)
+
+
+def undisturbed(worker):
+    """Of a worker: Ctrl-C reaches it, too, and only the main process decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _encoded_images(model, batches, n):
+    """Features of n images from batches of their pixels."""
     features = []
     with tqdm(total=n, desc="images", leave=False) as bar:
-        for pixels in _read_ahead(pixels_of, parts):
+        for pixels in batches:
             features.append(pixel_features(model, pixels))
             bar.update(len(pixels))
     return torch.cat(features)
