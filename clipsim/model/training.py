@@ -9,7 +9,7 @@ was not, to the bit.
 
 import math
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from textwrap import shorten
 from timeit import timeit
@@ -186,6 +186,16 @@ class Trainer:
                 f"{len(self.images)} training images do not fill a step of {self.per_step} "
                 f"(batch_size={self.profile.batch_size} × accumulation × processes)"
             )
+        # The steps of projections are too small for threads to help, and in one thread their bits
+        # are those of any machine with such a processor.
+        with one_thread() if self.model.is_frozen else nullcontext():
+            self._run(stop)
+        if self.is_main:
+            record = clip.checkpoint_record(self.folder) | {"history": self.history}
+            clip.write_record(self.folder, record)
+            states.clear_states(self.folder)
+
+    def _run(self, stop):
         if not self.history:
             self.history.append(self._record(0))
         bar = tqdm(
@@ -195,10 +205,6 @@ class Trainer:
         with bar:
             while self.epoch <= self.profile.epochs:
                 self._run_epoch(stop, bar)
-        if self.is_main:
-            record = clip.checkpoint_record(self.folder) | {"history": self.history}
-            clip.write_record(self.folder, record)
-            states.clear_states(self.folder)
 
     def _run_epoch(self, stop, bar):
         """The steps that are left of the epoch under way, then its record."""
@@ -358,6 +364,17 @@ class Trainer:
         torch.set_rng_state(random["cpu"])
         if "cuda" in random:
             torch.cuda.set_rng_state(random["cuda"])
+
+
+@contextmanager
+def one_thread():
+    """Computes in one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def learning_rate_factor(step, n_steps, schedule, warmup_steps=0):
