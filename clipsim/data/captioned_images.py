@@ -105,8 +105,7 @@ class CaptionedImages:
         Of composed images also of how they are drawn; a photograph's id stands for its pixels.
         """
         content = [self.image_ids, self.captions, self.split.tolist()]
-        content.append(sorted(self.absent_captions.items()))
-        content.append(self.pixels_key if self.scenes else "")
+        content += [sorted(self.absent_captions.items()), self.pixels_key if self.scenes else ""]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

@@ -184,8 +184,7 @@ def _energy(responses, noise_factor, chosen):
     strength = _length(x, y)
     along = strength**2 / (strength + EPSILON)  # Σ_s Re(conj(d) e_s)
     x, y = (part.div_(strength + EPSILON)[:, None] for part in (x, y))
-    across = (x * imaginary).addcmul_(y, real, value=-1)  # Im(conj(d) e_s)
-    across = across.abs_().sum(1)
+    across = (x * imaginary).addcmul_(y, real, value=-1).abs_().sum(1)  # Σ_s |Im(conj(d) e_s)|
     threshold = noise_factor * _median(amplitudes[:, 0].flatten(1))
     energy = (along - across - threshold[:, None, None]).clamp_min(0)
     if chosen.frequency_weight:  # package: few scales respond, little weight

@@ -376,11 +376,7 @@ IMAGE_BACKBONES = {
     "efficientnet_lite0": _efficientnet_lite0,
     "tiny": _tiny_image,
 }
-TEXT_BACKBONES = {
-    "bert-base-uncased": _bert_base,
-    "minilm": _minilm,
-    "tiny": _tiny_text,
-}
+TEXT_BACKBONES = {"bert-base-uncased": _bert_base, "minilm": _minilm, "tiny": _tiny_text}
 
 
 class OneDnnLinear(TorchFunctionMode):

@@ -15,14 +15,13 @@ import signal
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from clipsim.data import CROPPED, BadImageError, preprocessed
@@ -69,25 +68,12 @@ def _pixel_batches(images):
     batches = [images.image_ids[part] for part in _parts(images)]
     if not images.scenes or len(batches) < FEW:
         return _read_ahead(images.pixel_batch, batches)
-    # Drawing keeps Python's lock: a process of its own does not hold up the network.
+    # Drawing keeps Python's lock: a process of its own does not hold up the network. Its generator
+    # leaves torch's random stream as it is.
     return DataLoader(
-        _Scenes(images),
-        batch_sampler=batches,
-        collate_fn=np.asarray,
-        num_workers=1,
-        generator=torch.Generator(),  # else it would draw from torch's random stream
-        worker_init_fn=undisturbed,
-    )
-
-
-@dataclass
-class _Scenes(Dataset):
-    """Pixels of drawn scenes, by their ids."""
-
-    images: object
-
-    def __getitems__(self, ids):
-        return self.images.pixel_batch(ids)
+        batches, batch_size=None, collate_fn=images.pixel_batch, num_workers=1,
+        generator=torch.Generator(), worker_init_fn=undisturbed,
+    )  # fmt: skip
 
 
 def undisturbed(worker):

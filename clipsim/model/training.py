@@ -9,7 +9,7 @@ was not, to the bit.
 
 import math
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from textwrap import shorten
 from timeit import timeit
@@ -188,8 +188,12 @@ class Trainer:
             )
         # The steps of projections are too small for threads to help, and in one thread their bits
         # are those of any machine with such a processor.
-        with one_thread() if self.model.is_frozen else nullcontext():
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1 if self.model.is_frozen else threads)
+        try:
             self._run(stop)
+        finally:
+            torch.set_num_threads(threads)
         if self.is_main:
             record = clip.checkpoint_record(self.folder) | {"history": self.history}
             clip.write_record(self.folder, record)
@@ -364,17 +368,6 @@ class Trainer:
         torch.set_rng_state(random["cpu"])
         if "cuda" in random:
             torch.cuda.set_rng_state(random["cuda"])
-
-
-@contextmanager
-def one_thread():
-    """Computes in one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def learning_rate_factor(step, n_steps, schedule, warmup_steps=0):

@@ -90,13 +90,10 @@ def search_sheet(index, texts):
         found = index.search(text, COLUMNS)
         colours = [SIMILAR if row["fits"] else FRAME for row in found]
         notes = [f"sim = {row['similarity']:.2f}" for row in found]
-        strips.append(
-            (f"“{text}”", list(zip([row["name"] for row in found], notes, colours, strict=True)))
-        )
-        rows += [
-            (text, rank, row["name"], row["similarity"], row["fits"])
-            for rank, row in enumerate(found, 1)
-        ]
+        names = [row["name"] for row in found]
+        strips.append((f"“{text}”", [*zip(names, notes, colours, strict=True)]))
+        for rank, row in enumerate(found, 1):
+            rows.append((text, rank, row["name"], row["similarity"], row["fits"]))
     table = pd.DataFrame(rows, columns=["text", "rank", "picture", "similarity", "fits"])
     unfit = table[(table["rank"] == 1) & (table.fits == False)].text  # noqa: E712
     caption = f"Texts that no picture fits: {', '.join(unfit) or 'none'}."
@@ -145,10 +142,8 @@ def answer_sheet(index, names, n=3):
     figure.suptitle(title, x=0.01, ha="left")
     pairs = table.where(np.triu(~own)).stack().dropna().rename_axis(["a", "b"])
     pairs = pairs.reset_index(name="score")
-    caption = (
-        f"Of {len(pairs)} pairs {(pairs.score >= threshold).sum()} are alike at the threshold of "
-        f"{threshold:.2f}."
-    )
+    reached = (pairs.score >= threshold).sum()
+    caption = f"Of {len(pairs)} pairs {reached} are alike at the threshold of {threshold:.2f}."
     return figure, pairs, caption
 
 

@@ -12,13 +12,7 @@ import torch
 
 from clipsim import data
 from clipsim.data import class_names
-from clipsim.evaluation import (
-    METRICS,
-    calibration,
-    evaluations,
-    table_1_rows,
-    train_or_load,
-)
+from clipsim.evaluation import METRICS, calibration, evaluations, table_1_rows, train_or_load
 from clipsim.model import class_weights, image_features, matched_vectors, write_record
 from clipsim.pictures.chosen_model import SHIPPED, least_text_similarity, own_describer
 from clipsim.profile import load_profile

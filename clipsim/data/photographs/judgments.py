@@ -41,10 +41,7 @@ HALVES_SEED = 0
 NAME = r"[\w.+/-]+\.\w+"
 EXPERT, CROWD, VSTS = SOURCES[:3]
 FILES = {EXPERT: "ExpertAnnotations.txt", CROWD: "CrowdFlowerAnnotations.txt"}
-NUMBERS = {
-    EXPERT: r"([1-4])\t([1-4])\t([1-4])",
-    CROWD: r"(\d+(?:\.\d+)?(?:e-\d+)?)\t(\d+)\t(\d+)",
-}
+NUMBERS = {EXPERT: r"([1-4])\t([1-4])\t([1-4])", CROWD: r"(\d+(?:\.\d+)?(?:e-\d+)?)\t(\d+)\t(\d+)"}
 SCORES = ("score_0", "score_1", "score_2")  # of the crowd: share of yes, yes, no
 RATED_FILE = r"vsts\.tsv|visual_sts\.v2\.0\.all\.tsv"
 RATED_COLUMNS = ("image_a", "image_b", "score"), ("image1", "image2", "sim")
