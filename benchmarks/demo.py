@@ -1,10 +1,13 @@
 """How long the demo takes, by the clocks of its executed notebooks.
 
 Run `./run_all.sh --force` on a machine that does nothing else, then `python benchmarks/demo.py`:
-it prints and writes `demo.json` beside itself. Table 1 and the paper's figures are there after 06.
+it runs the demo a second time, with nothing changed, prints and writes `demo.json` beside itself.
+Table 1 and the paper's figures are there after 06.
 """
 
+import subprocess
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from clipsim import load_profile
 from clipsim.report import notebook_paths
 
 SECONDS = {"notebooks 00–06": (7, 270), "all 15": (15, 480)}  # how many notebooks, and the bound
+AGAIN_S = 90
 RESULT = Path(__file__).with_suffix(".json")
 
 
@@ -24,6 +28,12 @@ def main():
     for case, (n, bound) in SECONDS.items():
         medians = busy_seconds(paths[:n]), bound
         rows.append(row(case, "run_all.sh", "the bound", "s", medians, OURS_BY_PEER, "≤ 1"))
+    started = time.perf_counter()
+    command = [sys.executable, "-P", "-m", "clipsim", "run"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    times = time.perf_counter() - started, AGAIN_S
+    case = "a second run, nothing changed"
+    rows.append(row(case, "clipsim run", "the bound", "s", times, OURS_BY_PEER, "≤ 1"))
     if not write(RESULT, "the demo", rows, ("torch", "papermill")):
         sys.exit("a target is missed")
 
