@@ -1,11 +1,13 @@
 """Features: of a text as if it were alone and unpadded; cached, and not encoded again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import clipsim
-from clipsim.data import preprocessed
+from clipsim.data import load, preprocessed
 from clipsim.model import DualEncoder, encoded_texts, features, image_features
 
 OPENINGS = ("a dog", "two small children in red coats", "the old man with a long white beard")
@@ -61,6 +63,15 @@ def test_encoding_does_not_depend_on_the_batch_and_gives_unit_vectors(smoke, col
     np.testing.assert_array_equal(vectors[0], vectors[2])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert model.encode_texts(["a dog"], space="text").shape == (1, 32)
+
+
+def test_scenes_drawn_in_another_process_have_the_same_features(smoke, monkeypatch):
+    images, model = replace(load(smoke), pixels_key=""), DualEncoder(smoke)  # no key: no cache
+    expected, random = image_features(model, images), torch.get_rng_state()
+    monkeypatch.setattr(features, "FEW", 1)
+    monkeypatch.setattr(features, "_read_ahead", None)
+    assert torch.equal(image_features(model, images), expected)
+    assert torch.equal(torch.get_rng_state(), random)
 
 
 def test_features_of_a_subset_come_from_the_whole(smoke, coloured, monkeypatch):

@@ -10,12 +10,7 @@ import pytest
 from PIL import Image
 
 from clipsim.data import BadImageError, DataError, picture_folder
-from clipsim.data.photographs.folders import (
-    collection,
-    folder_captions,
-    photo_id,
-    seeded_split,
-)
+from clipsim.data.photographs.folders import collection, folder_captions, photo_id, seeded_split
 from clipsim.profile import REPOSITORY
 
 FLICKR8K = REPOSITORY.parent / "shared" / "flickr8k"
