@@ -26,6 +26,8 @@ HEAD = """# Benchmarks
 inputs, and writes this page; each script alone does its part. Contestants take turns and medians
 of the rounds are shown, since machines are noisy: ratios are what holds, not seconds. "The bound"
 is what a number must stay below. Rows without a target are there for the record.
+
+![Time and memory against the number of items](growth.png)
 """
 
 
