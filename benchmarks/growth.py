@@ -5,8 +5,9 @@ itself. Every size runs in a process of its own, whose peak memory is measured; 
 process measures its limit. About a quarter of an hour on two cores, nearly all of it encoding.
 
 - encode: a folder of pictures that grows, read and encoded into its store by the model that
-  ships; what an earlier size left there is not encoded again, and at 20,000 the encoding is killed
-  once it has written and started again. The limit: the network alone, on pixels in memory.
+  ships; what an earlier size left there is not encoded again. At 20,000, with a store of its own,
+  the encoding is killed once it has written, and started again. The limit: the network alone, on
+  pixels in memory.
 - retrieve: 10 of 30,000 descriptions for every image. edges: all pairs of images with a score
   (Eq. 4) at or above a threshold, about ten to an image. The limit of both: a large product of
   float32 matrices with as much arithmetic.
@@ -85,19 +86,18 @@ def apart(what, size, folder):
     command = [sys.executable, __file__, "--one", what, str(size), str(folder)]
     is_killed = what == "encode" and size == KILLED
     if is_killed:
-        killed_once_written(command, folder / "store" / "vectors.safetensors")
+        killed_once_written(command, store_of(size, folder) / "vectors.safetensors")
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     found = json.loads(done.stdout)
-    if is_killed:
-        found["kept"] = size - max(n for n in SIZES["encode"] if n < size) - found["items"]
-    return found
+    return found | ({"kept": size - found["items"]} if is_killed else {})
 
 
 def killed_once_written(command, store):
-    """Begin an encoding, and kill it as soon as it has written what is done, within minutes."""
-    before = store.stat().st_mtime_ns
+    """Begin an encoding, and kill it as soon as it has written what is done, after a minute."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        while store.stat().st_mtime_ns == before:
+        while not store.exists():
+            if process.poll() is not None:
+                sys.exit("the encoding that was to be killed ended by itself")
             time.sleep(0.1)
         process.kill()
 
@@ -111,11 +111,16 @@ def measured(what, size, folder):
     return found | {"limit_s": limit()}
 
 
+def store_of(size, folder):
+    """Of the folder that grows, or of its own."""
+    return folder / ("killed" if size == KILLED else "store")
+
+
 def encoding(size, folder):
     fill(folder / "pictures", size)
     model = own_describer().model
     started = time.perf_counter()
-    n_new = encode(model, picture_folder(folder / "pictures"), folder / "store").n_new
+    n_new = encode(model, picture_folder(folder / "pictures"), store_of(size, folder)).n_new
     took_s = time.perf_counter() - started
     pixels = np.random.default_rng(0).integers(256, size=(ENCODED, 3, 224, 224), dtype=np.uint8)
 
