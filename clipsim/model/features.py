@@ -2,7 +2,7 @@
 
 Texts are encoded once each, in batches of texts with the same number of tokens: nothing is padded,
 and on a CPU the features of a text are the same to the bit whatever it is encoded with. Images are
-read by a thread ahead of the network.
+read ahead of the network, by a thread or, where they are drawn, by a process.
 
 For a store, pictures are encoded shard by shard (`picture_vectors`): in batches of one size,
 filled up where there are fewer, so that on a CPU the bits of a vector depend neither on what else

@@ -9,7 +9,7 @@ was not, to the bit.
 
 import math
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from textwrap import shorten
 from timeit import timeit
@@ -186,29 +186,19 @@ class Trainer:
                 f"{len(self.images)} training images do not fill a step of {self.per_step} "
                 f"(batch_size={self.profile.batch_size} × accumulation × processes)"
             )
-        # The steps of projections are too small for threads to help, and in one thread their bits
-        # are those of any machine with such a processor.
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1 if self.model.is_frozen else threads)
-        try:
-            self._run(stop)
-        finally:
-            torch.set_num_threads(threads)
-        if self.is_main:
-            record = clip.checkpoint_record(self.folder) | {"history": self.history}
-            clip.write_record(self.folder, record)
-            states.clear_states(self.folder)
-
-    def _run(self, stop):
-        if not self.history:
-            self.history.append(self._record(0))
         bar = tqdm(
             total=self.n_steps, initial=self.step, desc="training", unit="step", leave=False,
             disable=not self.is_main,
         )  # fmt: skip
-        with bar:
+        with _threads(self.model), bar:
+            if not self.history:
+                self.history.append(self._record(0))
             while self.epoch <= self.profile.epochs:
                 self._run_epoch(stop, bar)
+        if self.is_main:
+            record = clip.checkpoint_record(self.folder) | {"history": self.history}
+            clip.write_record(self.folder, record)
+            states.clear_states(self.folder)
 
     def _run_epoch(self, stop, bar):
         """The steps that are left of the epoch under way, then its record."""
@@ -305,11 +295,8 @@ class Trainer:
 
     def _record(self, epoch, means=UNTRAINED):
         recall = self.validation.recall(self.model)
-        of_model = {
-            "temperature": self.model.temperature,
-            "mean_recall": examples.mean_recall(recall),
-        }
-        return {"epoch": epoch} | means | of_model | {"recall": recall}
+        found = {"mean_recall": examples.mean_recall(recall), "recall": recall}
+        return {"epoch": epoch} | means | {"temperature": self.model.temperature} | found
 
     @property
     def identity(self):
@@ -370,6 +357,20 @@ class Trainer:
             torch.cuda.set_rng_state(random["cuda"])
 
 
+@contextmanager
+def _threads(model):
+    """The threads of a training: one for projections alone, whose steps are small.
+
+    In one thread their bits are those of any machine with such a processor.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if model.is_frozen else before)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+
 def learning_rate_factor(step, n_steps, schedule, warmup_steps=0):
     """Factor on the learning rate at a step: linear warm-up, then constant or cosine to 0."""
     if step < warmup_steps:
@@ -405,19 +406,19 @@ def training_estimate(profile, images, folder):
     trainer = Trainer(profile, sample, folder)
     model = trainer.model
     features_s = _features_s(model, images, sample) if model.is_frozen else 0.0
-    step_s = _step_s(trainer)
-    validation_s = timeit(lambda: trainer.validation.recall(model), number=1)
+    with _threads(model) as n_threads:
+        step_s = _step_s(trainer)
+        validation_s = timeit(lambda: trainer.validation.recall(model), number=1)
     validation_s *= len(images.indices("val")) / len(parts[1])
     counts = [len(images.captions[i]) for i in images.indices("train")]
     n_examples = len(counts) if profile.captions_per_epoch == "one" else sum(counts)
     n_steps = n_examples // trainer.per_step * profile.epochs
     n_validations = profile.epochs + 1
     total_s = features_s + n_steps * step_s + n_validations * validation_s
-    finest = "minutes" if total_s > 3600 else "seconds"
-    total = precisedelta(total_s, finest, format="%.0f")
+    total = precisedelta(total_s, "minutes" if total_s > 3600 else "seconds", format="%.0f")
     return (
         f"training on {device_name()}, {trainer.accelerator.num_processes} × "
-        f"{torch.get_num_threads()} threads: about {total} (features {features_s:,.0f} s; "
+        f"{n_threads} threads: about {total} (features {features_s:,.0f} s; "
         f"{n_steps:,} steps of {1e3 * step_s:,.0f} ms; {n_validations} validations of "
         f"{validation_s:.1f} s), from {N_TIMED} timed steps"
     )

@@ -43,8 +43,10 @@ def made_from(path, earlier, settings):
         return None
     data = [PictureFile(f).stamp() for p in places if p.exists() for f in files_below(p)]
     package = [f for f in files_below(REPOSITORY / "clipsim") if f.suffix != ".pyc"]
+    # What is gone is no input: the state of a training that went on after it was interrupted.
     handed_on = {REPOSITORY / name for stamp in stamps for name in stamp["left"]}
-    content = {str(relative(f)): _digest(f) for f in sorted({path, *package, *handed_on})}
+    inputs = sorted({path, *package, *handed_on})
+    content = {str(relative(f)): _digest(f) for f in inputs if f.is_file()}
     return hashlib.sha256(json.dumps([values, _installed(), data, content]).encode()).hexdigest()
 
 
