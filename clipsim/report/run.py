@@ -235,8 +235,7 @@ class Kernels(list):
 
 def _apart(path):
     """The numbers of the notebooks that may run beside one, its own among them."""
-    number = path.stem[:2]
-    return next((numbers for numbers in APART if number in numbers), {number})
+    return next((numbers for numbers in APART if path.stem[:2] in numbers), {path.stem[:2]})
 
 
 def _run_group(run, group, kernels, most):

@@ -25,6 +25,7 @@ from clipsim.retrieval import Describer, scores_of_models
 from clipsim.studies.beyond_the_training_data.experiments import COMPARED, PIXELS, auc_rows, less
 
 EACH = 50  # pairs of either class whose first picture is altered
+LEAST = 8  # training images
 EPOCHS = 10  # at most, of a training on altered data; on fewer images as many more
 VALIDATION = 100  # images that select its epoch: enough, and quick
 SIZES = {"half of the images": 2, "a tenth of the images": 10}  # one in so many
@@ -204,7 +205,7 @@ def training_data(scored):
     kept = {"all": drawn} | {name: drawn[: len(drawn) // n] for name, n in SIZES.items()}
     baseline = list(SIZES)[-1]
     kept[NARROW] = few_kinds(images, len(kept[baseline]), profile.seed)
-    runs = {name: (images, rows) for name, rows in kept.items() if len(rows) >= profile.batch_size}
+    runs = {name: (images, rows) for name, rows in kept.items() if len(rows) >= LEAST}
     for name, share in NOISE.items():
         runs[name] = (noisy_captions(images, share, profile.seed), drawn)
     groups = {name: _trained(scored, name, *run) for name, run in runs.items()}
@@ -226,7 +227,8 @@ def _trained(scored, name, images, training):
     epochs = min(profile.epochs, EPOCHS) * len(images.indices("train")) // len(training)
     folder = profile.work_dir / "altered" / name.replace(" ", "_")
     data = images.subset(np.sort(np.concatenate([training, validation])))
-    model = train_or_load(replace(profile, epochs=epochs), data, folder)
+    altered = replace(profile, epochs=epochs, batch_size=min(profile.batch_size, len(training)))
+    model = train_or_load(altered, data, folder)
     describer = Describer.of(profile, model, scored.pool)
     return replace(scored, scores=scores_of_models([describer], scored.images, scored.pairs))
 
