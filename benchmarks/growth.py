@@ -2,12 +2,14 @@
 
 Run `python benchmarks/growth.py`; it prints and writes `growth.json` and draws `growth.png` beside
 itself. Every size runs in a process of its own, whose peak memory is measured; then the same
-process measures its limit. About a quarter of an hour on two cores, nearly all of it encoding.
+process measures its limit. Some minutes on two cores; `--pictures 100000` adds a larger folder,
+and eleven minutes.
 
-- encode: a folder of pictures that grows, read and encoded into its store by the model that
+- pictures: a folder of pictures that grows, read and encoded into its store by the model that
   ships; what an earlier size left there is not encoded again. At 20,000, with a store of its own,
   the encoding is killed once it has written, and started again. The limit: the network alone, on
   pixels in memory.
+- descriptions: encoded by the same model. The limit: the network alone, on tokens in memory.
 - retrieve: 10 of 30,000 descriptions for every image. edges: all pairs of images with a score
   (Eq. 4) at or above a threshold, about ten to an image. The limit of both: a large product of
   float32 matrices with as much arithmetic.
@@ -28,6 +30,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
 from pool_size import contestants, machine_limits
 from rows import OURS_BY_PEER, row, write
 from scoring import EDGES_PER_IMAGE, GROUPS
@@ -35,19 +38,21 @@ from scoring import EDGES_PER_IMAGE, GROUPS
 import clipsim
 from clipsim.data import load, picture_folder
 from clipsim.figures import use_style
-from clipsim.model import image_features
+from clipsim.model import TOKENS_PER_BATCH, OneDnnLinear, encoded_texts, image_features
 from clipsim.pictures import own_describer
 from clipsim.retrieval import encode, largest_products, products_at_least
 from clipsim.studies.cost_and_scale import timed_rounds
 
 SIZES = {
-    "encode": (1_000, 10_000, 20_000, 100_000),
+    "pictures": (1_000, 10_000, 20_000),
+    "descriptions": (1_000, 10_000, 100_000),
     "retrieve": (1_000, 10_000, 100_000),
     "edges": (1_000, 10_000, 100_000),
     "search": (1_000, 10_000, 100_000, 1_000_000),
 }
 LIMITS = {
-    "encode": "the network alone",
+    "pictures": "the network alone",
+    "descriptions": "the network alone",
     "retrieve": "arithmetic",
     "edges": "arithmetic",
     "search": "reading the vectors",
@@ -64,14 +69,15 @@ RESULT = Path(__file__).with_suffix(".json")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--most", type=int, default=1_000_000, help="of the sizes, the largest")
+    parser.add_argument("--pictures", type=int, nargs="*", default=[], help="more sizes of these")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
         what, size, folder = args.one
         print(json.dumps(measured(what, int(size), Path(folder))))
         return
-    sizes = [(what, n) for what, every in SIZES.items() for n in every if n <= args.most]
+    sizes = [(what, n) for what, every in SIZES.items() for n in every]
+    sizes += [("pictures", n) for n in args.pictures]
     with tempfile.TemporaryDirectory() as folder:
         found = [apart(what, size, Path(folder)) for what, size in sizes]
     draw(found)
@@ -84,7 +90,7 @@ def main():
 def apart(what, size, folder):
     """What `measured` finds in a fresh process: of an encoding that is killed, in the second."""
     command = [sys.executable, __file__, "--one", what, str(size), str(folder)]
-    is_killed = what == "encode" and size == KILLED
+    is_killed = what == "pictures" and size == KILLED
     if is_killed:
         killed_once_written(command, store_of(size, folder) / "vectors.safetensors")
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
@@ -131,6 +137,25 @@ def encoding(size, folder):
     return n_new, took_s, limit
 
 
+def describing(size, _):
+    describer = own_describer()
+    model, known = describer.model, describer.index.captions
+    times = -(-size // len(known))
+    texts = [f"{text} {number}" for number in range(times) for text in known][:size]
+    took_s = seconds_of(lambda: encoded_texts(model, texts, progress=False))
+    tokens = model.text_backbone.tokens.unpadded(texts)
+    length = round(np.mean([len(ids) for ids in tokens]))
+    batch = torch.full((TOKENS_PER_BATCH // length, length), tokens[0][1])
+
+    def limit():
+        with torch.inference_mode(), OneDnnLinear():
+            work = {"network": lambda _: model.text_backbone({"input_ids": batch})}
+            seconds = timed_rounds(work, ROUNDS)["network"]
+        return size * float(seconds.min()) / len(batch)
+
+    return size, took_s, limit
+
+
 def fill(folder, size):
     """Names in a folder, up to `size`, for some drawn pictures."""
     drawn = folder.parent / "drawn"
@@ -166,7 +191,13 @@ def searching(size, _):
     return size, took_s, lambda: vectors.nbytes / limits_of(vectors)["read_bytes_per_s"]
 
 
-MEASURED = {"encode": encoding, "retrieve": retrieving, "edges": joining, "search": searching}
+MEASURED = {
+    "pictures": encoding,
+    "descriptions": describing,
+    "retrieve": retrieving,
+    "edges": joining,
+    "search": searching,
+}
 
 
 def unit_vectors(size, seed=0):
@@ -188,7 +219,8 @@ def limits_of(vectors):
 def time_row(found):
     """Of one size: its time beside its limit."""
     what, n_items = found["what"], found["items"]
-    case = f"{what}, {found['size']:,} items" + (f", {n_items:,} anew" * (what == "encode"))
+    anew = f", {n_items:,} of them anew" * (n_items < found["size"])
+    case = f"{what}, {found['size']:,} items{anew}"
     seconds = found["took_s"], found["limit_s"]
     ours = f"clipsim, {found['peak_gib']:.2g} GiB"
     return row(case, ours, f"the limit: {LIMITS[what]}", "s", seconds, OURS_BY_PEER)
@@ -205,7 +237,7 @@ def draw(found):
     """Time and memory against the number of items; a line for the limit of time."""
     use_style()
     table = pd.DataFrame(found)
-    figure, axes = plt.subplots(2, len(SIZES), figsize=(10, 4.6), sharex="col", sharey="row")
+    figure, axes = plt.subplots(2, len(SIZES), figsize=(11.5, 4.6), sharex="col", sharey="row")
     for column, (what, rows) in zip(axes.T, table.groupby("what", sort=False), strict=False):
         per_item = rows[["took_s", "limit_s"]].div(rows["items"], axis=0)
         column[0].loglog(rows["size"], 1e3 * per_item.took_s, "o-", label="clipsim")
