@@ -49,8 +49,7 @@ def score_matrix(images, maps, combine, min_side, pairs, dtype):
     if pairs is not None:
         return scores
     matrix = np.eye(n_images, dtype=scores.dtype)
-    matrix[index[:, 0], index[:, 1]] = scores
-    matrix[index[:, 1], index[:, 0]] = scores
+    matrix[tuple(index.T)] = matrix[tuple(index.T[::-1])] = scores
     return matrix
 
 
@@ -68,7 +67,10 @@ def _table(images, rows, maps, dtype, file):
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(threads) as pool:
-            found = tqdm(pool.map(maps_of, rows), "maps", n_images, **BAR, unit="image")
+            # Some at a time: more than a slow disk takes would pile up in memory.
+            some = (rows[i : i + PAIRS_AT_ONCE] for i in range(0, n_images, PAIRS_AT_ONCE))
+            found = itertools.chain.from_iterable(pool.map(maps_of, part) for part in some)
+            found = tqdm(found, "maps", n_images, **BAR, unit="image")
             for i, image_maps in enumerate(found):
                 row = torch.cat([m.flatten() for m in image_maps])
                 if table is None:
@@ -90,9 +92,8 @@ def _pair_scores(table, shapes, index, combine):
         column.unflatten(1, shape)
         for column, shape in zip(table.split([s.numel() for s in shapes], 1), shapes, strict=True)
     ]
-    tile = CACHED_TILE
-    if table.nbytes > MEMORY_BYTES:
-        tile = max(1, MEMORY_BYTES // (2 * table[0].nbytes))
+    in_memory, of_two = table.nbytes <= MEMORY_BYTES, 2 * table[0].nbytes
+    tile = CACHED_TILE if in_memory else max(1, MEMORY_BYTES // of_two)
     tiles = index // tile
     order = np.lexsort((tiles[:, 1], tiles[:, 0]))
     at_once = max(1, CACHED_BYTES // maps[0][0].nbytes)
