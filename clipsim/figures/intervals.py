@@ -16,7 +16,7 @@ from clipsim.figures.style import IDENTITY, INK, PAGE_IN
 from clipsim.figures.tables import JUDGED
 from clipsim.metrics import METRIC_LABELS
 
-TITLE_WIDTH = 92  # characters in 7 inches
+TITLE_WIDTH = 88  # characters in 7 inches, of wide ones, too
 NO_METRIC = {"color": INK, "marker": "o"}
 
 

@@ -114,7 +114,7 @@ def variant_distributions(random, alike):
     axes[1, 1].legend([line, *crosses], ["the paper's threshold", "its four scores"], **place)
     inside = range_table(random).groupby("variant")["share in the paper's range"]
     shares = {key: " and ".join(map("{:.0%}".format, values)) for key, values in inside}
-    title = "Random pairs in the range of the paper's SSIM and FSIM: canonical {}, package {}"
+    title = "Random pairs in the paper's range of SSIM and FSIM: canonical {}, package {}"
     give_title(figure, title.format(shares["canonical"], shares["package"]))
     caption = f"{len(random['ssim'])} random and {len(alike['ssim'])} alike pairs."
     return figure, pd.concat(parts, names=["metric", "pairs"]).reset_index(), caption
