@@ -93,6 +93,15 @@ def test_other_packages_and_another_outcome_reach_what_comes_after(study, monkey
     assert study.again() == ALL
 
 
+def test_the_state_of_a_training_that_went_on_stales_nothing(study):
+    state = study.work / "step-000010.pt"
+    state.write_text("")  # there when the first is stamped, gone when the others are
+    study.again(only=["04"])
+    state.unlink()
+    study.again(only=["05,06"])
+    assert study.again() == ALL[:1]
+
+
 def test_an_interrupted_notebook_and_one_that_writes_elsewhere_run_again(study):
     (study.folder / "clipsim" / "a.py").write_text("2")
     study.found[SECOND] = None

@@ -119,7 +119,7 @@ class TestOutcome:
     def test_side_by_side_one_fails_and_the_other_is_done(self, study, monkeypatch, capsys):
         for stem in ("07_fourth", "08_fifth", "12_sixth"):
             write_notebook(study / "notebooks" / f"{stem}.ipynb")
-        both, executed, stamped = threading.Barrier(2, timeout=60), [], []
+        both, executed, done = threading.Barrier(2, timeout=60), [], []
 
         def execute(path, *_):
             both.wait()
@@ -130,14 +130,12 @@ class TestOutcome:
         monkeypatch.setattr(runner, "execute", execute)
         # As where all that comes before them has run.
         monkeypatch.setattr("clipsim.report.current.made_from", lambda *_: "known")
-        monkeypatch.setattr(
-            "clipsim.report.current.write_stamp", lambda *of: stamped.append(of[0])
-        )
+        monkeypatch.setattr("clipsim.report.current.write_stamp", lambda *of: done.append(of[0]))
         monkeypatch.setattr(runner, "MEMORY", 1)
         monkeypatch.setattr(os, "cpu_count", lambda: 2)
         assert run(first="07") == 1
         assert set(executed) == {"07_fourth", "08_fifth"}
-        assert [path.stem for path in stamped] == ["08_fifth"]
+        assert [path.stem for path in done] == ["08_fifth"]
         out, err = capsys.readouterr()
         assert out.count(" … started\n") == 2
         assert err.splitlines()[0] == "07_fourth failed in cell 3, at: x[1]"
