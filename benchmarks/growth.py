@@ -19,18 +19,19 @@ and eleven minutes.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
 from pathlib import Path
+from timeit import timeit
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from machine import peak_gib
 from pool_size import contestants, machine_limits
 from rows import OURS_BY_PEER, row, write
 from scoring import EDGES_PER_IMAGE, GROUPS
@@ -111,9 +112,8 @@ def killed_once_written(command, store):
 def measured(what, size, folder):
     """A size's items that were worked on, seconds, the limit's, and the peak memory in GiB."""
     n_items, took_s, limit = MEASURED[what](size, folder)
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak = used / 2 ** (30 if sys.platform == "darwin" else 20)
-    found = {"what": what, "size": size, "items": n_items, "took_s": took_s, "peak_gib": peak}
+    found = {"what": what, "size": size, "items": n_items, "took_s": took_s}
+    found |= {"peak_gib": peak_gib()}  # before the limit, which needs memory of its own
     return found | {"limit_s": limit()}
 
 
@@ -142,7 +142,7 @@ def describing(size, _):
     model, known = describer.model, describer.index.captions
     times = -(-size // len(known))
     texts = [f"{text} {number}" for number in range(times) for text in known][:size]
-    took_s = seconds_of(lambda: encoded_texts(model, texts, progress=False))
+    took_s = timeit(lambda: encoded_texts(model, texts, progress=False), number=1)
     tokens = model.text_backbone.tokens.unpadded(texts)
     length = round(np.mean([len(ids) for ids in tokens]))
     batch = torch.full((TOKENS_PER_BATCH // length, length), tokens[0][1])
@@ -171,7 +171,7 @@ def fill(folder, size):
 
 def retrieving(size, _):
     pool, queries = unit_vectors(POOL), unit_vectors(size, seed=1)
-    took_s = seconds_of(lambda: largest_products(queries, pool, N))
+    took_s = timeit(lambda: largest_products(queries, pool, N), number=1)
     return size, took_s, lambda: 2 * size * pool.size / limits_of(pool)["flop_per_s"]
 
 
@@ -181,13 +181,13 @@ def joining(size, _):
     some = np.random.default_rng(0).integers(size, size=SAMPLED)
     share = (EDGES_PER_IMAGE + 1) / size  # an image's product with itself is among them
     threshold = float(np.quantile(vectors[some] @ vectors.T, 1 - share))
-    took_s = seconds_of(lambda: deque(products_at_least(vectors, threshold), maxlen=0))
+    took_s = timeit(lambda: deque(products_at_least(vectors, threshold), maxlen=0), number=1)
     return size, took_s, lambda: size * vectors.size / limits_of(vectors)["flop_per_s"]
 
 
 def searching(size, _):
     vectors, query = unit_vectors(size), unit_vectors(1, seed=1)
-    took_s = seconds_of(lambda: largest_products(query, vectors, N))
+    took_s = timeit(lambda: largest_products(query, vectors, N), number=1)
     return size, took_s, lambda: vectors.nbytes / limits_of(vectors)["read_bytes_per_s"]
 
 
@@ -204,12 +204,6 @@ def unit_vectors(size, seed=0):
     vectors = np.random.default_rng(seed).standard_normal((size, D), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors
-
-
-def seconds_of(work):
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def limits_of(vectors):

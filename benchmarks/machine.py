@@ -2,6 +2,8 @@
 
 import os
 import platform
+import resource
+import sys
 from pathlib import Path
 
 
@@ -13,3 +15,9 @@ def machine():
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
         names = [ln.split(":")[1].strip() for ln in lines if ln.startswith("model name")] or names
     return {"processor": names[0], "cores": os.cpu_count(), "python": platform.python_version()}
+
+
+def peak_gib():
+    """The most memory that this process has had so far, in GiB."""
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 2 ** (30 if sys.platform == "darwin" else 20)

@@ -10,7 +10,6 @@ both sides the same dtype.
 """
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import piq
 import torch
+from machine import peak_gib
 from PIL import Image
 from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
 from skimage.metrics import structural_similarity
@@ -60,7 +60,7 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.peak:
-        print(peak_gib(*args.peak))
+        print(peak_of(*args.peak))
         return
     peaks = [peak(*case) for case in MEMORY_CASES]  # first: a child's peak counts its parent's
     images, source = pictures(max(GROWTH))
@@ -163,14 +163,13 @@ def peak(metric, variant, dtype):
     return {**case, "peak_gib": round(float(output), 2)}
 
 
-def peak_gib(metric, variant, dtype):
+def peak_of(metric, variant, dtype):
     """Maps of all pictures, and 2,000 pairs from all over the matrix."""
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (MEMORY_M, 3, SIDE, SIDE), dtype=np.uint8)
     pairs = random.integers(0, MEMORY_M, (2000, 2))
     MATRIX[metric](images, variant, pairs=pairs, dtype=dtype)
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / 2 ** (30 if sys.platform == "darwin" else 20)  # bytes on macOS, else KiB
+    return peak_gib()
 
 
 def pictures(n):

@@ -9,7 +9,6 @@ import argparse
 import csv
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from machine import peak_gib
 from PIL import Image
 from rows import OURS_BY_PEER, row, write
 
@@ -87,13 +87,11 @@ def measured(root):
     timed("check_again_s", pictures.checked, images, "error")
     descriptions = timed("pool_s", pool.caption_pool, profile, images)
     timed("caption_pairs_s", caption_pairs.caption_pairs, images, profile)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak_gib = peak / 2 ** (30 if sys.platform == "darwin" else 20)  # bytes on macOS, else KiB
     return {
         "images": len(images),
         "descriptions": len(descriptions),
         **seconds,
-        "peak_gib": round(peak_gib, 2),
+        "peak_gib": round(peak_gib(), 2),
     }
 
 

@@ -13,7 +13,6 @@ Run `python benchmarks/scoring.py`; it prints and writes `scoring.json` beside i
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from machine import peak_gib
 from rows import OURS_BY_PEER, PEER_BY_OURS, row, write
 
 from clipsim.retrieval import description_sums, pair_products, score_edges, score_matrix
@@ -108,13 +108,12 @@ def edges():
     started = time.perf_counter()
     n_edges = sum(len(scores) for _, scores in score_edges(vectors, threshold))
     took = time.perf_counter() - started
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "images": MANY,
         "threshold": round(float(threshold), 4),
         "edges": n_edges,
         "took_s": round(took, 1),
-        "peak_gib": round(used / 2 ** (30 if sys.platform == "darwin" else 20), 2),
+        "peak_gib": round(peak_gib(), 2),
     }
 
 
