@@ -31,10 +31,11 @@ from clipsim.profile import REPOSITORY, Profile, load_profile, relative
 VARIABLES = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "300",
+    "OPENBLAS_THREAD_TIMEOUT": "16",  # 2**16 cycles
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
 }
-MMAP_MAX, TRIM_THRESHOLD = -4, -1  # as <malloc.h> names them
+PARAMETERS = {"MALLOC_MMAP_MAX_": -4, "MALLOC_TRIM_THRESHOLD_": -1}  # numbers of <malloc.h>
 
 
 def keep_freed_memory():
@@ -45,13 +46,10 @@ def keep_freed_memory():
     keeps memory, and does both for the processes that this one starts.
     """
     allocator = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's alone
-    parameters = {"MALLOC_MMAP_MAX_": MMAP_MAX, "MALLOC_TRIM_THRESHOLD_": TRIM_THRESHOLD}
-    for name, value in VARIABLES.items():
-        if name in os.environ:
-            continue
-        os.environ[name] = value
-        if allocator is not None and name in parameters:
-            allocator(parameters[name], int(value))
+    for name in VARIABLES.keys() - os.environ.keys():
+        os.environ[name] = VARIABLES[name]
+        if allocator is not None and name in PARAMETERS:
+            allocator(PARAMETERS[name], int(VARIABLES[name]))
 
 
 VERSIONED = ("torch", "torchvision", "timm", "transformers", "numpy", "scikit-learn", "pillow")
