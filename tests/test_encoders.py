@@ -81,13 +81,20 @@ def test_linear_layers_by_onednn_are_linear_layers():
         assert linear(inputs.double(), weight.double(), bias.double()).dtype == torch.float64
 
 
-def test_gradients_and_bfloat16_are_left_to_pytorch():
-    inputs, weight = torch.randn(4, 8), torch.randn(3, 8, requires_grad=True)
+def gradients(*layer):
+    return torch.autograd.grad(linear(*layer).square().mean(), layer)
+
+
+@pytest.mark.parametrize("shapes", [((16, 64), (32, 64), (32,)), ((16, 64), (16, 64))])
+def test_gradients_by_onednn_are_those_of_pytorch_in_double_precision(shapes):
+    layer = [torch.randn(*shape, requires_grad=True) for shape in shapes]
     with OneDnnLinear():
-        linear(inputs, weight).sum().backward()
-        assert torch.allclose(weight.grad, inputs.sum(dim=0).expand(3, 8))
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            assert linear(inputs, weight).dtype == torch.bfloat16
+        found = gradients(*layer)
+    expected = gradients(*(value.detach().double().requires_grad_() for value in layer))
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours.double(), theirs, atol=1e-5, rtol=1e-4)
+    with OneDnnLinear(), torch.autocast("cpu", torch.bfloat16):
+        assert linear(*layer).dtype == torch.bfloat16
 
 
 CAPTIONS = [c for group in coloured_pictures().captions for c in group] * 2

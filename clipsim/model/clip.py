@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import distributed, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy, linear, normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from clipsim.errors import BadInput, one_line
@@ -328,18 +328,18 @@ def contrastive_loss(image_vectors, text_vectors, logit_scale, same=None):
     scale = logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
     target = torch.arange(len(image_vectors), device=image_vectors.device)
     all_images, all_texts, all_same = image_vectors, text_vectors, same
-    if distributed.is_initialized():
+    alone = not distributed.is_initialized()
+    if not alone:
         target += len(image_vectors) * distributed.get_rank()
         all_images, all_texts = Gathered.apply(image_vectors), Gathered.apply(text_vectors)
         all_same = None if same is None else Gathered.apply(same)
-    image_logits = scale * image_vectors @ all_texts.T  # (B, k·B)
-    text_logits = scale * text_vectors @ all_images.T
+    logits = linear(scale * image_vectors, all_texts)  # (B, k·B)
+    both = logits, logits.T if alone else linear(scale * text_vectors, all_images)
     if same is not None:
         alike = (same[:, None] == all_same).any(dim=-1)
         alike[torch.arange(len(target)), target] = False  # its own match stays
-        image_logits = image_logits.masked_fill(alike, -torch.inf)
-        text_logits = text_logits.masked_fill(alike, -torch.inf)
-    return (cross_entropy(image_logits, target) + cross_entropy(text_logits, target)) / 2
+        both = [logits.masked_fill(alike, -torch.inf) for logits in both]
+    return sum(cross_entropy(logits, target) for logits in both) / 2
 
 
 class Gathered(torch.autograd.Function):

@@ -261,7 +261,7 @@ def _resnet50(pretrained):
     return ImageBackbone(network, 2048, *IMAGENET)
 
 
-def _efficientnet_lite0(pretrained):
+def _lite0(pretrained):
     import timm
 
     # `tf_` for TensorFlow's padding and epsilon, with which the weights were trained; timm's
@@ -371,16 +371,12 @@ def _package_folder(package):
     return Path(spec.submodule_search_locations[0])
 
 
-IMAGE_BACKBONES = {
-    "resnet50": _resnet50,
-    "efficientnet_lite0": _efficientnet_lite0,
-    "tiny": _tiny_image,
-}
+IMAGE_BACKBONES = {"resnet50": _resnet50, "efficientnet_lite0": _lite0, "tiny": _tiny_image}
 TEXT_BACKBONES = {"bert-base-uncased": _bert_base, "minilm": _minilm, "tiny": _tiny_text}
 
 
 class OneDnnLinear(TorchFunctionMode):
-    """Context in which float32 linear layers on a CPU are computed by oneDNN, without gradients.
+    """Context in which float32 linear layers on a CPU are computed by oneDNN.
 
     PyTorch would take MKL, which leaves half of the arithmetic of processors that are not Intel's
     unused; oneDNN, which it already takes for convolutions and for bfloat16, does not. oneDNN also
@@ -390,15 +386,35 @@ class OneDnnLinear(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         if function is linear and not kwargs and _fits(*args):
-            weights = args[1], args[2] if len(args) > 2 else None
-            return torch.ops.mkldnn._linear_pointwise(args[0], *weights, "none", [], "")
+            return _Linear.apply(*args) if torch.is_grad_enabled() else _one_dnn(*args)
         return function(*args, **(kwargs or {}))
+
+
+class _Linear(torch.autograd.Function):
+    """A linear layer of rows, (B, width), and its gradients."""
+
+    @staticmethod
+    def forward(ctx, inputs, weight, bias=None):
+        ctx.save_for_backward(inputs, weight)
+        return _one_dnn(inputs, weight, bias)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        inputs, weight = ctx.saved_tensors
+        of_inputs = _one_dnn(gradient, weight.T) if ctx.needs_input_grad[0] else None
+        of_weight = _one_dnn(gradient.T, inputs.T) if ctx.needs_input_grad[1] else None
+        of_bias = gradient.sum(0) if ctx.needs_input_grad[2:] == (True,) else None
+        return of_inputs, of_weight, of_bias
+
+
+def _one_dnn(inputs, weight, bias=None):
+    return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
 
 
 def _fits(inputs, weight, bias=None):
     return (
         torch.backends.mkldnn.is_available()
-        and not torch.is_grad_enabled()
+        and (inputs.ndim == 2 or not torch.is_grad_enabled())
         and not torch.is_autocast_enabled("cpu")
         and inputs.device.type == "cpu"
         and inputs.dtype == weight.dtype == torch.float32

@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from clipsim.errors import BadInput
 from clipsim.model import clip, examples
 from clipsim.model import state as states
-from clipsim.model.encoders import LatentSemantics
+from clipsim.model.encoders import LatentSemantics, OneDnnLinear
 from clipsim.model.features import encoded_texts, image_features, stored_features
 from clipsim.model.state import stop_requests, study_accelerator
 from clipsim.profile import relative
@@ -359,14 +359,15 @@ class Trainer:
 
 @contextmanager
 def _threads(model):
-    """The threads of a training: one for projections alone, whose steps are small.
+    """The threads of a training: one, with oneDNN, for projections alone, whose steps are small.
 
     In one thread their bits are those of any machine with such a processor.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1 if model.is_frozen else before)
     try:
-        yield torch.get_num_threads()
+        with OneDnnLinear() if model.is_frozen else nullcontext():
+            yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
 

@@ -29,10 +29,6 @@ FEW_DESCRIPTIONS = 10  # where N is not much larger: half of N
 WEIGHTS = np.linspace(0, 1, 11)  # of the image cosine in the weighted sum
 
 
-def _control(profile):
-    return replace(profile, text_encoder=CONTROL, vector_space="joint")
-
-
 def compared_scores(profile, images, pairs, models):
     """All that is set against Eq. 4, by the profile's own models and by the control's.
 
@@ -55,7 +51,8 @@ def compared_scores(profile, images, pairs, models):
     pool, scores, chosen = caption_pool(profile, images), {}, {}
     words = TfidfVectorizer().fit(pool)
     backbone = backbone_cosine(profile, images, pairs)[None]
-    most, control, kept = encoders.N_SEEDS, _control(profile), profile.work_dir / "control"
+    most, kept = encoders.N_SEEDS, profile.work_dir / "control"
+    control = replace(profile, text_encoder=CONTROL, vector_space="joint")
     of_control = evaluation.models_of_seeds(control, images, kept, most)
     for own, of_encoder in ((profile, models[:most]), (control, of_control)):
         rows = [_scores(own, model, images, pairs, pool, words) for model in of_encoder]
