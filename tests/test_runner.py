@@ -117,15 +117,15 @@ class TestOutcome:
         assert capsys.readouterr().err.endswith("--profile mine.yaml --only 03,05\n")
 
     def test_side_by_side_one_fails_and_the_other_is_done(self, study, monkeypatch, capsys):
-        for stem in ("07_fourth", "08_fifth", "12_sixth"):
+        for stem in ("08_fourth", "09_fifth", "12_sixth"):
             write_notebook(study / "notebooks" / f"{stem}.ipynb")
         both, executed, done = threading.Barrier(2, timeout=60), [], []
 
         def execute(path, *_):
             both.wait()
             executed.append(path.stem)
-            if path.stem == "07_fourth":
-                raise NotebookFailure("07_fourth", 3, "x[1]", "KeyError", "1", None)
+            if path.stem == "08_fourth":
+                raise NotebookFailure("08_fourth", 3, "x[1]", "KeyError", "1", None)
 
         monkeypatch.setattr(runner, "execute", execute)
         # As where all that comes before them has run.
@@ -133,13 +133,13 @@ class TestOutcome:
         monkeypatch.setattr("clipsim.report.current.write_stamp", lambda *of: done.append(of[0]))
         monkeypatch.setattr(runner, "MEMORY", 1)
         monkeypatch.setattr(os, "cpu_count", lambda: 2)
-        assert run(first="07") == 1
-        assert set(executed) == {"07_fourth", "08_fifth"}
-        assert [path.stem for path in done] == ["08_fifth"]
+        assert run(first="08") == 1
+        assert set(executed) == {"08_fourth", "09_fifth"}
+        assert [path.stem for path in done] == ["09_fifth"]
         out, err = capsys.readouterr()
         assert out.count(" … started\n") == 2
-        assert err.splitlines()[0] == "07_fourth failed in cell 3, at: x[1]"
-        assert err.endswith("--from 07\n")
+        assert err.splitlines()[0] == "08_fourth failed in cell 3, at: x[1]"
+        assert err.endswith("--from 08\n")
 
     def test_bad_input_found_by_a_notebook(self, study, monkeypatch, capsys):
         self.failing(monkeypatch, self.failure("DataError"))

@@ -26,7 +26,7 @@ from clipsim.profile import NOTEBOOKS, REPOSITORY, load_profile, read_overrides,
 SHELL_COMMAND = "CLIPSIM_COMMAND"  # set by run_all.sh: how the user called it
 PARAMETERS = {"profile", "overrides"}
 # Notebooks that read nothing of each other run side by side; 12 measures times and runs alone.
-APART = ({"00", "01", "02"}, {"07", "08", "09", "10", "11"}, {"13", "14"})
+APART = ({"00", "01", "02"}, {"05", "06", "07"}, {"08", "09", "10", "11"}, {"13", "14"})
 WIDGET = "application/vnd.jupyter.widget-view+json"
 MESSAGE_LINES = 5
 PROGRESS_BAR = re.compile(r"\d\d:\d\d.*(/s|s/\w+)\]$")  # ends a line of tqdm's, fast or slow
@@ -182,8 +182,7 @@ def run_notebooks(
         """Those of it that are not current; their stamps, once all are done, name one outcome."""
         before, made_from = current.outcome(settings), {}
         for path in group:
-            before_it = [p for p in paths if p < path and p.stem[:2] not in _apart(path)]
-            earlier = [folder / p.name for p in before_it]
+            earlier = [folder / p.name for p in paths if _turn(p) < _turn(path)]
             digest = current.made_from(path, earlier, settings)
             if only or check or force or not current.is_current(folder / path.name, digest):
                 made_from[path] = digest
@@ -202,7 +201,7 @@ def run_notebooks(
     began = time.time()
     try:
         with chdir(REPOSITORY):  # as papermill does, which would go back while others are there
-            for _, group in groupby(chosen, _apart):
+            for _, group in groupby(chosen, _turn):
                 run_group(list(group))
     except (NotebookFailure, KeyboardInterrupt) as end:
         again = _continuation(profile, overrides, only, check, force, left)
@@ -233,9 +232,10 @@ class Kernels(list):
                     os.killpg(manager.provisioner.pid, number)
 
 
-def _apart(path):
-    """The numbers of the notebooks that may run beside one, its own among them."""
-    return next((numbers for numbers in APART if path.stem[:2] in numbers), {path.stem[:2]})
+def _turn(path):
+    """The first number among those of the notebooks that may run beside one, its own included."""
+    number = path.stem[:2]
+    return next((min(numbers) for numbers in APART if number in numbers), number)
 
 
 def _run_group(run, group, kernels, most):
