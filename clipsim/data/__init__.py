@@ -19,8 +19,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "photographs.judgments": ["caption_ratings"],
         "photographs.of_packages": ["package_photographs"],
         "pictures": [
-            "BadImageError", "CROPPED", "PictureFile", "Pictures", "RESIZED", "preprocessed",
-            "read_picture",
+            "BadImageError", "CROPPED", "PictureFile", "Pictures", "RESIZED", "jpeg",
+            "preprocessed", "read_picture",
         ],
         "pool": ["caption_pool", "composed_pool_key", "file_pool"],
         "scenes.captions": ["scene_captions"],

@@ -120,6 +120,13 @@ def preprocessed(image):
     return np.asarray(resized.crop(box)).transpose(2, 0, 1).copy()
 
 
+def jpeg(image, quality):
+    """A PIL image as a JPEG file: bytes."""
+    file = io.BytesIO()
+    image.convert("RGB").save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
 @lru_cache(maxsize=1)
 def picture_suffixes():
     """Suffixes of the formats that Pillow reads, and of cameras': a set, lower case, with dot."""

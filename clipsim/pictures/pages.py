@@ -1,7 +1,6 @@
 """The answer as a picture or a page: two pictures as in Figures 1-4, the graph for a browser."""
 
 import base64
-import io
 import json
 from importlib.resources import files
 
@@ -102,6 +101,4 @@ def write_graph_page(index, threshold, path):
 def _thumbnail(picture):
     """A picture as a small JPEG in a data URI."""
     picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(data.jpeg(picture, 80)).decode()

@@ -19,7 +19,7 @@ import pandas as pd
 import seaborn as sns
 from scipy.stats import bootstrap
 
-from clipsim.data import caption_pool, load, load_pairs, preprocessed, read_picture
+from clipsim.data import caption_pool, jpeg, load, load_pairs, preprocessed, read_picture
 from clipsim.evaluation import finding, load_retrieval, trained_model
 from clipsim.figures import INK, PAGE_IN
 from clipsim.model import TOKENS_PER_BATCH, encoded_texts, equal_lengths, pixel_features
@@ -111,7 +111,7 @@ def pair_seconds(describer, images, pairs, n_rounds=PAIR_ROUNDS, clock=time.perf
     rng = np.random.default_rng(profile.seed)
     drawn = pairs.where(rng.integers(len(pairs), size=n_rounds + 1))
     both = zip(drawn.id_a.tolist(), drawn.id_b.tolist(), strict=True)
-    files = [[_jpeg(images.read_image(name)) for name in pair] for pair in both]
+    files = [[jpeg(images.read_image(name), 90) for name in pair] for pair in both]
     pixels = [np.stack([_pixels(file) for file in pair]) for pair in files]
     queries = [_image_vectors(model, pair) for pair in pixels]
     ids = [index.search(pair, profile.n_descriptions)[0] for pair in queries]
@@ -138,12 +138,6 @@ def pair_seconds(describer, images, pairs, n_rounds=PAIR_ROUNDS, clock=time.perf
 def _image_vectors(model, pixels):
     """`DualEncoder.encode_images` of a few preprocessed pictures, whatever the cache holds."""
     return model.project(pixel_features(model, pixels), "image")
-
-
-def _jpeg(picture):
-    file = io.BytesIO()
-    picture.convert("RGB").save(file, "JPEG", quality=90)
-    return file.getvalue()
 
 
 def _pixels(file):

@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from clipsim.data import CROPPED, RESIZED, CaptionedImages
+from clipsim.data import CROPPED, RESIZED, CaptionedImages, jpeg
 from clipsim.evaluation import finding_of, measured, not_testable, train_or_load
 from clipsim.figures import PAGE_IN, claim_title, finding_sentence, flat_table, heat_map
 from clipsim.metrics import METRIC_LABELS
@@ -43,9 +43,7 @@ def _blurred(picture, sd):
 
 
 def _compressed(picture, quality):
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=quality)
-    return Image.open(file).convert("RGB")
+    return Image.open(io.BytesIO(jpeg(picture, quality))).convert("RGB")
 
 
 def _darker(picture, factor):
