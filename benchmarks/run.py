@@ -18,7 +18,7 @@ from clipsim.record import atomic_path
 FOLDER = Path(__file__).parent
 NAMES = (
     "scoring", "retrieval", "pool_size", "encoding", "training", "metrics", "read_dataset",
-    "shipped", "growth", "setup", "suite", "demo",
+    "shipped", "growth", "setup", "demo",
 )  # fmt: skip
 HEAD = """# Benchmarks
 
