@@ -9,6 +9,9 @@ result depends on blocks, on threads, or on what else was searched for.
 
 import numpy as np
 import torch
+from torch.nn.functional import linear
+
+from clipsim.model import OneDnnLinear
 
 QUERIES = 1024  # rows of a block of queries
 ELEMENTS = 2**22  # of a block of products: stays near the processor
@@ -66,11 +69,11 @@ def _largest_of_block(queries, vectors, k):
     longest = np.linalg.norm(vectors[:: max(1, len(vectors) // 1024)], axis=1).max()
     margin = ROUNDING * vectors.shape[1] * longest * np.linalg.norm(queries, axis=1)
     size = min(len(vectors), max(ELEMENTS // n, 2 * k))
-    memory = np.empty((size, n), dtype=np.float32)
-    candidates, n_candidates = [], 0
+    asked, candidates, n_candidates = torch.tensor(queries), [], 0
     for start in range(0, len(vectors), size):
         block = vectors[start : start + size]
-        products = np.matmul(block, queries.T, out=memory[: len(block)])
+        with torch.inference_mode(), OneDnnLinear():
+            products = linear(torch.from_dlpack(block), asked).numpy()
         if start == 0:  # what may be among the best once its product is computed anew
             lowest = _at_most_kth(products, k) - margin
         ids, rows = np.divmod(np.flatnonzero(products >= lowest), n)
