@@ -37,12 +37,8 @@ Pool = Annotated[Path | None, Option(help="file of descriptions (default: the mo
 Descriptions = Annotated[
     int | None, Option("-n", min=1, help="descriptions per picture (default: the profile's)")
 ]
-Threshold = Annotated[
-    float | None, Option(help="scores from here on say alike (default: the model's own)")
-]
-Store = Annotated[
-    Path | None, Option(help="what encode made of this folder (default: kept in the cache)")
-]
+Threshold = Annotated[float | None, Option(help="alike from here on (default: the model's own)")]
+Store = Annotated[Path | None, Option(help="what encode made of it (default: kept in the cache)")]
 Json = Annotated[bool, Option("--json", help="JSON on stdout, all else on stderr")]
 Profile = Annotated[str, Option(help="a file in profiles/ by name, or the path of a YAML file")]
 Overrides = Annotated[

@@ -70,15 +70,11 @@ def test_weights_that_cannot_be_fetched_say_where_to_put_them(monkeypatch):
         image_backbone("resnet50")
 
 
-def test_linear_layers_by_onednn_are_linear_layers():
-    generator = torch.Generator().manual_seed(0)
-    inputs, weight = (torch.randn(*s, generator=generator) for s in ((3, 5, 64), (32, 64)))
-    bias = torch.randn(32, generator=generator)
-    expected = linear(inputs.double(), weight.double(), bias.double())
+def test_linear_layers_by_onednn_are_those_of_pytorch_in_double_precision():
+    layer = [torch.randn(*shape) for shape in ((3, 5, 64), (32, 64), (32,))]
     with torch.inference_mode(), OneDnnLinear():
-        for found in (linear(inputs, weight, bias), linear(inputs, weight) + bias):
-            torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
-        assert linear(inputs.double(), weight.double(), bias.double()).dtype == torch.float64
+        found, expected = linear(*layer), linear(*(value.double() for value in layer))
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
 
 
 def gradients(*layer):
@@ -86,13 +82,13 @@ def gradients(*layer):
 
 
 @pytest.mark.parametrize("shapes", [((16, 64), (32, 64), (32,)), ((16, 64), (16, 64))])
-def test_gradients_by_onednn_are_those_of_pytorch_in_double_precision(shapes):
+def test_and_so_are_their_gradients(shapes):
     layer = [torch.randn(*shape, requires_grad=True) for shape in shapes]
     with OneDnnLinear():
         found = gradients(*layer)
     expected = gradients(*(value.detach().double().requires_grad_() for value in layer))
-    for ours, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(ours.double(), theirs, atol=1e-5, rtol=1e-4)
+    found = tuple(gradient.double() for gradient in found)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
     with OneDnnLinear(), torch.autocast("cpu", torch.bfloat16):
         assert linear(*layer).dtype == torch.bfloat16
 
