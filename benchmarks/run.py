@@ -24,8 +24,9 @@ HEAD = """# Benchmarks
 
 `python benchmarks/run.py` measures all of this anew, ours and the others side by side on the same
 inputs, and writes this page; each script alone does its part. Contestants take turns and medians
-of the rounds are shown, since machines are noisy: ratios are what holds, not seconds. "The bound"
-is what a number must stay below. Rows without a target are there for the record.
+of the rounds are shown (but for setup and demo: once each), since machines are noisy: ratios are
+what holds, not seconds. "The bound" is what a number must stay below. Rows without a target are
+there for the record.
 
 ![Time and memory against the number of items](growth.png)
 """

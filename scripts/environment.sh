@@ -171,7 +171,7 @@ fi
 # slower. A few microseconds of spinning save the small steps of a training a fifth of their time.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-300}
-export OPENBLAS_THREAD_TIMEOUT=${OPENBLAS_THREAD_TIMEOUT:-16} # of 2^16 cycles
+export OPENBLAS_THREAD_TIMEOUT=${OPENBLAS_THREAD_TIMEOUT:-16} # 2^16 cycles
 
 # glibc keeps freed memory for the next tensor. By default it gives large blocks back at once, and
 # half of an encoder's time goes into getting them again. Results are the same to the bit.

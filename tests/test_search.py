@@ -33,6 +33,7 @@ def elements(request, monkeypatch):
 @pytest.mark.usefixtures("elements")
 def test_the_largest_equal_a_full_sort(n_queries, n_vectors, k):
     queries, vectors = normal(1, n_queries, 32), normal(2, n_vectors, 32)
+    vectors.flags.writeable = False  # as mapped from a file
     ids, products = largest_products(queries, vectors, k)
     expected, values = best_by_sorting(queries, vectors, k)
     np.testing.assert_array_equal(ids, expected)

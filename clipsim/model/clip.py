@@ -333,7 +333,8 @@ def contrastive_loss(image_vectors, text_vectors, logit_scale, same=None):
         target += len(image_vectors) * distributed.get_rank()
         all_images, all_texts = Gathered.apply(image_vectors), Gathered.apply(text_vectors)
         all_same = None if same is None else Gathered.apply(same)
-    logits = linear(scale * image_vectors, all_texts)  # (B, k·B)
+    # `linear`, which `OneDnnLinear` takes, of images and texts, and of texts and images: (B, k·B)
+    logits = linear(scale * image_vectors, all_texts)
     both = logits, logits.T if alone else linear(scale * text_vectors, all_images)
     if same is not None:
         alike = (same[:, None] == all_same).any(dim=-1)

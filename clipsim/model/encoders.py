@@ -2,7 +2,8 @@
 
 Each registry maps a name to a builder. An image backbone takes preprocessed uint8 pixels and
 normalises them itself; a text backbone takes tokens and pools their vectors to one. On a CPU the
-linear layers of texts are computed by oneDNN (`OneDnnLinear`).
+linear layers of texts, those of projections in training, and the products of search are computed
+by oneDNN (`OneDnnLinear`).
 
 The libraries that build the networks are imported by their builders: they take seconds, which a
 model whose features are cached need not wait for.
@@ -381,7 +382,8 @@ class OneDnnLinear(TorchFunctionMode):
     PyTorch would take MKL, which leaves half of the arithmetic of processors that are not Intel's
     unused; oneDNN, which it already takes for convolutions and for bfloat16, does not. oneDNN also
     gives a row of the input the same bits however many other rows there are and however many
-    threads work on them (but for a row that is alone), which MKL does not.
+    threads work on them (but for a row that is alone), which MKL does not. With gradients only
+    layers of rows, (B, width), are.
     """
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
@@ -403,6 +405,7 @@ class _Linear(torch.autograd.Function):
         inputs, weight = ctx.saved_tensors
         of_inputs = _one_dnn(gradient, weight.T) if ctx.needs_input_grad[0] else None
         of_weight = _one_dnn(gradient.T, inputs.T) if ctx.needs_input_grad[1] else None
+        # Where no bias was passed there is no third.
         of_bias = gradient.sum(0) if ctx.needs_input_grad[2:] == (True,) else None
         return of_inputs, of_weight, of_bias
 
