@@ -163,5 +163,6 @@ CONTESTANTS = {
 
 
 if __name__ == "__main__":
-    print(CONTESTANTS[sys.argv[1]][0](sys.argv[2]), flush=True)
+    # In one piece: processes that end at once print into one another.
+    os.write(1, f"{CONTESTANTS[sys.argv[1]][0](sys.argv[2])}\n".encode())
     os._exit(0)  # gloo may abort where its peer is gone first
