@@ -31,7 +31,7 @@ FIRST, AGAIN, TESTS = "./run_all.sh, set-up and all", "./run_all.sh again", "./r
 HELP, SCORE = "clipsim --help", "clipsim score, described before"
 EARLY, ALL = "notebooks 00–06", "all 15 notebooks"
 MOST_S = {EARLY: 270, ALL: 480, AGAIN: 90, TESTS: 420, HELP: 1, SCORE: 5}
-OWN = {"PYTHONPATH", "VIRTUAL_ENV", "OMP_NUM_THREADS", *VARIABLES}  # of who runs this
+INHERITED = {"PYTHONPATH", "VIRTUAL_ENV", "OMP_NUM_THREADS", *VARIABLES}  # what clones do not get
 RESULT = Path(__file__).with_suffix(".json")
 
 
@@ -56,31 +56,31 @@ def main():
 
 def waits(clone, name):
     """Seconds of each case in a fresh clone of a commit, by its name."""
-    git = ["git", "-c", "advice.detachedHead=false"]
-    subprocess.run([*git, "clone", "--quiet", REPOSITORY, clone], check=True)
-    subprocess.run([*git, "checkout", "--quiet", name], cwd=clone, check=True)
-    environment = {name: value for name, value in os.environ.items() if name not in OWN}
+    subprocess.run(["git", "clone", "--quiet", REPOSITORY, clone], check=True)
+    subprocess.run(["git", "checkout", "--quiet", name], cwd=clone, check=True)
+    environment = {key: value for key, value in os.environ.items() if key not in INHERITED}
     own = str(Path(sys.prefix) / "bin")
-    paths = [path for path in environment["PATH"].split(os.pathsep) if path != own]
-    environment["PATH"] = os.pathsep.join(paths)
+    folders = [folder for folder in environment["PATH"].split(os.pathsep) if folder != own]
+    environment["PATH"] = os.pathsep.join(folders)
+    is_now = name != BEFORE
 
     def seconds(*command):
-        check = name != BEFORE  # whose tests are those of its time
-        run = partial(subprocess.run, check=check, cwd=clone, env=environment, stdout=sys.stderr)
+        # An earlier commit's tests are those of its time: one that fails loses nothing.
+        run = partial(subprocess.run, check=is_now, cwd=clone, env=environment, stdout=sys.stderr)
         return timeit(lambda: run(command), number=1)
 
     found = {FIRST: seconds("./run_all.sh")}
-    paths = notebook_paths(clone / "runs" / "demo" / "notebooks")
-    found |= {EARLY: busy_seconds(paths[:7]), ALL: busy_seconds(paths)}
-    if name != BEFORE:  # which would run everything again
-        found |= {AGAIN: seconds("./run_all.sh")}
-    found |= {TESTS: seconds("./run_tests.sh")}
+    notebooks = notebook_paths(clone / "runs" / "demo" / "notebooks")
+    found |= {EARLY: busy_seconds(notebooks[:7]), ALL: busy_seconds(notebooks)}
+    if is_now:  # before, everything ran again
+        found[AGAIN] = seconds("./run_all.sh")
+    found[TESTS] = seconds("./run_tests.sh")
     clipsim = (".venv/bin/python", "-P", "-m", "clipsim")
     sources = package_photographs().read_image.sources
-    pair = (str(sources[name].path) for name in ("coffee.png", "china.jpg"))
-    score = (*clipsim, "score", *pair)
-    seconds(*score)
-    return found | {HELP: seconds(*clipsim, "--help"), SCORE: seconds(*score)}
+    pair = [str(sources[picture].path) for picture in ("coffee.png", "china.jpg")]
+    found[HELP] = seconds(*clipsim, "--help")
+    seconds(*clipsim, "score", *pair)
+    return found | {SCORE: seconds(*clipsim, "score", *pair)}
 
 
 def busy_seconds(paths):

@@ -42,8 +42,8 @@ def keep_freed_memory():
     """Set what the environment does not, as `scripts/environment.sh` does for what it starts.
 
     glibc reads its own variables only when a process starts: this process is told by a call.
-    Called before torch is imported it also lets this process's threads sleep, but NumPy's, which
-    has been; later it only keeps memory, and does all for the processes that this one starts.
+    Called before torch is imported it also lets torch's threads sleep; later it only keeps memory.
+    NumPy's, imported above, sleep in the processes that this one starts, as all of them do.
     """
     allocator = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's alone
     for name in VARIABLES.keys() - os.environ.keys():

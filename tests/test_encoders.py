@@ -83,7 +83,7 @@ def gradients(*layer):
 
 
 @pytest.mark.parametrize("shapes", [((16, 64), (32, 64), (32,)), ((16, 64), (16, 64))])
-def test_and_so_are_their_gradients(shapes):
+def test_gradients_by_onednn_are_those_of_pytorch_in_double_precision(shapes):
     torch.manual_seed(0)
     layer = [torch.randn(*shape, requires_grad=True) for shape in shapes]
     with OneDnnLinear():

@@ -333,14 +333,14 @@ def contrastive_loss(image_vectors, text_vectors, logit_scale, same=None):
         target += len(image_vectors) * distributed.get_rank()
         all_images, all_texts = Gathered.apply(image_vectors), Gathered.apply(text_vectors)
         all_same = None if same is None else Gathered.apply(same)
-    # `linear`, which `OneDnnLinear` takes, of images and texts, and of texts and images: (B, k·B)
-    logits = linear(scale * image_vectors, all_texts)
-    both = logits, logits.T if alone else linear(scale * text_vectors, all_images)
+    # `linear`, not @: `OneDnnLinear` computes it.
+    logits = linear(scale * image_vectors, all_texts)  # (B, k·B)
+    both_ways = logits, logits.T if alone else linear(scale * text_vectors, all_images)
     if same is not None:
         alike = (same[:, None] == all_same).any(dim=-1)
         alike[torch.arange(len(target)), target] = False  # its own match stays
-        both = [logits.masked_fill(alike, -torch.inf) for logits in both]
-    return sum(cross_entropy(logits, target) for logits in both) / 2
+        both_ways = [logits.masked_fill(alike, -torch.inf) for logits in both_ways]
+    return sum(cross_entropy(logits, target) for logits in both_ways) / 2
 
 
 class Gathered(torch.autograd.Function):

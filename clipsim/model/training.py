@@ -190,7 +190,7 @@ class Trainer:
             total=self.n_steps, initial=self.step, desc="training", unit="step", leave=False,
             disable=not self.is_main,
         )  # fmt: skip
-        with _threads(self.model), bar:
+        with _arithmetic(self.model), bar:
             if not self.history:
                 self.history.append(self._record(0))
             while self.epoch <= self.profile.epochs:
@@ -358,10 +358,11 @@ class Trainer:
 
 
 @contextmanager
-def _threads(model):
-    """The threads of a training: one, with oneDNN, for projections alone, whose steps are small.
+def _arithmetic(model):
+    """How a training computes; yields its number of threads.
 
-    In one thread their bits are those of any machine with such a processor.
+    Projections alone, whose steps are small, are trained in one thread, by oneDNN: their bits are
+    those of any machine with such a processor.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1 if model.is_frozen else before)
@@ -407,7 +408,7 @@ def training_estimate(profile, images, folder):
     trainer = Trainer(profile, sample, folder)
     model = trainer.model
     features_s = _features_s(model, images, sample) if model.is_frozen else 0.0
-    with _threads(model) as n_threads:
+    with _arithmetic(model) as n_threads:
         step_s = _step_s(trainer)
         validation_s = timeit(lambda: trainer.validation.recall(model), number=1)
     validation_s *= len(images.indices("val")) / len(parts[1])

@@ -72,7 +72,7 @@ def _largest_of_block(queries, vectors, k):
     asked, candidates, n_candidates = torch.tensor(queries), [], 0
     for start in range(0, len(vectors), size):
         block = vectors[start : start + size]
-        with torch.inference_mode(), OneDnnLinear():  # vectors may be read-only, as DLPack's may
+        with torch.inference_mode(), OneDnnLinear():  # DLPack: vectors may be read-only
             products = linear(torch.from_dlpack(block), asked).numpy()
         if start == 0:  # what may be among the best once its product is computed anew
             lowest = _at_most_kth(products, k) - margin
